@@ -1,0 +1,8 @@
+/*
+ * taskcenter 1.0: the install script, composed from sql/parts in the order of
+ * their numbers.  Plain CREATE only: an object that somebody else prepared
+ * must make the installation fail, never be adopted.
+ */
+\echo Use "CREATE EXTENSION taskcenter" to load this file. \quit
+
+SET LOCAL search_path = pg_catalog, pg_temp;

@@ -1,0 +1,199 @@
+/*
+ * Runs.  Unfinished ones live in live_runs, which stays small; the finish
+ * moves them to finished_runs in one statement.  finished_runs, history and
+ * logs are partitioned by retention class, then by time.
+ */
+SET LOCAL ROLE taskcenter_owner;
+
+CREATE TABLE taskcenter.live_runs (
+    run_id          bigint NOT NULL,
+    task_id         bigint NOT NULL,
+    run_as_id       bigint NOT NULL,
+    owner_id        bigint NOT NULL,
+    queue_id        bigint NOT NULL,
+    gate            bigint NOT NULL DEFAULT 0,
+    schedule_id     bigint,
+    parent_run_id   bigint,
+    executor_id     bigint,
+    token           bigint,
+    run_at          timestamptz NOT NULL,
+    created_at      timestamptz NOT NULL,
+    scheduled_for   timestamptz,
+    catchup_from    timestamptz,
+    catchup_count   bigint,
+    claimed_at      timestamptz,
+    started_at      timestamptz,
+    last_heartbeat_at timestamptz,
+    cancel_requested_at timestamptz,
+    priority        int NOT NULL,
+    attempt         int NOT NULL DEFAULT 0,
+    max_attempts    int NOT NULL,
+    lost            int NOT NULL DEFAULT 0,
+    is_catchup      boolean NOT NULL DEFAULT false,
+    status          text NOT NULL,
+    params          jsonb NOT NULL DEFAULT '{}',
+    step            text,
+    unique_key      text,
+    unique_guard    text,
+    unique_until    text,
+    reason          text,
+    error           text,
+    sqlstate        text,
+    trace_id        text,
+    created_by      text NOT NULL,
+    CONSTRAINT live_runs_pkey PRIMARY KEY (run_id),
+    CONSTRAINT live_run_status_known
+        CHECK (status = ANY (ARRAY['waiting', 'queued', 'running', 'retrying'])),
+    CONSTRAINT live_run_running_is_claimed CHECK ((status = 'running') = (token IS NOT NULL))
+);
+/* the claim's way: one lane is (run_as_id, queue_id, priority, gate) */
+CREATE INDEX live_runs_ready_idx ON taskcenter.live_runs
+    (run_as_id, queue_id, priority, gate, run_at, run_id)
+    WHERE status = ANY (ARRAY['queued', 'retrying']);
+CREATE INDEX live_runs_running_idx ON taskcenter.live_runs (task_id, executor_id)
+    WHERE status = 'running';
+CREATE INDEX live_runs_schedule_idx ON taskcenter.live_runs (task_id)
+    WHERE schedule_id IS NOT NULL;
+CREATE UNIQUE INDEX live_runs_unique_key ON taskcenter.live_runs (task_id, unique_guard)
+    WHERE unique_guard IS NOT NULL;
+
+CREATE TABLE taskcenter.finished_runs (
+    run_id          bigint NOT NULL,
+    task_id         bigint NOT NULL,
+    run_as_id       bigint NOT NULL,
+    owner_id        bigint NOT NULL,
+    queue_id        bigint NOT NULL,
+    schedule_id     bigint,
+    parent_run_id   bigint,
+    run_at          timestamptz NOT NULL,
+    created_at      timestamptz NOT NULL,
+    scheduled_for   timestamptz,
+    catchup_from    timestamptz,
+    catchup_count   bigint,
+    started_at      timestamptz,
+    finished_at     timestamptz NOT NULL,
+    retention_class int NOT NULL,
+    priority        int NOT NULL,
+    attempt         int NOT NULL,
+    max_attempts    int NOT NULL,
+    lost            int NOT NULL,
+    is_catchup      boolean NOT NULL,
+    status          text NOT NULL,
+    params          jsonb NOT NULL,
+    output          jsonb,
+    step            text,
+    unique_key      text,
+    unique_until    text,
+    reason          text,
+    error           text,
+    sqlstate        text,
+    trace_id        text,
+    created_by      text NOT NULL,
+    CONSTRAINT finished_run_status_known
+        CHECK (status = ANY (ARRAY['succeeded', 'failed', 'timed_out', 'cancelled', 'skipped']))
+) PARTITION BY LIST (retention_class);
+
+CREATE TABLE taskcenter.task_run_history (
+    run_id          bigint NOT NULL,
+    changed_at      timestamptz NOT NULL,
+    owner_id        bigint NOT NULL,
+    retention_class int NOT NULL DEFAULT 1,
+    attempt         int NOT NULL,
+    old_status      text,
+    new_status      text NOT NULL,
+    reason          text,
+    actor           text NOT NULL
+) PARTITION BY LIST (retention_class);
+
+CREATE TABLE taskcenter.task_run_logs (
+    run_id          bigint NOT NULL,
+    logged_at       timestamptz NOT NULL,
+    owner_id        bigint NOT NULL,
+    retention_class int NOT NULL DEFAULT 1,
+    attempt         int NOT NULL,
+    level           text NOT NULL,
+    message         text NOT NULL,
+    metadata        jsonb
+) PARTITION BY LIST (retention_class);
+
+/*
+ * Classes: 1 default, 2 default of failed runs, 3 own policy or held.  The
+ * class tables take time partitions once the database is activated; until
+ * then, and as a net afterwards, each has a default partition.
+ */
+CREATE TABLE taskcenter.finished_runs_1 PARTITION OF taskcenter.finished_runs
+    FOR VALUES IN (1) PARTITION BY RANGE (finished_at);
+CREATE TABLE taskcenter.finished_runs_2 PARTITION OF taskcenter.finished_runs
+    FOR VALUES IN (2) PARTITION BY RANGE (finished_at);
+CREATE TABLE taskcenter.finished_runs_3 PARTITION OF taskcenter.finished_runs
+    FOR VALUES IN (3) PARTITION BY RANGE (finished_at);
+CREATE TABLE taskcenter.finished_runs_1_rest PARTITION OF taskcenter.finished_runs_1 DEFAULT;
+CREATE TABLE taskcenter.finished_runs_2_rest PARTITION OF taskcenter.finished_runs_2 DEFAULT;
+CREATE TABLE taskcenter.finished_runs_3_rest PARTITION OF taskcenter.finished_runs_3 DEFAULT;
+
+CREATE TABLE taskcenter.task_run_history_1 PARTITION OF taskcenter.task_run_history
+    FOR VALUES IN (1) PARTITION BY RANGE (changed_at);
+CREATE TABLE taskcenter.task_run_history_3 PARTITION OF taskcenter.task_run_history
+    FOR VALUES IN (3) PARTITION BY RANGE (changed_at);
+CREATE TABLE taskcenter.task_run_history_1_rest
+    PARTITION OF taskcenter.task_run_history_1 DEFAULT;
+CREATE TABLE taskcenter.task_run_history_3_rest
+    PARTITION OF taskcenter.task_run_history_3 DEFAULT;
+
+CREATE TABLE taskcenter.task_run_logs_1 PARTITION OF taskcenter.task_run_logs
+    FOR VALUES IN (1) PARTITION BY RANGE (logged_at);
+CREATE TABLE taskcenter.task_run_logs_3 PARTITION OF taskcenter.task_run_logs
+    FOR VALUES IN (3) PARTITION BY RANGE (logged_at);
+CREATE TABLE taskcenter.task_run_logs_1_rest PARTITION OF taskcenter.task_run_logs_1 DEFAULT;
+CREATE TABLE taskcenter.task_run_logs_3_rest PARTITION OF taskcenter.task_run_logs_3 DEFAULT;
+
+/* partitions carry the indexes, never the parents: a dump could not attach them again */
+CREATE INDEX finished_runs_1_rest_run_idx ON taskcenter.finished_runs_1_rest (run_id);
+CREATE INDEX finished_runs_2_rest_run_idx ON taskcenter.finished_runs_2_rest (run_id);
+CREATE INDEX finished_runs_3_rest_run_idx ON taskcenter.finished_runs_3_rest (run_id);
+CREATE INDEX task_run_history_1_rest_run_idx ON taskcenter.task_run_history_1_rest (run_id);
+CREATE INDEX task_run_history_3_rest_run_idx ON taskcenter.task_run_history_3_rest (run_id);
+CREATE INDEX task_run_logs_1_rest_run_idx ON taskcenter.task_run_logs_1_rest (run_id);
+CREATE INDEX task_run_logs_3_rest_run_idx ON taskcenter.task_run_logs_3_rest (run_id);
+
+ALTER TABLE taskcenter.finished_runs_1_rest REPLICA IDENTITY FULL;
+ALTER TABLE taskcenter.finished_runs_2_rest REPLICA IDENTITY FULL;
+ALTER TABLE taskcenter.finished_runs_3_rest REPLICA IDENTITY FULL;
+ALTER TABLE taskcenter.task_run_history_1_rest REPLICA IDENTITY FULL;
+ALTER TABLE taskcenter.task_run_history_3_rest REPLICA IDENTITY FULL;
+ALTER TABLE taskcenter.task_run_logs_1_rest REPLICA IDENTITY FULL;
+ALTER TABLE taskcenter.task_run_logs_3_rest REPLICA IDENTITY FULL;
+
+/* keys that outlive their run: enqueue_task(..., options => '{"unique_for": ...}') */
+CREATE TABLE taskcenter.kept_keys (
+    task_id         bigint NOT NULL,
+    unique_key      text NOT NULL,
+    run_id          bigint NOT NULL,
+    params          jsonb NOT NULL,
+    expires_at      timestamptz NOT NULL,
+    CONSTRAINT kept_keys_pkey PRIMARY KEY (task_id, unique_key)
+);
+
+CREATE TABLE taskcenter.task_audit_logs (
+    audit_id        bigint NOT NULL DEFAULT nextval('taskcenter.audit_ids'),
+    recorded_at     timestamptz NOT NULL,
+    action          text NOT NULL,
+    object_type     text NOT NULL,
+    object_id       bigint,
+    object_name     text,
+    owner_id        bigint,
+    old_values      jsonb,
+    new_values      jsonb,
+    actor           text NOT NULL,
+    session_role    text NOT NULL,
+    effective_role  text NOT NULL,
+    application_name text,
+    client_addr     text,
+    reason          text,
+    trace_id        text,
+    CONSTRAINT task_audit_logs_pkey PRIMARY KEY (audit_id)
+);
+CREATE INDEX task_audit_logs_object_idx ON taskcenter.task_audit_logs
+    (object_type, object_id, audit_id);
+
+RESET ROLE;

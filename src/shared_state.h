@@ -1,0 +1,281 @@
+/*-------------------------------------------------------------------------
+ *
+ * shared_state.h
+ *		What the processes of one server know of each other.
+ *
+ * Everything here is a hint that makes work start at once; the tables hold
+ * the truth.  Without preloading there is no shared memory:
+ * tc_shared_available() is false, every tc_shared_wake_* and tc_shared_touch_*
+ * does nothing, and the readers answer "none".
+ *
+ * One LWLock (tc_shared->lock) protects all fields unless the field says
+ * otherwise; it is held for microseconds and never across anything that can
+ * wait.  Implemented by shared_state.c (memory, databases), shared_lanes.c,
+ * shared_executors.c and shared_wake.c (effects at the end of a transaction).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_SHARED_STATE_H
+#define TC_SHARED_STATE_H
+
+#include "port/atomics.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "taskcenter.h"
+
+/* ---- databases: launcher, schedulers, and who holds them off ---- */
+
+typedef enum DatabasePhase
+{
+	DATABASE_PHASE_UNKNOWN,		/* to be probed by the launcher */
+	DATABASE_PHASE_STARTING,	/* a scheduler was registered */
+	DATABASE_PHASE_RUNNING,		/* the scheduler attached itself */
+	DATABASE_PHASE_ABSENT,		/* probed: no extension there */
+	DATABASE_PHASE_BACKOFF		/* the scheduler ended with an error; see restart_at */
+} DatabasePhase;
+
+typedef struct DatabaseSlot
+{
+	Oid			database;		/* InvalidOid: slot is free */
+	DatabasePhase phase;		/* launcher and scheduler */
+	int			holds;			/* commands that keep our workers out */
+	int			failures;		/* launcher: unsuccessful starts in a row */
+	TimestampTz restart_at;		/* launcher: not before */
+	int			scheduler_pid;	/* scheduler; 0: none */
+	Latch	   *scheduler_latch;	/* scheduler; NULL: none */
+	bool		stop_requested; /* holder or launcher: scheduler must end */
+	uint64		control_version;	/* grows at each commit that changes tasks,
+									 * queues, settings or the scheduler state */
+	uint64		session_defaults_version;	/* grows at ALTER ROLE/DATABASE ...
+											 * SET */
+	bool		schedules_changed;	/* a commit changed schedules; scheduler
+									 * clears it */
+	TimestampTz schedules_earliest; /* the earliest next_run_at among them */
+	bool		lanes_unknown;	/* lanes must be read from the table again */
+	bool		finish_wanted;	/* somebody waits for any finish */
+	TimestampTz scheduler_sleeps_until; /* scheduler, before it waits */
+	TimestampTz last_cycle_at;	/* scheduler, after each cycle with work */
+	char		waiting_reason[TC_REASON_LENGTH];	/* why no run is started,
+													 * empty: none */
+} DatabaseSlot;
+
+/* ---- lanes: where claimable runs lie ---- */
+
+typedef struct LaneKey
+{
+	Oid			database;
+	Oid			role;
+	int64		queue_id;
+	int64		gate;
+	int32		priority;
+	int32		unused;			/* keys are compared as memory: always 0 */
+} LaneKey;
+
+typedef struct Lane
+{
+	LaneKey		key;
+	bool		used;
+	bool		blocked;		/* paused, or its limit is reached; cleared by
+								 * finishes and by control changes */
+	uint64		version;		/* grows whenever bound or next_due is lowered */
+	TimestampTz bound_at;		/* every claimable run of the lane is at or
+								 * after (bound_at, bound_run) */
+	int64		bound_run;
+	TimestampTz next_due;		/* when a claim can succeed: DT_NOBEGIN
+								 * unknown, DT_NOEND empty */
+	TimestampTz bound_reset_at; /* when bound_at was last DT_NOBEGIN */
+} Lane;
+
+/* ---- executors ---- */
+
+typedef enum ExecutorState
+{
+	EXECUTOR_STATE_FREE,
+	EXECUTOR_STATE_STARTING,	/* registered by the scheduler */
+	EXECUTOR_STATE_IDLE,		/* waits on its latch */
+	EXECUTOR_STATE_WOKEN,		/* somebody set its latch for new work */
+	EXECUTOR_STATE_BUSY,
+	EXECUTOR_STATE_ENDED		/* process is gone; the scheduler of the
+								 * database must settle its runs, then frees
+								 * the slot */
+} ExecutorState;
+
+typedef struct ClaimedRun
+{
+	int64		run_id;
+	int64		token;
+	int64		task_id;
+	int32		attempt;
+} ClaimedRun;
+
+typedef struct ExecutorSlot
+{
+	ExecutorState state;
+	Oid			database;
+	Oid			role;
+	int64		executor_id;	/* live_runs.executor_id; never used again */
+	int			pid;			/* executor */
+	Latch	   *latch;			/* executor */
+	bool		stop_requested; /* end as soon as no run is executing */
+	int64		only_task;		/* isolation = 'process': serve this task once;
+								 * 0: any */
+	TimestampTz state_since;	/* of state */
+	TimestampTz served_since;	/* start of the process */
+
+	/*
+	 * The claimed list.  runs[] is written by the executor before it sets
+	 * position; position packs (next << 32 | limit).  The executor takes
+	 * entry `next` by compare-and-swap; the scheduler, or a canceller, gives
+	 * the tail back by lowering `limit` the same way, and owns the entries it
+	 * cut off.
+	 */
+	pg_atomic_uint64 position;
+	ClaimedRun	runs[TC_MAX_CLAIM];
+
+	/* the run that executes now; written by the executor under the lock */
+	int64		current_run;	/* 0: none */
+	int64		current_task;
+	int64		current_token;
+	int32		current_attempt;
+	TimestampTz current_started_at;
+	TimestampTz current_deadline;	/* DT_NOEND: no time limit */
+	bool		slow_front;		/* set by its timer: a slow run holds others up */
+	int64		cancel_token;	/* attempt that somebody wants cancelled */
+	TimestampTz cancel_requested_at;
+	bool		terminate_sent;
+	char		cancel_reason[TC_REASON_LENGTH];
+	char		cancel_actor[NAMEDATALEN];
+
+	/* live progress; written by the executor under the lock */
+	int64		progress_done;
+	int64		progress_total; /* -1: not known */
+	char		progress_phase[TC_PHASE_LENGTH];
+} ExecutorSlot;
+
+/* ---- waiters: sessions in wait_for_run, wait_until_idle ---- */
+
+typedef struct WaiterSlot
+{
+	Latch	   *latch;			/* NULL: free */
+	Oid			database;
+	int64		run_id;			/* 0: any finish */
+} WaiterSlot;
+
+typedef struct SharedState
+{
+	LWLock	   *lock;
+	uint64		incarnation;	/* of this shared memory: start time of the
+								 * server or of its crash restart */
+	TimestampTz started_at;
+	bool		started_as_standby; /* no @reboot when it is promoted */
+	int			launcher_pid;	/* launcher; 0: none */
+	Latch	   *launcher_latch;
+	bool		databases_changed;	/* launcher must look at pg_database */
+	int			lane_count;		/* high-water mark of lanes[] */
+	int			waiter_count;	/* used entries of waiters[] */
+	int			executor_capacity;	/* usable entries of executors[]:
+									 * taskcenter.max_executors at start */
+	DatabaseSlot databases[TC_MAX_DATABASES];
+	Lane		lanes[TC_MAX_LANES];
+	WaiterSlot	waiters[TC_MAX_WAITERS];
+	ExecutorSlot executors[TC_MAX_EXECUTORS];
+} SharedState;
+
+extern SharedState *tc_shared;	/* NULL without preloading */
+
+/* ---- shared_state.c ---- */
+
+/* postmaster, from _PG_init when preloaded: install the request and startup hooks */
+extern void tc_shared_install_hooks(void);
+extern bool tc_shared_available(void);
+
+/* slot of a database; NULL if it has none.  Caller holds the lock. */
+extern DatabaseSlot *tc_shared_database(Oid database);
+/* the same, making one; NULL if all are taken.  Caller holds the lock exclusively. */
+extern DatabaseSlot *tc_shared_database_make(Oid database);
+extern void tc_shared_wake_launcher(void);	/* sets databases_changed */
+/* set the scheduler's latch, if it runs; caller need not hold the lock */
+extern void tc_shared_wake_scheduler(Oid database);
+
+/* ---- shared_lanes.c: callers do not hold the lock ---- */
+
+/*
+ * Note that runs of a lane may have become claimable from (run_at, run_id)
+ * on: lowers bound and next_due, clears blocked.  Makes the lane; when all
+ * lanes are taken sets the database's lanes_unknown instead.
+ */
+extern void tc_shared_lane_lower(const LaneKey *key, TimestampTz run_at, int64 run_id);
+/* copies of the lanes of one role (or all roles: InvalidOid); returns the count */
+extern int	tc_shared_lanes_copy(Oid database, Oid role, Lane *lanes, int max);
+/* a claim read `seen` before its snapshot: raise the bound, unless lowered since */
+extern void tc_shared_lane_raise(const Lane *seen, TimestampTz bound_at, int64 bound_run);
+/* a claim found the lane empty until next_due, unless lowered since */
+extern void tc_shared_lane_drained(const Lane *seen, TimestampTz next_due);
+extern void tc_shared_lane_block(const Lane *seen);
+/* a finish: lanes of this queue or gate that were blocked may go on */
+extern bool tc_shared_lanes_unblock(Oid database, int64 queue_id, int64 gate);
+/* forget bounds of a role's lanes (its executor died with locks held) */
+extern void tc_shared_lanes_reset(Oid database, Oid role);
+/* forget all lanes of a database */
+extern void tc_shared_lanes_forget(Oid database);
+/* earliest next_due of unblocked lanes after now; DT_NOEND: none */
+extern TimestampTz tc_shared_lanes_next_due(Oid database, TimestampTz now);
+/* does the role have an unblocked lane that is due at now? */
+extern bool tc_shared_lanes_ready(Oid database, Oid role, TimestampTz now);
+
+/* ---- shared_executors.c ---- */
+
+extern ExecutorSlot *tc_my_executor;	/* in an executor: its slot */
+
+/* scheduler: take a free slot; -1: none */
+extern int	tc_shared_executor_reserve(Oid database, Oid role, int64 executor_id,
+									   int64 only_task, TimestampTz now);
+extern void tc_shared_executor_release(int slot);
+/* executor: become the owner of the slot; false: the slot is no longer meant for us */
+extern bool tc_shared_executor_attach(int slot, int64 executor_id, TimestampTz now);
+/* executor: go idle unless a lane of the role is due or a stop is requested; true: idle now */
+extern bool tc_shared_executor_idle(TimestampTz now);
+extern void tc_shared_executor_busy(TimestampTz now);
+/* executor: publish what a claim returned */
+extern void tc_shared_executor_publish(const ClaimedRun *runs, int count);
+/* executor: take the next claimed run; -1: none left */
+extern int	tc_shared_executor_take(void);
+/* anybody: cut off what the executor has not taken; copies it, returns the count */
+extern int	tc_shared_executor_cut(int slot, ClaimedRun *tail);
+/* executor: state which run executes (0: none) */
+extern void tc_shared_run_begin(const ClaimedRun *run, TimestampTz started_at, TimestampTz deadline);
+extern void tc_shared_run_end(void);
+/* executor, in a signal handler too: is the executing attempt to be cancelled? */
+extern bool tc_shared_cancel_wanted(void);
+/*
+ * anybody, at commit: cancel an attempt.  Returns true when an executor
+ * executes it (it is signalled) or has it in its claimed list.
+ */
+extern bool tc_shared_cancel_attempt(Oid database, int64 run_id, int32 attempt,
+									 const char *reason, const char *actor, TimestampTz now);
+extern void tc_shared_progress(int64 done, int64 total, const char *phase);
+/* wake an idle executor of the role, else its scheduler; caller holds no lock */
+extern void tc_shared_wake_role(Oid database, Oid role);
+/* ask one executor of (database, role) or, InvalidOid, of the database to end */
+extern void tc_shared_executors_stop(Oid database, Oid role);
+/* number of executors of a database that exist or are starting */
+extern int	tc_shared_executors_count(Oid database, Oid role);
+
+/* ---- shared_wake.c: what this transaction does to others when it ends ---- */
+
+extern void tc_shared_wake_init(void);	/* once per process: registers the callbacks */
+/* a run is, or was, claimable in a lane: lowered at the end, commit or not */
+extern void tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
+								 TimestampTz run_at, int64 run_id);
+extern void tc_shared_touch_control(void);	/* tasks, queues, settings, state changed */
+extern void tc_shared_touch_schedules(TimestampTz next_run_at);
+extern void tc_shared_touch_finish(int64 run_id, int64 queue_id, int64 gate);
+extern void tc_shared_touch_databases(void);	/* extension created or dropped */
+extern void tc_shared_cancel_at_commit(int64 run_id, int32 attempt,
+									   const char *reason, const char *actor);
+
+/* waiting for a finish: register, look at the table, wait, look again, … unregister */
+extern int	tc_shared_wait_begin(int64 run_id); /* -1: all slots are taken */
+extern void tc_shared_wait_end(int waiter);
+
+#endif							/* TC_SHARED_STATE_H */

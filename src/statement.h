@@ -1,0 +1,66 @@
+/*-------------------------------------------------------------------------
+ *
+ * statement.h
+ *		Our own SQL: prepared once per process, run as the role that owns our
+ *		relations, under a pinned search path.
+ *
+ * Layer 2, the only user of SPI.  Every store keeps a catalogue of constant
+ * texts.  Between tc_store_begin() and tc_store_end() the current user is
+ * taskcenter_owner and search_path is pinned; an error in between needs no
+ * clean-up, the (sub)transaction's abort undoes both.  Results stay valid
+ * until the next tc_run() or tc_store_end().
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_STATEMENT_H
+#define TC_STATEMENT_H
+
+#include "utils/jsonb.h"
+
+#define TC_STATEMENT_MAX_ARGS 60
+
+typedef struct Statement
+{
+	const char *label;			/* shown in error context */
+	const char *text;
+	int			nargs;
+	Oid			types[TC_STATEMENT_MAX_ARGS];
+	void	   *plan;			/* kept SPI plan; NULL until first used */
+} Statement;
+
+typedef struct StoreFrame
+{
+	Oid			caller;			/* current user outside */
+	Oid			saved_user;
+	int			saved_context;
+	int			saved_nest_level;
+	void	   *outer;			/* enclosing frame */
+} StoreFrame;
+
+extern void tc_store_begin(StoreFrame *frame);
+extern void tc_store_end(StoreFrame *frame);
+
+/* is the write that fires a trigger made by a statement of ours? */
+extern bool tc_statement_is_own(void);
+/* the user on whose behalf the innermost frame acts; GetUserId() outside */
+extern Oid	tc_statement_caller(void);
+extern Oid	tc_owner_role(void);	/* OID of taskcenter_owner */
+
+/* run; values in the order of the parameters, nulls[i] true for NULL (may be NULL).  Returns rows processed/returned. */
+extern uint64 tc_run(Statement *statement, const Datum *values, const bool *nulls);
+/* a statement that depends on nothing: DDL for partitions and the owner role, built by the caller with quoting */
+extern void tc_run_utility(const char *label, const char *text);
+
+/* typed access to the rows of the last tc_run(); strings and jsonb are copied into CurrentMemoryContext at the time of tc_store_begin */
+extern uint64 tc_rows(void);
+extern bool tc_is_null(uint64 row, int column);
+extern bool tc_get_bool(uint64 row, int column);	/* NULL: false */
+extern int32 tc_get_int32(uint64 row, int column);	/* NULL: 0 */
+extern int64 tc_get_int64(uint64 row, int column);	/* NULL: 0 */
+extern TimestampTz tc_get_timestamptz(uint64 row, int column);	/* NULL: DT_NOBEGIN */
+extern Interval *tc_get_interval(uint64 row, int column);	/* NULL: NULL */
+extern char *tc_get_text(uint64 row, int column);	/* NULL: NULL */
+extern Jsonb *tc_get_jsonb(uint64 row, int column); /* NULL: NULL */
+extern Datum tc_get_datum(uint64 row, int column, bool *isnull);	/* copied */
+
+#endif							/* TC_STATEMENT_H */

@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * taskcenter.h
+ *		Limits, names and the words that every module shares.
+ *
+ * Layer 0: no functions, no includes of other layers.  The words are those
+ * of the README's glossary: task, schedule, run, attempt, executor, queue,
+ * lane (the runs that one claim can take together: same role, queue,
+ * priority and gate).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TASKCENTER_H
+#define TASKCENTER_H
+
+#include "datatype/timestamp.h"
+
+#define TC_SCHEMA "taskcenter"
+#define TC_OWNER_ROLE "taskcenter_owner"
+#define TC_LIBRARY "taskcenter"
+
+#define TC_MAX_NAME_LENGTH 200	/* bytes of a task, schedule or queue name */
+#define TC_MAX_SCHEDULE_LENGTH 1000
+#define TC_MAX_CLAIM 64			/* runs that one claim can take */
+#define TC_MAX_BATCH 60			/* runs that share a transaction */
+#define TC_MAX_EXECUTORS 64
+#define TC_MAX_DATABASES 128
+#define TC_MAX_LANES 2048
+#define TC_MAX_WAITERS 256
+#define TC_PHASE_LENGTH 64		/* bytes of report_progress()'s phase */
+#define TC_REASON_LENGTH 256	/* bytes of a reason that crosses shared memory */
+
+#define TC_CLOCK_CHECK_MS 5000	/* longest wait: the wall clock may have been set */
+
+/* live_runs.gate of runs that were lost with their executor: claimed one by one */
+#define TC_GATE_SUSPECT (-1)
+
+/* retention classes, the partition keys of finished_runs, history and logs */
+#define TC_CLASS_DEFAULT 1
+#define TC_CLASS_FAILED 2
+#define TC_CLASS_OWN 3
+
+#endif							/* TASKCENTER_H */
