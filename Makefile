@@ -104,21 +104,22 @@ BUILDFLAGS = $(CC) $(CFLAGS) $(filter-out -I%,$(CPPFLAGS)) $(VERSION)
 force:
 
 # pg_bsd_indent has to know which names are types: the debug information of our
-# own objects tells.
-TYPEDEF_OBJS = $(SOURCES:src/%.c=tmp_indent/%.o)
+# own sources tells.
+TYPEDEFS = $(SOURCES:src/%.c=tmp_indent/%.types)
 
-tmp_indent/%.o: src/%.c $(INCLUDES)
+tmp_indent/%.types: src/%.c $(INCLUDES)
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) $(CPPFLAGS) -O0 -U_FORTIFY_SOURCE -w -g -fno-eliminate-unused-debug-types -c -o $@ $<
+	@$(CC) $(CFLAGS) $(CPPFLAGS) -O0 -U_FORTIFY_SOURCE -w -g -fno-eliminate-unused-debug-types -c -o $(@:.types=.o) $<
+	@test/lint/typedefs $(@:.types=.o) > $@
 
-indent: $(TYPEDEF_OBJS)
-	@test/lint/indent write $(TYPEDEF_OBJS) -- $(SOURCES) $(INCLUDES)
+indent: $(TYPEDEFS)
+	@test/lint/indent write $(TYPEDEFS) -- $(SOURCES) $(INCLUDES)
 
-indent-check: $(TYPEDEF_OBJS)
-	@test/lint/indent check $(TYPEDEF_OBJS) -- $(SOURCES) $(INCLUDES)
+indent-check: $(TYPEDEFS)
+	@test/lint/indent check $(TYPEDEFS) -- $(SOURCES) $(INCLUDES)
 
-lint: all $(TYPEDEF_OBJS)
-	@CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' SHLIB='$(shlib)' test/lint/run $(TYPEDEF_OBJS) -- $(SOURCES) $(INCLUDES)
+lint: all $(TYPEDEFS)
+	@CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' test/lint/run $(shlib) $(TYPEDEFS) -- $(SOURCES) $(INCLUDES)
 
 test:
 	@test/tools/run-tests
