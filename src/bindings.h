@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ *
+ * bindings.h
+ *		The parameters of one statement, bound in their order.
+ *
+ * Layer 2, inline only.  Begin with {0}, bind each parameter once, run.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_BINDINGS_H
+#define TC_BINDINGS_H
+
+#include "statement.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+typedef struct Bindings
+{
+	int			count;
+	Datum		values[TC_STATEMENT_MAX_ARGS];
+	bool		nulls[TC_STATEMENT_MAX_ARGS];
+} Bindings;
+
+static inline void
+tc_bind_datum(Bindings *bindings, Datum value, bool isnull)
+{
+	Assert(bindings->count < TC_STATEMENT_MAX_ARGS);
+	bindings->values[bindings->count] = value;
+	bindings->nulls[bindings->count] = isnull;
+	bindings->count++;
+}
+
+static inline void
+tc_bind_null(Bindings *bindings)
+{
+	tc_bind_datum(bindings, (Datum) 0, true);
+}
+
+static inline void
+tc_bind_bool(Bindings *bindings, bool value)
+{
+	tc_bind_datum(bindings, BoolGetDatum(value), false);
+}
+
+static inline void
+tc_bind_int32(Bindings *bindings, int32 value)
+{
+	tc_bind_datum(bindings, Int32GetDatum(value), false);
+}
+
+static inline void
+tc_bind_int64(Bindings *bindings, int64 value)
+{
+	tc_bind_datum(bindings, Int64GetDatum(value), false);
+}
+
+/* NULL pointer: SQL NULL */
+static inline void
+tc_bind_text(Bindings *bindings, const char *value)
+{
+	tc_bind_datum(bindings, value ? CStringGetTextDatum(value) : (Datum) 0, value == NULL);
+}
+
+static inline void
+tc_bind_jsonb(Bindings *bindings, const Jsonb *value)
+{
+	tc_bind_datum(bindings, PointerGetDatum(value), value == NULL);
+}
+
+static inline void
+tc_bind_interval(Bindings *bindings, const Interval *value)
+{
+	tc_bind_datum(bindings, PointerGetDatum(value), value == NULL);
+}
+
+/* infinite either way: SQL NULL */
+static inline void
+tc_bind_timestamptz(Bindings *bindings, TimestampTz value)
+{
+	tc_bind_datum(bindings, TimestampTzGetDatum(value), TIMESTAMP_NOT_FINITE(value));
+}
+
+static inline uint64
+tc_run_bound(Statement *statement, const Bindings *bindings)
+{
+	Assert(bindings->count == statement->nargs);
+	return tc_run(statement, bindings->values, bindings->nulls);
+}
+
+#endif							/* TC_BINDINGS_H */
