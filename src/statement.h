@@ -16,6 +16,7 @@
 #define TC_STATEMENT_H
 
 #include "utils/jsonb.h"
+#include "utils/timestamp.h"
 
 #define TC_STATEMENT_MAX_ARGS 60
 
@@ -25,19 +26,25 @@ typedef struct Statement
 	const char *text;
 	int			nargs;
 	Oid			types[TC_STATEMENT_MAX_ARGS];
+	bool		any_plan;		/* false: generic plan, index access, nested
+								 * loops, so that a plan made on empty tables
+								 * stays right; true: the planner decides */
 	void	   *plan;			/* kept SPI plan; NULL until first used */
 } Statement;
 
 typedef struct StoreFrame
 {
-	Oid			caller;			/* current user outside */
 	Oid			saved_user;
 	int			saved_context;
 	int			saved_nest_level;
-	void	   *outer;			/* enclosing frame */
+	bool		saved_read_only;
+	bool		pushed_snapshot;
+	MemoryContext results;
 } StoreFrame;
 
 extern void tc_store_begin(StoreFrame *frame);
+/* the same in a transaction that the run's own command made read only */
+extern void tc_store_begin_forced(StoreFrame *frame);
 extern void tc_store_end(StoreFrame *frame);
 
 /* is the write that fires a trigger made by a statement of ours? */
@@ -51,7 +58,17 @@ extern uint64 tc_run(Statement *statement, const Datum *values, const bool *null
 /* a statement that depends on nothing: DDL for partitions and the owner role, built by the caller with quoting */
 extern void tc_run_utility(const char *label, const char *text);
 
-/* typed access to the rows of the last tc_run(); strings and jsonb are copied into CurrentMemoryContext at the time of tc_store_begin */
+/*
+ * In a procedure called outside a transaction block: end the transaction and
+ * start the next one, so that no snapshot is held.  No frame may be open.
+ */
+extern void tc_transaction_break(void);
+
+/*
+ * Typed access to the rows of the last tc_run(), columns from 1.  Values that
+ * are not passed by value are copied into the context that was current at
+ * tc_store_begin().
+ */
 extern uint64 tc_rows(void);
 extern bool tc_is_null(uint64 row, int column);
 extern bool tc_get_bool(uint64 row, int column);	/* NULL: false */

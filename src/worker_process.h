@@ -11,6 +11,7 @@
 #ifndef TC_WORKER_PROCESS_H
 #define TC_WORKER_PROCESS_H
 
+#include "datatype/timestamp.h"
 #include "postmaster/bgworker.h"
 
 /* what a worker is told at its start, in bgw_extra */

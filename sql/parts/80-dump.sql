@@ -1,0 +1,25 @@
+/* What a dump must carry: every relation with rows of the user's, and every sequence. */
+SELECT pg_extension_config_dump('taskcenter.tasks', '');
+SELECT pg_extension_config_dump('taskcenter.schedules', '');
+SELECT pg_extension_config_dump('taskcenter.skipped_fires', '');
+SELECT pg_extension_config_dump('taskcenter.queues', '');
+SELECT pg_extension_config_dump('taskcenter.setting_values', '');
+SELECT pg_extension_config_dump('taskcenter.scheduler_state', '');
+SELECT pg_extension_config_dump('taskcenter.live_runs', '');
+SELECT pg_extension_config_dump('taskcenter.kept_keys', '');
+SELECT pg_extension_config_dump('taskcenter.task_audit_logs', '');
+SELECT pg_extension_config_dump('taskcenter.finished_runs_1_rest', '');
+SELECT pg_extension_config_dump('taskcenter.finished_runs_2_rest', '');
+SELECT pg_extension_config_dump('taskcenter.finished_runs_3_rest', '');
+SELECT pg_extension_config_dump('taskcenter.task_run_history_1_rest', '');
+SELECT pg_extension_config_dump('taskcenter.task_run_history_3_rest', '');
+SELECT pg_extension_config_dump('taskcenter.task_run_logs_1_rest', '');
+SELECT pg_extension_config_dump('taskcenter.task_run_logs_3_rest', '');
+SELECT pg_extension_config_dump('taskcenter.task_ids', '');
+SELECT pg_extension_config_dump('taskcenter.schedule_ids', '');
+SELECT pg_extension_config_dump('taskcenter.queue_ids', '');
+SELECT pg_extension_config_dump('taskcenter.run_ids', '');
+SELECT pg_extension_config_dump('taskcenter.token_ids', '');
+SELECT pg_extension_config_dump('taskcenter.executor_ids', '');
+SELECT pg_extension_config_dump('taskcenter.audit_ids', '');
+SELECT pg_extension_config_dump('taskcenter.skip_ids', '');

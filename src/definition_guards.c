@@ -1,0 +1,154 @@
+/*-------------------------------------------------------------------------
+ *
+ * definition_guards.c
+ *		Triggers on tasks, schedules, queues, settings and the scheduler's
+ *		state: nobody names a mightier role than himself, nothing that history
+ *		names is deleted, and whoever waits is told at commit.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "replication/logicalworker.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "shared_state.h"
+#include "statement.h"
+
+PG_FUNCTION_INFO_V1(taskcenter_guard_task);
+PG_FUNCTION_INFO_V1(taskcenter_guard_schedule);
+PG_FUNCTION_INFO_V1(taskcenter_guard_control);
+
+static TriggerData *
+called_as_trigger(FunctionCallInfo fcinfo)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("guard functions can only be called as triggers")));
+	return (TriggerData *) fcinfo->context;
+}
+
+static int
+column_number(Relation rel, const char *name)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped &&
+			strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
+			return i + 1;
+	elog(ERROR, "relation \"%s\" has no column \"%s\"",
+		 RelationGetRelationName(rel), name);
+	return 0;
+}
+
+static Datum
+column(Relation rel, HeapTuple tuple, const char *name, bool *isnull)
+{
+	return heap_getattr(tuple, column_number(rel, name), RelationGetDescr(rel), isnull);
+}
+
+/*
+ * Whoever could write this table could name a mighty owner, so the check
+ * stands here: the writer must himself be able to become both roles.
+ */
+static void
+check_may_name(Relation rel, HeapTuple old, HeapTuple new, const char *name)
+{
+	bool		isnull;
+	Datum		after = column(rel, new, name, &isnull);
+	Oid			role;
+
+	if (isnull)
+		return;					/* the column's own constraint speaks */
+	if (old != NULL && column(rel, old, name, &isnull) == after && !isnull)
+		return;
+	role = (Oid) DatumGetInt64(after);
+	if (superuser_arg(tc_statement_caller()) || IsLogicalWorker())
+		return;
+	if (!tc_role_may_set(tc_statement_caller(), role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to give a task to another role"),
+				 errdetail("Role \"%s\" cannot act as the role with OID %u.",
+						   GetUserNameFromId(tc_statement_caller(), true), role),
+				 errhint("Name a role that you could SET ROLE to.")));
+}
+
+Datum
+taskcenter_guard_task(PG_FUNCTION_ARGS)
+{
+	TriggerData *call = called_as_trigger(fcinfo);
+	Relation	rel = call->tg_relation;
+	bool		update = TRIGGER_FIRED_BY_UPDATE(call->tg_event);
+	HeapTuple	old = update ? call->tg_trigtuple : NULL;
+	HeapTuple	new = update ? call->tg_newtuple : call->tg_trigtuple;
+
+	if (TRIGGER_FIRED_BY_DELETE(call->tg_event))
+	{
+		if (!IsLogicalWorker())
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("tasks are never deleted"),
+					 errdetail("Their runs, history and audit name them."),
+					 errhint("Use taskcenter.archive_task().")));
+		return PointerGetDatum(call->tg_trigtuple);
+	}
+	check_may_name(rel, old, new, "owner_id");
+	check_may_name(rel, old, new, "run_as_id");
+	tc_shared_touch_control();
+	return PointerGetDatum(new);
+}
+
+Datum
+taskcenter_guard_schedule(PG_FUNCTION_ARGS)
+{
+	TriggerData *call = called_as_trigger(fcinfo);
+	HeapTuple	new = TRIGGER_FIRED_BY_UPDATE(call->tg_event) ?
+		call->tg_newtuple : call->tg_trigtuple;
+	bool		isnull;
+	Datum		next;
+
+	if (TRIGGER_FIRED_BY_DELETE(call->tg_event))
+	{
+		if (!tc_statement_is_own() && !IsLogicalWorker())
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("schedules are not deleted by plain SQL"),
+					 errhint("Use taskcenter.drop_schedule().")));
+		return PointerGetDatum(new);
+	}
+	next = column(call->tg_relation, new, "next_run_at", &isnull);
+	if (!isnull)
+		tc_shared_touch_schedules(DatumGetTimestampTz(next));
+	return PointerGetDatum(new);
+}
+
+/* queues, setting_values, scheduler_state */
+Datum
+taskcenter_guard_control(PG_FUNCTION_ARGS)
+{
+	TriggerData *call = called_as_trigger(fcinfo);
+
+	if (TRIGGER_FIRED_BY_DELETE(call->tg_event) &&
+		!tc_statement_is_own() && !IsLogicalWorker())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot delete from \"%s\"",
+						RelationGetRelationName(call->tg_relation)),
+				 errdetail("Unfinished runs and the record depend on its rows.")));
+	tc_shared_touch_control();
+	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
+		return PointerGetDatum(call->tg_newtuple);
+	return PointerGetDatum(call->tg_trigtuple);
+}

@@ -1,0 +1,273 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_guards.c
+ *		Triggers on runs, history and logs: every row in a legal status, every
+ *		change a legal move, whoever writes and by whatever way.
+ *
+ * Fire as ENABLE ALWAYS row triggers in the writer's process.  Our own
+ * statements write their history themselves, in sets; for any other writer
+ * the guard records the move.  An INSERT is checked for validity only (a
+ * restore loads rows in any valid state).  Logical apply workers are
+ * validated, not recorded: the publisher's history arrives by itself.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "replication/logicalworker.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "guard_store.h"
+#include "run_status.h"
+#include "shared_state.h"
+#include "statement.h"
+
+/* columns of live_runs, in the order of the table */
+#define LIVE_RUN_ID 1
+#define LIVE_TASK_ID 2
+#define LIVE_RUN_AS_ID 3
+#define LIVE_OWNER_ID 4
+#define LIVE_QUEUE_ID 5
+#define LIVE_GATE 6
+#define LIVE_RUN_AT 11
+#define LIVE_CREATED_AT 12
+#define LIVE_PRIORITY 20
+#define LIVE_ATTEMPT 21
+#define LIVE_STATUS 25
+
+PG_FUNCTION_INFO_V1(taskcenter_guard_live_run);
+PG_FUNCTION_INFO_V1(taskcenter_guard_finished_run);
+PG_FUNCTION_INFO_V1(taskcenter_guard_record);
+PG_FUNCTION_INFO_V1(taskcenter_guard_truncate);
+
+static TriggerData *
+called_as_trigger(FunctionCallInfo fcinfo)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("guard functions can only be called as triggers")));
+	return (TriggerData *) fcinfo->context;
+}
+
+/* The columns are read by number: they must stand where we think. */
+static void
+check_columns(Relation rel)
+{
+	static bool checked = false;
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	if (checked)
+		return;
+	if (desc->natts < LIVE_STATUS ||
+		strcmp(NameStr(TupleDescAttr(desc, LIVE_STATUS - 1)->attname), "status") != 0 ||
+		strcmp(NameStr(TupleDescAttr(desc, LIVE_PRIORITY - 1)->attname), "priority") != 0 ||
+		strcmp(NameStr(TupleDescAttr(desc, LIVE_RUN_AT - 1)->attname), "run_at") != 0)
+		elog(ERROR, "relation \"%s\" is not laid out as this library expects",
+			 RelationGetRelationName(rel));
+	checked = true;
+}
+
+static Datum
+column(HeapTuple tuple, TupleDesc desc, int number)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, number, desc, &isnull);
+
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("column \"%s\" of a run must not be null",
+						NameStr(TupleDescAttr(desc, number - 1)->attname))));
+	return value;
+}
+
+static RunStatus
+status_of(HeapTuple tuple, Relation rel)
+{
+	text	   *label = DatumGetTextPP(column(tuple, RelationGetDescr(rel), LIVE_STATUS));
+	RunStatus	status;
+
+	if (!tc_run_status_parse(VARDATA_ANY(label), VARSIZE_ANY_EXHDR(label), &status))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("no such status of a run: \"%s\"", text_to_cstring(label)),
+				 errtablecol(rel, LIVE_STATUS)));
+	return status;
+}
+
+static void
+touch_lane(HeapTuple tuple, TupleDesc desc)
+{
+	tc_shared_touch_lane((Oid) DatumGetInt64(column(tuple, desc, LIVE_RUN_AS_ID)),
+						 DatumGetInt64(column(tuple, desc, LIVE_QUEUE_ID)),
+						 DatumGetInt32(column(tuple, desc, LIVE_PRIORITY)),
+						 DatumGetInt64(column(tuple, desc, LIVE_GATE)),
+						 DatumGetTimestampTz(column(tuple, desc, LIVE_RUN_AT)),
+						 DatumGetInt64(column(tuple, desc, LIVE_RUN_ID)));
+}
+
+static void
+refuse_move(Relation rel, RunStatus from, RunStatus to)
+{
+	StringInfoData allowed;
+	int			i;
+
+	initStringInfo(&allowed);
+	for (i = 0; i < RUN_STATUS_COUNT; i++)
+		if (tc_run_status_may_become(from, (RunStatus) i))
+			appendStringInfo(&allowed, "%s%s", allowed.len > 0 ? ", " : "",
+							 tc_run_status_label((RunStatus) i));
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("a run cannot go from \"%s\" to \"%s\"",
+					tc_run_status_label(from), tc_run_status_label(to)),
+			 errdetail("From \"%s\" it may go to: %s.", tc_run_status_label(from),
+					   allowed.len > 0 ? allowed.data : "nothing, it is final"),
+			 errtablecol(rel, LIVE_STATUS)));
+}
+
+static void
+refuse_change(Relation rel, const char *what, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("cannot %s \"%s\"", what, RelationGetRelationName(rel)),
+			 errdetail("The relation is kept by taskcenter and guarded for every role."),
+			 errhint("%s", hint)));
+}
+
+static void
+check_identity_kept(Relation rel, HeapTuple old, HeapTuple new)
+{
+	static const int kept[] = {LIVE_RUN_ID, LIVE_TASK_ID, LIVE_RUN_AS_ID,
+	LIVE_OWNER_ID, LIVE_CREATED_AT};
+	TupleDesc	desc = RelationGetDescr(rel);
+	int			i;
+
+	for (i = 0; i < (int) lengthof(kept); i++)
+	{
+		/* all of them are eight bytes wide and passed by value */
+		if (column(old, desc, kept[i]) != column(new, desc, kept[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("column \"%s\" of a run cannot be changed",
+							NameStr(TupleDescAttr(desc, kept[i] - 1)->attname)),
+					 errtablecol(rel, kept[i])));
+	}
+}
+
+static void
+check_update(Relation rel, HeapTuple old, HeapTuple new)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	RunStatus	from = status_of(old, rel);
+	RunStatus	to = status_of(new, rel);
+	bool		claim = tc_my_executor != NULL && to == RUN_STATUS_RUNNING;
+
+	check_identity_kept(rel, old, new);
+	if (from != to && !tc_run_status_may_become(from, to))
+		refuse_move(rel, from, to);
+	if (from != to && !tc_statement_is_own() && !IsLogicalWorker())
+		tc_guard_record_move(DatumGetInt64(column(new, desc, LIVE_RUN_ID)),
+							 DatumGetInt64(column(new, desc, LIVE_OWNER_ID)),
+							 DatumGetInt64(column(new, desc, LIVE_TASK_ID)),
+							 DatumGetInt32(column(new, desc, LIVE_ATTEMPT)),
+							 tc_run_status_label(from), tc_run_status_label(to));
+
+	/* whoever holds a ready row makes claims pass it by: look again at his end */
+	if (tc_run_status_is_ready(from) && !claim)
+		touch_lane(old, desc);
+	if (tc_run_status_is_ready(to))
+		touch_lane(new, desc);
+	if (from == RUN_STATUS_RUNNING && to != RUN_STATUS_RUNNING)
+		tc_shared_touch_finish(DatumGetInt64(column(old, desc, LIVE_RUN_ID)),
+							   DatumGetInt64(column(old, desc, LIVE_QUEUE_ID)),
+							   DatumGetInt64(column(old, desc, LIVE_GATE)));
+}
+
+static void
+check_leave(Relation rel, HeapTuple old)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	if (!tc_statement_is_own() && !IsLogicalWorker())
+		refuse_change(rel, "delete from",
+					  "Use taskcenter.cancel_run(); retention removes finished runs.");
+	if (tc_run_status_is_ready(status_of(old, rel)))
+		touch_lane(old, desc);
+	tc_shared_touch_finish(DatumGetInt64(column(old, desc, LIVE_RUN_ID)),
+						   DatumGetInt64(column(old, desc, LIVE_QUEUE_ID)),
+						   DatumGetInt64(column(old, desc, LIVE_GATE)));
+}
+
+Datum
+taskcenter_guard_live_run(PG_FUNCTION_ARGS)
+{
+	TriggerData *call = called_as_trigger(fcinfo);
+	Relation	rel = call->tg_relation;
+
+	check_columns(rel);
+	if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
+	{
+		if (tc_run_status_is_ready(status_of(call->tg_trigtuple, rel)))
+			touch_lane(call->tg_trigtuple, RelationGetDescr(rel));
+		return PointerGetDatum(call->tg_trigtuple);
+	}
+	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
+	{
+		check_update(rel, call->tg_trigtuple, call->tg_newtuple);
+		return PointerGetDatum(call->tg_newtuple);
+	}
+	check_leave(rel, call->tg_trigtuple);
+	return PointerGetDatum(call->tg_trigtuple);
+}
+
+/* A finished run is final: it leaves by retry_run() or by retention only. */
+Datum
+taskcenter_guard_finished_run(PG_FUNCTION_ARGS)
+{
+	TriggerData *call = called_as_trigger(fcinfo);
+
+	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
+		refuse_change(call->tg_relation, "update",
+					  "A finished run is final; use taskcenter.retry_run() to run it again.");
+	if (TRIGGER_FIRED_BY_DELETE(call->tg_event) &&
+		!tc_statement_is_own() && !IsLogicalWorker())
+		refuse_change(call->tg_relation, "delete from",
+					  "Retention removes finished runs; see taskcenter.set_setting().");
+	return PointerGetDatum(call->tg_trigtuple);
+}
+
+/* History, logs, audit: rows are added, and removed by retention only. */
+Datum
+taskcenter_guard_record(PG_FUNCTION_ARGS)
+{
+	TriggerData *call = called_as_trigger(fcinfo);
+
+	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
+		refuse_change(call->tg_relation, "update", "Records are never rewritten.");
+	if (TRIGGER_FIRED_BY_DELETE(call->tg_event) &&
+		!tc_statement_is_own() && !IsLogicalWorker())
+		refuse_change(call->tg_relation, "delete from",
+					  "Retention removes records; see taskcenter.set_setting().");
+	return PointerGetDatum(call->tg_trigtuple);
+}
+
+Datum
+taskcenter_guard_truncate(PG_FUNCTION_ARGS)
+{
+	TriggerData *call = called_as_trigger(fcinfo);
+
+	if (!IsLogicalWorker())
+		refuse_change(call->tg_relation, "truncate",
+					  "Retention removes what is out of policy; DROP EXTENSION removes all.");
+	return PointerGetDatum(NULL);
+}
