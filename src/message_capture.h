@@ -1,17 +1,21 @@
 /*
  * message_capture.h
- *	  Keeps the messages that a run would have sent to a client.
+ *	  Keeps what a run would have sent to a client: messages and rows.
  *
- * Between start and stop, every message that client_min_messages lets through
+ * Messages.  Between start and stop, every message that client_min_messages lets through
  * goes to a bounded buffer in process memory, so it survives a rollback.  The
  * server log gets what it always gets.  When the buffer is full, further
  * messages are counted only, and the count becomes one last message.  Errors
  * are not captured: whoever catches them has them.
+ *
+ * Rows.  A result capture hands out a receiver for query results, and keeps the
+ * first rows of the last row set that it received.
  */
 #ifndef TC_MESSAGE_CAPTURE_H
 #define TC_MESSAGE_CAPTURE_H
 
 #include "datatype/timestamp.h"
+#include "tcop/dest.h"
 #include "utils/jsonb.h"
 
 #define TC_MESSAGE_MAX_COUNT	1000
@@ -21,7 +25,7 @@
 typedef struct CapturedMessage
 {
 	TimestampTz logged_at;
-	const char *level;			/* "debug", "log", "info", "notice", … */
+	const char *level;			/* "debug", "log", "info", "notice", ... */
 	const char *message;		/* with detail and hint on lines of their own */
 	const char *sqlstate;		/* NULL unless the message came from ereport */
 	Jsonb	   *metadata;		/* NULL unless given to _add() */
@@ -56,5 +60,28 @@ extern bool tc_message_capture_add(const char *level, const char *message,
  * Valid until the next start.
  */
 extern const CapturedMessage *tc_message_capture_take(int *count);
+
+typedef struct ResultCapture ResultCapture;
+
+/*
+ * An empty capture below "where", bounded by a number of rows and by the bytes
+ * that they take.
+ */
+extern ResultCapture *tc_result_capture_create(MemoryContext where,
+											   int max_rows, Size max_bytes);
+
+/* Forget the rows, for the next run with other bounds. */
+extern void tc_result_capture_reset(ResultCapture *capture,
+									int max_rows, Size max_bytes);
+
+/* Lives as long as the capture. */
+extern DestReceiver *tc_result_capture_receiver(ResultCapture *capture);
+
+/*
+ * The kept rows as a jsonb array of objects, in the current memory context, or
+ * NULL if no row set was received.  Values are what to_jsonb() makes of them.
+ * "truncated" tells whether rows were left out.
+ */
+extern Jsonb *tc_result_capture_rows(ResultCapture *capture, bool *truncated);
 
 #endif							/* TC_MESSAGE_CAPTURE_H */

@@ -12,28 +12,16 @@
 #ifndef TC_USER_COMMAND_H
 #define TC_USER_COMMAND_H
 
-#include "utils/jsonb.h"
+#include "tcop/dest.h"
 
 typedef struct UserCommand UserCommand;
 
-/*
- * What the last run of a command gave back.  The first group is the caller's
- * to set before the run, the rest is written by it.
- */
-typedef struct ResultCapture
+/* What the last statement of a run reported. */
+typedef struct CommandResult
 {
-	int			max_rows;		/* 0: keep no rows */
-	Size		max_bytes;		/* bound on the kept rows' total size */
-
-	const char *tag;			/* last statement's tag, NULL before any */
+	const char *tag;			/* such as "INSERT", a constant; NULL: none ran */
 	uint64		processed;		/* its row count */
-	bool		returned_rows;	/* did any statement return a row set? */
-	bool		truncated;		/* rows of the last set were left out */
-
-	MemoryContext context;		/* private: holds the rows */
-	struct List *rows;			/* private */
-	Size		bytes;			/* private */
-} ResultCapture;
+} CommandResult;
 
 /* Once per process, before anything else here. */
 extern void tc_user_command_init(void);
@@ -69,10 +57,15 @@ extern bool tc_user_command_surely_autonomous(const UserCommand *command);
  * effects visible to what follows.  No snapshot may have been taken in it if
  * SET TRANSACTION is to work.  Works in an internal subtransaction, too.
  * Transaction control and COPY from or to the client raise 0A000 before
- * anything is executed.  "capture" may be NULL.
+ * anything is executed.
+ *
+ * Rows go to the receiver: None_Receiver, or tc_result_capture_receiver() for
+ * one.  It is started anew by each statement that returns rows, and the caller
+ * destroys it.  "result" is filled as far as the run came.
  */
 extern void tc_user_command_execute_atomic(UserCommand *command,
-										   ResultCapture *capture);
+										   DestReceiver *receiver,
+										   CommandResult *result);
 
 /*
  * Call before the commit that follows tc_user_command_execute_atomic(); the
@@ -86,25 +79,13 @@ extern void tc_user_command_end_atomic(void);
  * before the error stays.
  */
 extern void tc_user_command_execute_autonomous(UserCommand *command,
-											   ResultCapture *capture);
+											   DestReceiver *receiver,
+											   CommandResult *result);
 
 /*
  * Was this error of an atomic run raised because the command has to run
  * outside a transaction block?  (25001 and 2D000 have other causes as well.)
  */
 extern bool tc_user_command_needs_autonomous(const ErrorData *edata);
-
-/* A capture that allocates below "where"; keeps no rows until told to. */
-extern ResultCapture *tc_result_capture_create(MemoryContext where);
-
-/* Forget the last run.  The execute functions do it by themselves. */
-extern void tc_result_capture_reset(ResultCapture *capture);
-
-/*
- * The kept rows of the last statement that returned any, as a jsonb array of
- * objects in the current memory context; NULL if none returned a row set or
- * max_rows is 0.  Rows are what to_jsonb(row) makes of them.
- */
-extern Jsonb *tc_result_capture_rows(ResultCapture *capture);
 
 #endif							/* TC_USER_COMMAND_H */
