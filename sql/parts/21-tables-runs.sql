@@ -41,6 +41,7 @@ CREATE TABLE taskcenter.live_runs (
     sqlstate        text,
     trace_id        text,
     created_by      text NOT NULL,
+    retention_class int NOT NULL DEFAULT 1,
     CONSTRAINT live_runs_pkey PRIMARY KEY (run_id),
     CONSTRAINT live_run_status_known
         CHECK (status = ANY (ARRAY['waiting', 'queued', 'running', 'retrying'])),

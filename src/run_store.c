@@ -1,0 +1,435 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_store.c
+ *		Claim, finish and retry of runs: the statements of the hot path.
+ *
+ * A claim is one statement: find the due runs of a lane, lock them, mark
+ * them, record it.  The lane's bound keeps the scan away from entries that
+ * are dead but cannot be vacuumed yet.  A finish moves the row and records it
+ * in one statement, and only while the attempt is still the caller's.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type_d.h"
+#include "utils/array.h"
+
+#include "bindings.h"
+#include "run_store.h"
+#include "statement.h"
+
+enum
+{
+	STATEMENT_CLAIM,
+	STATEMENT_NEXT_DUE,
+	STATEMENT_LOCK_QUEUE,
+	STATEMENT_LOCK_TASK,
+	STATEMENT_COUNT_QUEUE,
+	STATEMENT_COUNT_TASK,
+	STATEMENT_FINISH,
+	STATEMENT_FINISH_BATCH,
+	STATEMENT_RETRY,
+	STATEMENT_WRITE_LOGS
+};
+
+static Statement statements[] = {
+	[STATEMENT_CLAIM] = {
+		.label = "claim runs",
+		.text =
+		"WITH due AS ("
+		" SELECT r.run_id, r.status FROM taskcenter.live_runs AS r"
+		" WHERE r.run_as_id = $1 AND r.queue_id = $2 AND r.priority = $3 AND r.gate = $4"
+		"   AND r.status = ANY (ARRAY['queued', 'retrying'])"
+		"   AND (r.run_at, r.run_id) >= ($5, $6) AND r.run_at <= $7"
+		"   AND (SELECT s.state = 'running' OR $10 FROM taskcenter.scheduler_state AS s)"
+		"   AND (SELECT q.state = 'active' FROM taskcenter.queues AS q WHERE q.queue_id = $2)"
+		" ORDER BY r.run_at, r.run_id LIMIT $8 FOR UPDATE OF r SKIP LOCKED),"
+		" claimed AS ("
+		" UPDATE taskcenter.live_runs AS r SET status = 'running', attempt = r.attempt + 1,"
+		"   executor_id = $9, token = nextval('taskcenter.token_ids'), claimed_at = $7,"
+		"   unique_guard = CASE WHEN r.unique_until = 'started' THEN NULL"
+		"     ELSE r.unique_guard END"
+		" FROM due WHERE r.run_id = due.run_id RETURNING r.*, due.status AS old_status),"
+		" noted AS ("
+		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
+		"   retention_class, attempt, old_status, new_status, actor)"
+		" SELECT c.run_id, $7, c.owner_id, c.retention_class, c.attempt, c.old_status,"
+		"   'running', 'executor' FROM claimed AS c)"
+		" SELECT c.run_id, c.token, c.task_id, c.schedule_id, c.parent_run_id, c.queue_id,"
+		"   c.attempt, c.max_attempts, c.lost, c.retention_class, c.is_catchup, c.run_at,"
+		"   c.scheduled_for, c.catchup_from, c.catchup_count, c.params, c.trace_id, c.step"
+		" FROM claimed AS c ORDER BY c.run_at, c.run_id",
+		.nargs = 10,
+		.types = {INT8OID, INT8OID, INT4OID, INT8OID, TIMESTAMPTZOID, INT8OID,
+		TIMESTAMPTZOID, INT8OID, INT8OID, BOOLOID}
+	},
+	[STATEMENT_NEXT_DUE] = {
+		.label = "find the next due run of a lane",
+		.text =
+		"SELECT r.run_at FROM taskcenter.live_runs AS r"
+		" WHERE r.run_as_id = $1 AND r.queue_id = $2 AND r.priority = $3 AND r.gate = $4"
+		"   AND r.status = ANY (ARRAY['queued', 'retrying'])"
+		"   AND (r.run_at, r.run_id) >= ($5, $6) AND r.run_at > $7"
+		" ORDER BY r.run_at, r.run_id LIMIT 1",
+		.nargs = 7,
+		.types = {INT8OID, INT8OID, INT4OID, INT8OID, TIMESTAMPTZOID, INT8OID,
+		TIMESTAMPTZOID}
+	},
+	[STATEMENT_LOCK_QUEUE] = {
+		.label = "lock the limit of a queue",
+		.text =
+		"SELECT q.max_running::bigint FROM taskcenter.queues AS q"
+		" WHERE q.queue_id = $1 AND q.max_running IS NOT NULL FOR NO KEY UPDATE",
+		.nargs = 1,
+		.types = {INT8OID}
+	},
+	[STATEMENT_LOCK_TASK] = {
+		.label = "lock the limit of a task",
+		.text =
+		"SELECT t.max_running::bigint FROM taskcenter.tasks AS t"
+		" WHERE t.task_id = $1 AND t.max_running IS NOT NULL FOR NO KEY UPDATE",
+		.nargs = 1,
+		.types = {INT8OID}
+	},
+	[STATEMENT_COUNT_QUEUE] = {
+		.label = "count what runs in a queue",
+		.text =
+		"SELECT count(*) FROM taskcenter.live_runs AS r"
+		" WHERE r.status = 'running' AND r.queue_id = $1",
+		.nargs = 1,
+		.types = {INT8OID}
+	},
+	[STATEMENT_COUNT_TASK] = {
+		.label = "count what runs of a task",
+		.text =
+		"SELECT count(*) FROM taskcenter.live_runs AS r"
+		" WHERE r.status = 'running' AND r.task_id = $1",
+		.nargs = 1,
+		.types = {INT8OID}
+	},
+	[STATEMENT_FINISH] = {
+		.label = "finish a run",
+		.text =
+		"WITH gone AS ("
+		" DELETE FROM taskcenter.live_runs AS r"
+		" WHERE r.run_id = $1 AND r.token = $2 AND r.status = 'running' RETURNING r.*),"
+		" kept AS ("
+		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
+		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
+		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
+		"   attempt, max_attempts, lost, is_catchup, status, params, output, step,"
+		"   unique_key, unique_until, reason, error, sqlstate, trace_id, created_by)"
+		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
+		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
+		"   g.catchup_count, $4, $5,"
+		"   CASE WHEN g.retention_class = 1 THEN $6 ELSE g.retention_class END, g.priority,"
+		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, $3, g.params, $7, g.step,"
+		"   g.unique_key, g.unique_until, $8, $9, $10, g.trace_id, g.created_by FROM gone AS g)"
+		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
+		"   retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT g.run_id, $5, g.owner_id, g.retention_class, g.attempt, 'running', $3, $8, $11"
+		" FROM gone AS g",
+		.nargs = 11,
+		.types = {INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID,
+		JSONBOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	},
+	[STATEMENT_FINISH_BATCH] = {
+		.label = "finish a batch of runs",
+		.text =
+		"WITH gone AS ("
+		" DELETE FROM taskcenter.live_runs AS r"
+		" USING unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[],"
+		"   $5::jsonb[]) AS d (run_id, token, started_at, finished_at, output)"
+		" WHERE r.run_id = d.run_id AND r.token = d.token AND r.status = 'running'"
+		" RETURNING r.*, d.started_at AS began_at, d.finished_at, d.output),"
+		" kept AS ("
+		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
+		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
+		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
+		"   attempt, max_attempts, lost, is_catchup, status, params, output, step,"
+		"   unique_key, unique_until, trace_id, created_by)"
+		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
+		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
+		"   g.catchup_count, g.began_at, g.finished_at, g.retention_class, g.priority,"
+		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'succeeded', g.params, g.output,"
+		"   g.step, g.unique_key, g.unique_until, g.trace_id, g.created_by FROM gone AS g)"
+		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
+		"   retention_class, attempt, old_status, new_status, actor)"
+		" SELECT g.run_id, g.finished_at, g.owner_id, g.retention_class, g.attempt,"
+		"   'running', 'succeeded', 'executor' FROM gone AS g",
+		.nargs = 5,
+		.types = {INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID,
+		JSONBARRAYOID}
+	},
+	[STATEMENT_RETRY] = {
+		.label = "put a run back for its next attempt",
+		.text =
+		"WITH back AS ("
+		" UPDATE taskcenter.live_runs AS r SET status = 'retrying', run_at = $3,"
+		"   executor_id = NULL, token = NULL, claimed_at = NULL, started_at = $4,"
+		"   error = $6, sqlstate = $7, reason = $8"
+		" WHERE r.run_id = $1 AND r.token = $2 AND r.status = 'running'"
+		" RETURNING r.run_id, r.owner_id, r.retention_class, r.attempt)"
+		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
+		"   retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT b.run_id, $5, b.owner_id, b.retention_class, b.attempt, 'running',"
+		"   'retrying', $8, 'executor' FROM back AS b",
+		.nargs = 8,
+		.types = {INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+		TEXTOID, TEXTOID, TEXTOID}
+	},
+	[STATEMENT_WRITE_LOGS] = {
+		.label = "write the log lines of a run",
+		.text =
+		"INSERT INTO taskcenter.task_run_logs (run_id, logged_at, owner_id,"
+		"   retention_class, attempt, level, message, metadata)"
+		" SELECT $1, l.logged_at, $2, $3, $4, l.level, l.message, l.metadata"
+		" FROM unnest($5::timestamptz[], $6::text[], $7::text[], $8::jsonb[])"
+		"   AS l (logged_at, level, message, metadata)",
+		.nargs = 8,
+		.types = {INT8OID, INT8OID, INT4OID, INT4OID, TIMESTAMPTZARRAYOID, TEXTARRAYOID,
+		TEXTARRAYOID, JSONBARRAYOID}
+	}
+};
+
+static void
+bind_lane(Bindings *bindings, const ClaimRequest *request)
+{
+	tc_bind_int64(bindings, request->role);
+	tc_bind_int64(bindings, request->queue_id);
+	tc_bind_int32(bindings, request->priority);
+	tc_bind_int64(bindings, request->gate);
+	tc_bind_datum(bindings, TimestampTzGetDatum(request->bound_at), false);
+	tc_bind_int64(bindings, request->bound_run);
+	tc_bind_timestamptz(bindings, request->now);
+}
+
+static void
+read_run(uint64 row, RunRow *run)
+{
+	run->run_id = tc_get_int64(row, 1);
+	run->token = tc_get_int64(row, 2);
+	run->task_id = tc_get_int64(row, 3);
+	run->schedule_id = tc_get_int64(row, 4);
+	run->parent_run_id = tc_get_int64(row, 5);
+	run->queue_id = tc_get_int64(row, 6);
+	run->attempt = tc_get_int32(row, 7);
+	run->max_attempts = tc_get_int32(row, 8);
+	run->lost = tc_get_int32(row, 9);
+	run->retention_class = tc_get_int32(row, 10);
+	run->is_catchup = tc_get_bool(row, 11);
+	run->run_at = tc_get_timestamptz(row, 12);
+	run->scheduled_for = tc_get_timestamptz(row, 13);
+	run->catchup_from = tc_get_timestamptz(row, 14);
+	run->catchup_count = tc_get_int64(row, 15);
+	run->params = tc_get_jsonb(row, 16);
+	run->trace_id = tc_get_text(row, 17);
+	run->step = tc_get_text(row, 18);
+}
+
+int
+tc_runs_claim(const ClaimRequest *request, RunRow *rows)
+{
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	int			count;
+	int			i;
+
+	bind_lane(&bindings, request);
+	tc_bind_int64(&bindings, request->max_runs);
+	tc_bind_int64(&bindings, request->executor_id);
+	tc_bind_bool(&bindings, request->control_queue);
+
+	tc_store_begin(&frame);
+	count = (int) tc_run_bound(&statements[STATEMENT_CLAIM], &bindings);
+	for (i = 0; i < count; i++)
+		read_run(i, &rows[i]);
+	tc_store_end(&frame);
+	return count;
+}
+
+TimestampTz
+tc_runs_next_due(const ClaimRequest *request)
+{
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	TimestampTz next_due = DT_NOEND;
+
+	bind_lane(&bindings, request);
+	tc_store_begin(&frame);
+	if (tc_run_bound(&statements[STATEMENT_NEXT_DUE], &bindings) > 0)
+		next_due = tc_get_timestamptz(0, 1);
+	tc_store_end(&frame);
+	return next_due;
+}
+
+/* How much room one limit leaves; the lock and the count are two statements
+ * so that the count sees what the lock waited for. */
+static int64
+room_under(Statement *lock, Statement *count, int64 id)
+{
+	Bindings	bindings = {0};
+	int64		limit;
+
+	tc_bind_int64(&bindings, id);
+	if (tc_run_bound(lock, &bindings) == 0)
+		return TC_MAX_CLAIM;
+	limit = tc_get_int64(0, 1);
+	tc_run_bound(count, &bindings);
+	return limit - tc_get_int64(0, 1);
+}
+
+int64
+tc_runs_room(int64 queue_id, int64 task_id)
+{
+	StoreFrame	frame;
+	int64		room = TC_MAX_CLAIM;
+
+	tc_store_begin(&frame);
+	if (queue_id != 0)
+		room = Min(room, room_under(&statements[STATEMENT_LOCK_QUEUE],
+									&statements[STATEMENT_COUNT_QUEUE], queue_id));
+	if (task_id != 0 && room > 0)
+		room = Min(room, room_under(&statements[STATEMENT_LOCK_TASK],
+									&statements[STATEMENT_COUNT_TASK], task_id));
+	tc_store_end(&frame);
+	return room;
+}
+
+bool
+tc_run_finish(const RunRow *run, const RunOutcome *outcome, bool forced)
+{
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	bool		ours;
+	bool		failed = strcmp(outcome->status, "failed") == 0 ||
+		strcmp(outcome->status, "timed_out") == 0;
+
+	tc_bind_int64(&bindings, run->run_id);
+	tc_bind_int64(&bindings, run->token);
+	tc_bind_text(&bindings, outcome->status);
+	tc_bind_timestamptz(&bindings, outcome->started_at);
+	tc_bind_timestamptz(&bindings, outcome->finished_at);
+	tc_bind_int32(&bindings, failed ? TC_CLASS_FAILED : TC_CLASS_DEFAULT);
+	tc_bind_jsonb(&bindings, outcome->output);
+	tc_bind_text(&bindings, outcome->reason);
+	tc_bind_text(&bindings, outcome->error);
+	tc_bind_text(&bindings, outcome->sqlstate);
+	tc_bind_text(&bindings, outcome->actor);
+
+	if (forced)
+		tc_store_begin_forced(&frame);
+	else
+		tc_store_begin(&frame);
+	ours = tc_run_bound(&statements[STATEMENT_FINISH], &bindings) == 1;
+	tc_store_end(&frame);
+	return ours;
+}
+
+bool
+tc_run_retry(const RunRow *run, const RunOutcome *outcome)
+{
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	bool		ours;
+
+	tc_bind_int64(&bindings, run->run_id);
+	tc_bind_int64(&bindings, run->token);
+	tc_bind_timestamptz(&bindings, outcome->retry_at);
+	tc_bind_timestamptz(&bindings, outcome->started_at);
+	tc_bind_timestamptz(&bindings, outcome->finished_at);
+	tc_bind_text(&bindings, outcome->error);
+	tc_bind_text(&bindings, outcome->sqlstate);
+	tc_bind_text(&bindings, outcome->reason);
+
+	tc_store_begin(&frame);
+	ours = tc_run_bound(&statements[STATEMENT_RETRY], &bindings) == 1;
+	tc_store_end(&frame);
+	return ours;
+}
+
+int
+tc_runs_finish_batch(RunRow *const *runs, const RunOutcome *outcomes, int count)
+{
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	Datum		columns[5][TC_MAX_CLAIM];
+	bool		no_output[TC_MAX_CLAIM];
+	int			dims[1] = {count};
+	int			lower[1] = {1};
+	int			i;
+	int			ours;
+
+	Assert(count > 0 && count <= TC_MAX_CLAIM);
+	for (i = 0; i < count; i++)
+	{
+		columns[0][i] = Int64GetDatum(runs[i]->run_id);
+		columns[1][i] = Int64GetDatum(runs[i]->token);
+		columns[2][i] = TimestampTzGetDatum(outcomes[i].started_at);
+		columns[3][i] = TimestampTzGetDatum(outcomes[i].finished_at);
+		columns[4][i] = PointerGetDatum(outcomes[i].output);
+		no_output[i] = outcomes[i].output == NULL;
+	}
+	for (i = 0; i < 4; i++)
+	{
+		Oid			type = i < 2 ? INT8OID : TIMESTAMPTZOID;
+
+		tc_bind_datum(&bindings, PointerGetDatum(construct_array(columns[i], count, type, 8,
+																 true, TYPALIGN_DOUBLE)),
+					  false);
+	}
+	tc_bind_datum(&bindings,
+				  PointerGetDatum(construct_md_array(columns[4], no_output, 1, dims, lower,
+													 JSONBOID, -1, false, TYPALIGN_INT)),
+				  false);
+
+	tc_store_begin_forced(&frame);
+	ours = (int) tc_run_bound(&statements[STATEMENT_FINISH_BATCH], &bindings);
+	tc_store_end(&frame);
+	return ours;
+}
+
+void
+tc_run_write_logs(const RunRow *run, int64 owner_id, const LogRow *logs, int count, bool forced)
+{
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	Datum	   *columns[4];
+	bool	   *no_metadata = palloc(sizeof(bool) * count);
+	int			dims[1] = {count};
+	int			lower[1] = {1};
+	int			i;
+
+	for (i = 0; i < 4; i++)
+		columns[i] = palloc(sizeof(Datum) * count);
+	for (i = 0; i < count; i++)
+	{
+		columns[0][i] = TimestampTzGetDatum(logs[i].logged_at);
+		columns[1][i] = CStringGetTextDatum(logs[i].level);
+		columns[2][i] = CStringGetTextDatum(logs[i].message);
+		columns[3][i] = PointerGetDatum(logs[i].metadata);
+		no_metadata[i] = logs[i].metadata == NULL;
+	}
+	tc_bind_int64(&bindings, run->run_id);
+	tc_bind_int64(&bindings, owner_id);
+	tc_bind_int32(&bindings, run->retention_class);
+	tc_bind_int32(&bindings, run->attempt);
+	tc_bind_datum(&bindings, PointerGetDatum(construct_array(columns[0], count, TIMESTAMPTZOID,
+															 8, true, TYPALIGN_DOUBLE)), false);
+	tc_bind_datum(&bindings, PointerGetDatum(construct_array(columns[1], count, TEXTOID,
+															 -1, false, TYPALIGN_INT)), false);
+	tc_bind_datum(&bindings, PointerGetDatum(construct_array(columns[2], count, TEXTOID,
+															 -1, false, TYPALIGN_INT)), false);
+	tc_bind_datum(&bindings,
+				  PointerGetDatum(construct_md_array(columns[3], no_metadata, 1, dims, lower,
+													 JSONBOID, -1, false, TYPALIGN_INT)),
+				  false);
+
+	if (forced)
+		tc_store_begin_forced(&frame);
+	else
+		tc_store_begin(&frame);
+	tc_run_bound(&statements[STATEMENT_WRITE_LOGS], &bindings);
+	tc_store_end(&frame);
+}

@@ -1,0 +1,100 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_store.h
+ *		The statements that executors move runs with: claim, finish, retry.
+ *		Each checks status and token itself and writes the history of what it
+ *		moves.
+ *
+ * Layer 3.  Called by executors inside a transaction; each function opens
+ * its own frame.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_RUN_STORE_H
+#define TC_RUN_STORE_H
+
+#include "datatype/timestamp.h"
+#include "taskcenter.h"
+#include "utils/jsonb.h"
+
+typedef struct RunRow
+{
+	int64		run_id;
+	int64		token;
+	int64		task_id;
+	int64		schedule_id;	/* 0: none */
+	int64		parent_run_id;	/* 0: none */
+	int64		queue_id;
+	int32		attempt;
+	int32		max_attempts;
+	int32		lost;
+	int32		retention_class;	/* of history and logs */
+	bool		is_catchup;
+	TimestampTz run_at;
+	TimestampTz scheduled_for;	/* DT_NOBEGIN: none */
+	TimestampTz catchup_from;	/* DT_NOBEGIN: none */
+	int64		catchup_count;
+	Jsonb	   *params;
+	char	   *trace_id;		/* NULL: none */
+	char	   *step;			/* NULL: none */
+} RunRow;
+
+/* what a claim asks for: one lane, from a bound on */
+typedef struct ClaimRequest
+{
+	Oid			role;
+	int64		queue_id;
+	int32		priority;
+	int64		gate;
+	TimestampTz bound_at;		/* DT_NOBEGIN: from the beginning */
+	int64		bound_run;
+	TimestampTz now;
+	int			max_runs;
+	int64		executor_id;
+	bool		control_queue;	/* exempt from the scheduler's pause */
+} ClaimRequest;
+
+/* how an attempt ended */
+typedef struct RunOutcome
+{
+	const char *status;			/* label of the new status */
+	TimestampTz started_at;
+	TimestampTz finished_at;
+	TimestampTz retry_at;		/* of retrying */
+	Jsonb	   *output;			/* NULL: none */
+	const char *reason;			/* NULL: none */
+	const char *error;			/* NULL: none */
+	const char *sqlstate;		/* NULL: none */
+	const char *actor;
+} RunOutcome;
+
+typedef struct LogRow
+{
+	TimestampTz logged_at;
+	const char *level;
+	const char *message;
+	Jsonb	   *metadata;		/* NULL: none */
+} LogRow;
+
+/* rows are allocated in CurrentMemoryContext; returns the count */
+extern int	tc_runs_claim(const ClaimRequest *request, RunRow *rows);
+/* the first due time of the lane after now; DT_NOEND: none */
+extern TimestampTz tc_runs_next_due(const ClaimRequest *request);
+/*
+ * Lock the limits of a queue and a task (0: not limited) and count what runs:
+ * returns how many more may be claimed in this transaction.
+ */
+extern int64 tc_runs_room(int64 queue_id, int64 task_id);
+
+/*
+ * Finish or retry: false when the attempt is not ours any more.  forced: the
+ * transaction may be read only by the command's own wish.
+ */
+extern bool tc_run_finish(const RunRow *run, const RunOutcome *outcome, bool forced);
+extern bool tc_run_retry(const RunRow *run, const RunOutcome *outcome);
+/* succeeded runs in one set; returns how many were ours */
+extern int	tc_runs_finish_batch(RunRow *const *runs, const RunOutcome *outcomes, int count);
+extern void tc_run_write_logs(const RunRow *run, int64 owner_id, const LogRow *logs, int count,
+							  bool forced);
+
+#endif							/* TC_RUN_STORE_H */
