@@ -7,9 +7,15 @@ set -eu
 demo=$top/examples/demo
 
 plan_packages gcc libc6-dev make
+
+# An own tree keeps its objects for the next time; another's stays as it is.
+tree=$top
+foreign=
+[ -O "$top" ] && [ -w "$top" ] || foreign=yes
 fate="both are gone at the end"
 [ -z "${KEEP:-}" ] || fate="both stay, and the end says how to remove them"
-announce demo "builds taskcenter in $top, as make does" \
+
+announce demo "builds taskcenter in $([ -n "$foreign" ] && echo "a copy of ")$top" \
   "starts a throwaway server in a folder /tmp/taskcenter-demo.*, on a Unix socket there;" \
   "  $fate"
 make_work demo
@@ -19,9 +25,7 @@ config=$(find_pg_config)
 private_config=$("$top/test/tools/private-postgres" "$config" "$work/pg")
 private_bin=$(dirname "$private_config")
 
-# An own tree keeps its objects for the next time; another's stays as it is.
-tree=$top
-if [ ! -O "$top" ] || [ ! -w "$top" ]; then
+if [ -n "$foreign" ]; then
   tree=$work/tree
   cp -a "$top" "$tree"
 fi
