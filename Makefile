@@ -29,7 +29,8 @@ PG_CFLAGS   = -Wextra -Wno-unused-parameter -Wmissing-prototypes $(CC_WARNINGS)
 
 # The server's packaged flags and headers were chosen for gcc.
 CC_WARNINGS = $(if $(findstring clang,$(notdir $(CC))),\
-	-Wno-ignored-attributes -Wno-unknown-warning-option -Wno-unused-command-line-argument,\
+	-Wno-ignored-attributes -Wno-unknown-warning-option \
+	-Wno-unused-command-line-argument -Wno-ignored-optimization-argument,\
 	-Wshadow=local)
 
 ifdef DEV
