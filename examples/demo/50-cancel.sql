@@ -7,7 +7,9 @@ SELECT status AS after_two_seconds FROM taskcenter.wait_for_run(:run, '2 seconds
 
 \echo 'What runs now?  (view running_runs)'
 \echo
-SELECT * FROM taskcenter.running_runs WHERE task = 'checksums' \gx
+SELECT run_id, task, attempt, running_for, progress_done, progress_total, progress_phase
+FROM taskcenter.running_runs WHERE task = 'checksums';
 
 SELECT taskcenter.cancel_run(:run, reason => 'the demo has no minutes') AS answer;
-SELECT run_id, task, status, error FROM taskcenter.wait_for_run(:run);
+SELECT status FROM taskcenter.wait_for_run(:run) \gset
+SELECT run_id, task, status, reason FROM taskcenter.task_runs WHERE run_id = :run;
