@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *		Differences between the supported server versions, 15 to 18.
+ *
+ * The only file that looks at PG_VERSION_NUM.  Macros name functions of the
+ * server without including their headers: the user of a macro includes what
+ * its comment says, so that a file pays only for what it uses.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_COMPAT_H
+#define TC_COMPAT_H
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
+#error "taskcenter supports PostgreSQL 15 to 18"
+#endif
+
+/* Ownership: utils/acl.h, catalog/pg_database.h, catalog/pg_extension.h. */
+#if PG_VERSION_NUM >= 160000
+#define tc_owns_database(database, role) \
+	object_ownercheck(DatabaseRelationId, (database), (role))
+#define tc_owns_extension(extension, role) \
+	object_ownercheck(ExtensionRelationId, (extension), (role))
+#else
+#define tc_owns_database(database, role) \
+	pg_database_ownercheck((database), (role))
+#define tc_owns_extension(extension, role) \
+	pg_extension_ownercheck((extension), (role))
+#endif
+
+/* A wait event of our own, made once per process: utils/wait_event.h. */
+#if PG_VERSION_NUM >= 170000
+#define tc_wait_event_new(name) WaitEventExtensionNew(name)
+#else
+#define tc_wait_event_new(name) PG_WAIT_EXTENSION
+#endif
+
+/* What the library says of itself: fmgr.h. */
+#if PG_VERSION_NUM >= 180000
+#define TC_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "taskcenter", .version = "1.0")
+#else
+#define TC_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+#endif							/* TC_COMPAT_H */
