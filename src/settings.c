@@ -111,7 +111,7 @@ tc_settings_define(void)
 {
 	DefineCustomIntVariable("taskcenter.cancel_grace",
 							"Waits this long after a cancel request before the executor is terminated.",
-							"Zero never terminates it.",
+							"Zero terminates it at once.",
 							&tc_cancel_grace,
 							DEFAULT_CANCEL_GRACE, 0, MAX_SECONDS,
 							PGC_SIGHUP, GUC_UNIT_S,

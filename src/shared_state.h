@@ -19,6 +19,7 @@
 #define TC_SHARED_STATE_H
 
 #include "port/atomics.h"
+#include "storage/condition_variable.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "taskcenter.h"
@@ -40,10 +41,14 @@ typedef struct DatabaseSlot
 	DatabasePhase phase;		/* launcher and scheduler */
 	int			holds;			/* commands that keep our workers out */
 	int			failures;		/* launcher: unsuccessful starts in a row */
-	TimestampTz restart_at;		/* launcher: not before */
-	int			scheduler_pid;	/* scheduler; 0: none */
-	Latch	   *scheduler_latch;	/* scheduler; NULL: none */
+	TimestampTz restart_at;		/* launcher: not before; DT_NOBEGIN: the
+								 * scheduler failed, to be decided */
+	TimestampTz scheduler_started_at;	/* tc_worker_init */
+	int			scheduler_pid;	/* tc_worker_init, and its exit; 0: none */
+	Latch	   *scheduler_latch;	/* the same; NULL: none */
 	bool		stop_requested; /* holder or launcher: scheduler must end */
+	bool		executor_wanted;	/* a reserve found no free slot; cleared, and
+									 * the scheduler woken, when one is freed */
 	uint64		control_version;	/* grows at each commit that changes tasks,
 									 * queues, settings or the scheduler state */
 	uint64		session_defaults_version;	/* grows at ALTER ROLE/DATABASE ...
@@ -77,13 +82,28 @@ typedef struct Lane
 	bool		used;
 	bool		blocked;		/* paused, or its limit is reached; cleared by
 								 * finishes and by control changes */
-	uint64		version;		/* grows whenever bound or next_due is lowered */
+	uint64		version;		/* grows at each lowering, even if nothing got
+								 * lower: rows came that a snapshot misses */
+	uint64		unblock_version;	/* grows at each unblocking */
 	TimestampTz bound_at;		/* every claimable run of the lane is at or
 								 * after (bound_at, bound_run) */
 	int64		bound_run;
 	TimestampTz next_due;		/* when a claim can succeed: DT_NOBEGIN
 								 * unknown, DT_NOEND empty */
 	TimestampTz bound_reset_at; /* when bound_at was last DT_NOBEGIN */
+
+	/*
+	 * The lowest position that was lowered to after version recent[0].base,
+	 * and after the older recent[1].base: how far a claim may raise the bound
+	 * although rows came since it began.
+	 */
+	struct
+	{
+		uint64		base;
+		TimestampTz at;
+		int64		run;
+	}			recent[2];
+	TimestampTz recent_since;	/* of recent[0] */
 } Lane;
 
 /* ---- executors ---- */
@@ -106,6 +126,7 @@ typedef struct ClaimedRun
 	int64		token;
 	int64		task_id;
 	int32		attempt;
+	bool		cancel_requested;	/* canceller, under the lock: before it began */
 } ClaimedRun;
 
 typedef struct ExecutorSlot
@@ -116,6 +137,8 @@ typedef struct ExecutorSlot
 	int64		executor_id;	/* live_runs.executor_id; never used again */
 	int			pid;			/* executor */
 	Latch	   *latch;			/* executor */
+	bool		connected;		/* it reached its loop: false at ENDED means
+								 * that it could not start */
 	bool		stop_requested; /* end as soon as no run is executing */
 	int64		only_task;		/* isolation = 'process': serve this task once;
 								 * 0: any */
@@ -137,6 +160,7 @@ typedef struct ExecutorSlot
 	int64		current_task;
 	int64		current_token;
 	int32		current_attempt;
+	int64		ended_token;	/* attempt that executed last */
 	TimestampTz current_started_at;
 	TimestampTz current_deadline;	/* DT_NOEND: no time limit */
 	bool		slow_front;		/* set by its timer: a slow run holds others up */
@@ -171,6 +195,9 @@ typedef struct SharedState
 	int			launcher_pid;	/* launcher; 0: none */
 	Latch	   *launcher_latch;
 	bool		databases_changed;	/* launcher must look at pg_database */
+	bool		probe_all;		/* launcher must forget who had no extension */
+	ConditionVariable gone;		/* broadcast when a worker of ours ended */
+	uint64		lane_version;	/* source of versions, never used twice */
 	int			lane_count;		/* high-water mark of lanes[] */
 	int			waiter_count;	/* used entries of waiters[] */
 	int			executor_capacity;	/* usable entries of executors[]:
@@ -193,6 +220,10 @@ extern bool tc_shared_available(void);
 extern DatabaseSlot *tc_shared_database(Oid database);
 /* the same, making one; NULL if all are taken.  Caller holds the lock exclusively. */
 extern DatabaseSlot *tc_shared_database_make(Oid database);
+/* forget a database with its lanes and what is left of its executors.  Caller holds the lock exclusively. */
+extern void tc_shared_database_free(DatabaseSlot *slot);
+/* ask the scheduler and all executors to end.  Caller holds the lock exclusively. */
+extern void tc_shared_database_stop(DatabaseSlot *slot);
 extern void tc_shared_wake_launcher(void);	/* sets databases_changed */
 /* set the scheduler's latch, if it runs; caller need not hold the lock */
 extern void tc_shared_wake_scheduler(Oid database);
@@ -231,7 +262,10 @@ extern ExecutorSlot *tc_my_executor;	/* in an executor: its slot */
 extern int	tc_shared_executor_reserve(Oid database, Oid role, int64 executor_id,
 									   int64 only_task, TimestampTz now);
 extern void tc_shared_executor_release(int slot);
-/* executor: become the owner of the slot; false: the slot is no longer meant for us */
+/*
+ * Executor: become the owner of the slot; false: the slot is no longer meant
+ * for us.  tc_worker_init() does it before it connects; again it only asks.
+ */
 extern bool tc_shared_executor_attach(int slot, int64 executor_id, TimestampTz now);
 /* executor: go idle unless a lane of the role is due or a stop is requested; true: idle now */
 extern bool tc_shared_executor_idle(TimestampTz now);
@@ -242,21 +276,33 @@ extern void tc_shared_executor_publish(const ClaimedRun *runs, int count);
 extern int	tc_shared_executor_take(void);
 /* anybody: cut off what the executor has not taken; copies it, returns the count */
 extern int	tc_shared_executor_cut(int slot, ClaimedRun *tail);
-/* executor: state which run executes (0: none) */
+/* the first slot after `after` (-1: from the start) of the database in a state; -1: none */
+extern int	tc_shared_executor_find(Oid database, ExecutorState state, int after);
+/*
+ * scheduler without a free slot: ask the executor that is idle for longest, in
+ * any database, and not of (database, role), to end; false: none is idle
+ */
+extern bool tc_shared_executor_make_room(Oid database, Oid role);
+/*
+ * Executor: state which run executes, and that it ended.  A run that was
+ * cancelled after it was taken is signalled to ourselves in begin.
+ */
 extern void tc_shared_run_begin(const ClaimedRun *run, TimestampTz started_at, TimestampTz deadline);
 extern void tc_shared_run_end(void);
 /* executor, in a signal handler too: is the executing attempt to be cancelled? */
 extern bool tc_shared_cancel_wanted(void);
 /*
  * anybody, at commit: cancel an attempt.  Returns true when an executor
- * executes it (it is signalled) or has it in its claimed list.
+ * executes it (it is signalled by SIGUSR2) or has it in its claimed list: then
+ * the entry is marked, slow_front is set and the scheduler woken to give the
+ * tail back; if the executor begins the run first, it is cancelled there.
  */
 extern bool tc_shared_cancel_attempt(Oid database, int64 run_id, int32 attempt,
 									 const char *reason, const char *actor, TimestampTz now);
 extern void tc_shared_progress(int64 done, int64 total, const char *phase);
 /* wake an idle executor of the role, else its scheduler; caller holds no lock */
 extern void tc_shared_wake_role(Oid database, Oid role);
-/* ask one executor of (database, role) or, InvalidOid, of the database to end */
+/* ask one executor of (database, role), an idle one if there is, or, InvalidOid, all of the database to end */
 extern void tc_shared_executors_stop(Oid database, Oid role);
 /* number of executors of a database that exist or are starting */
 extern int	tc_shared_executors_count(Oid database, Oid role);
@@ -271,11 +317,30 @@ extern void tc_shared_touch_control(void);	/* tasks, queues, settings, state cha
 extern void tc_shared_touch_schedules(TimestampTz next_run_at);
 extern void tc_shared_touch_finish(int64 run_id, int64 queue_id, int64 gate);
 extern void tc_shared_touch_databases(void);	/* extension created or dropped */
+extern void tc_shared_touch_database_list(void);	/* pg_database changed */
+/* the defaults of sessions changed, in one database or (InvalidOid) in all */
+extern void tc_shared_touch_session_defaults(Oid database);
 extern void tc_shared_cancel_at_commit(int64 run_id, int32 attempt,
 									   const char *reason, const char *actor);
 
 /* waiting for a finish: register, look at the table, wait, look again, … unregister */
 extern int	tc_shared_wait_begin(int64 run_id); /* -1: all slots are taken */
 extern void tc_shared_wait_end(int waiter);
+
+/* ---- shared_hold.c: a command that needs our workers out of a database ---- */
+
+typedef enum HoldManner
+{
+	HOLD_PATIENTLY,				/* wait for executing runs, then go on */
+	HOLD_FIRMLY					/* wait, then terminate them */
+} HoldManner;
+
+/*
+ * Keep our workers out of a database until the (sub)transaction ends or the
+ * process exits, ask the present ones to end, and wait until they are gone: at
+ * once when idle, run_grace_ms for an executing run.  Returns true when they
+ * are gone.
+ */
+extern bool tc_shared_hold(Oid database, HoldManner manner, int run_grace_ms);
 
 #endif							/* TC_SHARED_STATE_H */

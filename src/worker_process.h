@@ -32,7 +32,8 @@ extern void tc_worker_register_launcher(void);
  * worker slot is free.  The starter is notified by SIGUSR1 (its latch) when the
  * process starts or ends.
  */
-extern bool tc_worker_start_scheduler(Oid database, BackgroundWorkerHandle **handle);
+extern bool tc_worker_start_scheduler(Oid database, const char *name,
+									  BackgroundWorkerHandle **handle);
 extern bool tc_worker_start_executor(const WorkerArguments *arguments, Oid database, Oid role,
 									 BackgroundWorkerHandle **handle);
 /* of the running worker */
@@ -44,6 +45,9 @@ extern const WorkerArguments *tc_worker_arguments(void);
  * database: shared catalogs only; InvalidOid role: bootstrap superuser); then
  * our own defaults with override priority where user_sql is false: pinned
  * search_path, no time-outs, read committed, read write, row_security off.
+ *
+ * Before it connects, a scheduler or executor enters its slot (pid, latch, and
+ * what happens at its exit), or exits quietly when it is not wanted any more.
  */
 extern void tc_worker_init(Oid database, Oid role, bool user_sql);
 
@@ -56,6 +60,9 @@ extern void tc_worker_init(Oid database, Oid role, bool user_sql);
 extern void tc_worker_begin(const char *label);
 extern void tc_worker_commit(void);
 extern void tc_worker_abort(void);
+
+/* grows with each reload that tc_worker_wait() served */
+extern uint32 tc_worker_reloads(void);
 
 /* wait on MyLatch at most until `until` (wall clock) and at most 5 s; serves interrupts, reload */
 extern void tc_worker_wait(TimestampTz until, uint32 wait_event);

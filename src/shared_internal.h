@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * shared_internal.h
+ *		What the files of the shared state call in each other.
+ *
+ * Layer 2, for shared_*.c only.  Every function expects tc_shared->lock to be
+ * held exclusively, does not wait and does not throw: they run in the middle
+ * of a commit.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_SHARED_INTERNAL_H
+#define TC_SHARED_INTERNAL_H
+
+#include "shared_state.h"
+
+/* ---- shared_state.c ---- */
+
+extern void tc_shared_set_scheduler_latch(Oid database);
+/* look at pg_database again */
+extern void tc_shared_set_launcher_latch(void);
+
+/* ---- shared_lanes.c ---- */
+
+/* NULL: all lanes are taken, the database's lanes_unknown is set */
+extern Lane *tc_lane_lower(const LaneKey *key, TimestampTz run_at, int64 run_id);
+extern bool tc_lane_is_ready(const Lane *lane, TimestampTz now);
+extern bool tc_lanes_ready(Oid database, Oid role, TimestampTz now);
+/* unblock, and wake the roles of lanes that can be claimed from now */
+extern bool tc_lanes_unblock(Oid database, int64 queue_id, int64 gate, TimestampTz now);
+extern void tc_lanes_unblock_all(Oid database, TimestampTz now);
+extern void tc_lanes_forget(Oid database);
+
+/* ---- shared_executors.c ---- */
+
+extern void tc_executor_free(ExecutorSlot *slot);
+extern void tc_executors_stop(Oid database);
+extern void tc_wake_role(Oid database, Oid role);
+extern bool tc_cancel_attempt(Oid database, int64 run_id, int32 attempt,
+							  const char *reason, const char *actor, TimestampTz now);
+
+#endif							/* TC_SHARED_INTERNAL_H */
