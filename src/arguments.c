@@ -26,8 +26,8 @@
 /* a value in a DETAIL is shown up to here */
 #define SHOWN_LENGTH 100
 
-static const char *
-shorten(const char *value)
+const char *
+tc_shorten(const char *value)
 {
 	int			length = strlen(value);
 
@@ -125,7 +125,7 @@ tc_arg_object(FunctionCallInfo fcinfo, int n, const char *name)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" must be a JSON object", name),
 				 errdetail("\"%s\" is %s.", name,
-						   shorten(JsonbToCString(NULL, &value->root, VARSIZE(value)))),
+						   tc_shorten(JsonbToCString(NULL, &value->root, VARSIZE(value)))),
 				 errhint("Write an object such as {\"key\": \"value\"}.")));
 	return value;
 }
@@ -184,7 +184,7 @@ refuse_name(const char *name, const char *value, const char *problem)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("argument \"%s\" is not a valid name", name),
-			 errdetail("\"%s\" is \"%s\": %s.", name, shorten(value), problem),
+			 errdetail("\"%s\" is \"%s\": %s.", name, tc_shorten(value), problem),
 			 errhint("Use 1 to %d bytes without control characters and without blanks at either end.",
 					 TC_MAX_NAME_LENGTH)));
 }
@@ -216,7 +216,7 @@ tc_check_length(const char *name, const char *value, int max_bytes)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" is too long", name),
 				 errdetail("\"%s\" has %zu bytes and begins with \"%s\".", name,
-						   strlen(value), shorten(value)),
+						   strlen(value), tc_shorten(value)),
 				 errhint("Use at most %d bytes.", max_bytes)));
 }
 
@@ -270,7 +270,7 @@ tc_check_choice(const char *name, const char *value, const char *const *choices)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("argument \"%s\" has a value that is not known", name),
-			 errdetail("\"%s\" is \"%s\".", name, shorten(value)),
+			 errdetail("\"%s\" is \"%s\".", name, tc_shorten(value)),
 			 errhint("Use one of: %s.", join(choices))));
 }
 
@@ -326,7 +326,7 @@ explain_interval(void *argument)
 {
 	IntervalContext *context = argument;
 
-	errdetail("\"%s\" is \"%s\".", context->name, shorten(context->text));
+	errdetail("\"%s\" is \"%s\".", context->name, tc_shorten(context->text));
 	errhint("Write an interval such as \"90 seconds\" or \"1 day 12:00\".");
 }
 
@@ -345,6 +345,21 @@ tc_parse_interval(const char *name, const char *text)
 								ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
 	error_context_stack = callback.previous;
 	return DatumGetIntervalP(value);
+}
+
+int64
+tc_parse_retention(const char *name, const char *text)
+{
+	Interval   *interval;
+	int64		usecs;
+
+	if (strcmp(text, "keep") == 0)
+		return TC_RETENTION_KEEP;
+	interval = tc_parse_interval(name, text);
+	tc_check_interval(name, interval, USECS_PER_HOUR, TC_INTERVAL_MAX);
+	if (!tc_interval_usecs(interval, &usecs))
+		elog(ERROR, "interval of \"%s\" does not fit", name);
+	return usecs;
 }
 
 /* ---- options ---- */
@@ -369,8 +384,8 @@ tc_options_check(const Jsonb *options, const char *const *known)
 		if (!contains(known, key))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("option \"%s\" does not exist", shorten(key)),
-					 errdetail("\"options\" has the key \"%s\".", shorten(key)),
+					 errmsg("option \"%s\" does not exist", tc_shorten(key)),
+					 errdetail("\"options\" has the key \"%s\".", tc_shorten(key)),
 					 known[0] == NULL ? errhint("This function has no options.")
 					 : errhint("Known options: %s.", join(known))));
 	}
@@ -404,7 +419,7 @@ refuse_option(const char *key, JsonbValue *value, const char *wanted)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("option \"%s\" must be %s", key, wanted),
 			 errdetail("\"%s\" is %s.", key,
-					   shorten(JsonbToCString(NULL, &shown->root, VARSIZE(shown)))),
+					   tc_shorten(JsonbToCString(NULL, &shown->root, VARSIZE(shown)))),
 			 errhint("Write {\"%s\": ...} with %s, or leave the key out.", key, wanted)));
 }
 

@@ -83,4 +83,11 @@ extern Jsonb *tc_option_array(const Jsonb *options, const char *key);
 /* an interval out of a text; a failure names the argument or key */
 extern Interval *tc_parse_interval(const char *name, const char *text);
 
+/* how long something is kept: an interval in microseconds, or "keep" */
+#define TC_RETENTION_KEEP (-1)
+extern int64 tc_parse_retention(const char *name, const char *text);
+
+/* the beginning of a text, for a DETAIL */
+extern const char *tc_shorten(const char *value);
+
 #endif							/* TC_ARGUMENTS_H */

@@ -1,0 +1,51 @@
+/*-------------------------------------------------------------------------
+ *
+ * access.h
+ *		Who may do what: the one place that decides.
+ *
+ * Layer 4.  The caller is the user of the session or of the SECURITY DEFINER
+ * function around the call, never taskcenter_owner: functions that are called
+ * between tc_store_begin() and tc_store_end() ask tc_statement_caller().
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_ACCESS_H
+#define TC_ACCESS_H
+
+#include "task_store.h"
+
+typedef enum TaskRight
+{
+	TASK_RIGHT_VIEW,			/* owner, admin, or a member of pg_monitor */
+	TASK_RIGHT_ENQUEUE,			/* owner or admin */
+	TASK_RIGHT_MANAGE			/* owner or admin */
+} TaskRight;
+
+/* superuser, or owner of the database */
+extern bool tc_access_is_admin(Oid role);
+/* 42501 unless the caller is; what completes "permission denied to ..." */
+extern void tc_access_require_admin(const char *what);
+
+/* sees everything of everybody but params and outputs */
+extern bool tc_access_is_monitor(Oid role);
+
+extern bool tc_access_may(Oid role, Oid owner_id, TaskRight right);
+/* 42501 unless the caller has the right to the task */
+extern void tc_access_check_task(const TaskRow *task, TaskRight right);
+
+/*
+ * The task of this name that is not archived: 42704 if there is none, 42501
+ * if the caller has not the right.  Between tc_store_begin() and
+ * tc_store_end().
+ */
+extern void tc_access_require_task(const char *name, bool lock, TaskRight right,
+								   TaskRow *task);
+/* the 42704 */
+extern void tc_access_report_missing_task(const char *name) pg_attribute_noreturn();
+
+/* OID of a role that the caller could become: 42704, 42501 */
+extern Oid	tc_access_require_role(const char *argument, const char *name);
+/* 55000 unless the role may execute tasks here and now */
+extern void tc_access_require_executable(const char *argument, Oid role);
+
+#endif							/* TC_ACCESS_H */

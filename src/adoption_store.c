@@ -1,0 +1,187 @@
+/*-------------------------------------------------------------------------
+ *
+ * adoption_store.c
+ *		After a move to another server: roles by their names again.
+ *
+ * Tasks are mapped by the names that they store; all else follows its task.
+ * Rows that never change otherwise are made anew, which only our own
+ * statements may do.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type_d.h"
+
+#include "adoption_store.h"
+#include "bindings.h"
+
+static Statement map_tasks = {
+	.label = "map the roles of tasks",
+	.text =
+	"UPDATE taskcenter.tasks AS t"
+	" SET owner_id = coalesce(o.oid, 0)::bigint, run_as_id = coalesce(r.oid, 0)::bigint,"
+	"   state = CASE WHEN t.state <> 'archived' AND (o.oid IS NULL OR r.oid IS NULL)"
+	"     THEN 'quarantined' ELSE t.state END,"
+	"   state_reason = CASE WHEN t.state <> 'archived' AND o.oid IS NULL"
+	"       THEN format('role \"%s\" does not exist', t.owner)"
+	"     WHEN t.state <> 'archived' AND r.oid IS NULL"
+	"       THEN format('role \"%s\" does not exist', t.run_as)"
+	"     ELSE t.state_reason END,"
+	"   updated_at = $1, definition_version = t.definition_version + 1"
+	" FROM taskcenter.tasks AS s"
+	" LEFT JOIN pg_roles AS o ON o.rolname = s.owner"
+	" LEFT JOIN pg_roles AS r ON r.rolname = s.run_as"
+	" WHERE s.task_id = t.task_id AND (t.owner_id IS DISTINCT FROM o.oid::bigint"
+	"   OR t.run_as_id IS DISTINCT FROM r.oid::bigint)",
+	.nargs = 1,
+	.types = {TIMESTAMPTZOID},
+	.any_plan = true
+};
+
+static Statement map_schedules = {
+	.label = "map the roles of schedules",
+	.text =
+	"UPDATE taskcenter.schedules AS s SET owner_id = t.owner_id"
+	" FROM taskcenter.tasks AS t"
+	" WHERE t.task_id = s.task_id AND s.owner_id <> t.owner_id",
+	.any_plan = true
+};
+
+static Statement map_skipped_fires = {
+	.label = "map the roles of skipped fires",
+	.text =
+	"UPDATE taskcenter.skipped_fires AS s SET owner_id = t.owner_id"
+	" FROM taskcenter.tasks AS t"
+	" WHERE t.task_id = s.task_id AND s.owner_id <> t.owner_id",
+	.any_plan = true
+};
+
+static Statement map_live_runs = {
+	.label = "map the roles of unfinished runs",
+	.text =
+	"WITH gone AS (DELETE FROM taskcenter.live_runs AS r USING taskcenter.tasks AS t"
+	"   WHERE t.task_id = r.task_id AND (r.owner_id <> t.owner_id"
+	"     OR r.run_as_id <> t.run_as_id) RETURNING r.*)"
+	" INSERT INTO taskcenter.live_runs ("
+	"   run_id, task_id, run_as_id, owner_id, queue_id, gate, "
+	"   schedule_id, parent_run_id, executor_id, token, run_at, "
+	"   created_at, scheduled_for, catchup_from, catchup_count, "
+	"   claimed_at, started_at, last_heartbeat_at, "
+	"   cancel_requested_at, priority, attempt, max_attempts, lost, "
+	"   is_catchup, status, params, step, unique_key, unique_guard, "
+	"   unique_until, reason, error, sqlstate, trace_id, created_by"
+	" ) SELECT "
+	"   g.run_id, g.task_id, t.run_as_id, t.owner_id, g.queue_id, "
+	"   g.gate, g.schedule_id, g.parent_run_id, g.executor_id, "
+	"   g.token, g.run_at, g.created_at, g.scheduled_for, "
+	"   g.catchup_from, g.catchup_count, g.claimed_at, g.started_at, "
+	"   g.last_heartbeat_at, g.cancel_requested_at, g.priority, "
+	"   g.attempt, g.max_attempts, g.lost, g.is_catchup, g.status, "
+	"   g.params, g.step, g.unique_key, g.unique_guard, "
+	"   g.unique_until, g.reason, g.error, g.sqlstate, g.trace_id, "
+	"   g.created_by"
+	" FROM gone AS g JOIN taskcenter.tasks AS t USING (task_id)",
+	.any_plan = true
+};
+
+static Statement map_finished_runs = {
+	.label = "map the roles of finished runs",
+	.text =
+	"WITH gone AS (DELETE FROM taskcenter.finished_runs AS r USING taskcenter.tasks AS t"
+	"   WHERE t.task_id = r.task_id AND (r.owner_id <> t.owner_id"
+	"     OR r.run_as_id <> t.run_as_id) RETURNING r.*)"
+	" INSERT INTO taskcenter.finished_runs ("
+	"   run_id, task_id, run_as_id, owner_id, queue_id, schedule_id, "
+	"   parent_run_id, run_at, created_at, scheduled_for, "
+	"   catchup_from, catchup_count, started_at, finished_at, "
+	"   retention_class, priority, attempt, max_attempts, lost, "
+	"   is_catchup, status, params, output, step, unique_key, "
+	"   unique_until, reason, error, sqlstate, trace_id, created_by"
+	" ) SELECT "
+	"   g.run_id, g.task_id, t.run_as_id, t.owner_id, g.queue_id, "
+	"   g.schedule_id, g.parent_run_id, g.run_at, g.created_at, "
+	"   g.scheduled_for, g.catchup_from, g.catchup_count, "
+	"   g.started_at, g.finished_at, g.retention_class, g.priority, "
+	"   g.attempt, g.max_attempts, g.lost, g.is_catchup, g.status, "
+	"   g.params, g.output, g.step, g.unique_key, g.unique_until, "
+	"   g.reason, g.error, g.sqlstate, g.trace_id, g.created_by"
+	" FROM gone AS g JOIN taskcenter.tasks AS t USING (task_id)",
+	.any_plan = true
+};
+
+static Statement map_history = {
+	.label = "map the roles of history",
+	.text =
+	"WITH runs AS (SELECT run_id, owner_id FROM taskcenter.live_runs"
+	"   UNION ALL SELECT run_id, owner_id FROM taskcenter.finished_runs),"
+	" gone AS (DELETE FROM taskcenter.task_run_history AS h WHERE h.owner_id IS DISTINCT FROM"
+	"   (SELECT t.owner_id FROM runs AS t WHERE t.run_id = h.run_id) RETURNING *)"
+	" INSERT INTO taskcenter.task_run_history ("
+	"   run_id, changed_at, owner_id, retention_class, attempt, "
+	"   old_status, new_status, reason, actor"
+	" ) SELECT "
+	"   g.run_id, g.changed_at, coalesce(t.owner_id, 0), "
+	"   g.retention_class, g.attempt, g.old_status, g.new_status, "
+	"   g.reason, g.actor"
+	" FROM gone AS g LEFT JOIN runs AS t USING (run_id)",
+	.any_plan = true
+};
+
+static Statement map_logs = {
+	.label = "map the roles of logs",
+	.text =
+	"WITH runs AS (SELECT run_id, owner_id FROM taskcenter.live_runs"
+	"   UNION ALL SELECT run_id, owner_id FROM taskcenter.finished_runs),"
+	" gone AS (DELETE FROM taskcenter.task_run_logs AS h WHERE h.owner_id IS DISTINCT FROM"
+	"   (SELECT t.owner_id FROM runs AS t WHERE t.run_id = h.run_id) RETURNING *)"
+	" INSERT INTO taskcenter.task_run_logs ("
+	"   run_id, logged_at, owner_id, retention_class, attempt, level, "
+	"   message, metadata"
+	" ) SELECT "
+	"   g.run_id, g.logged_at, coalesce(t.owner_id, 0), "
+	"   g.retention_class, g.attempt, g.level, g.message, g.metadata"
+	" FROM gone AS g LEFT JOIN runs AS t USING (run_id)",
+	.any_plan = true
+};
+
+static Statement map_audit = {
+	.label = "map the roles of the audit",
+	.text =
+	"WITH owners AS (SELECT 'task' AS object_type, task_id AS object_id, owner_id"
+	"   FROM taskcenter.tasks"
+	"   UNION ALL SELECT 'schedule', schedule_id, owner_id FROM taskcenter.schedules),"
+	" gone AS (DELETE FROM taskcenter.task_audit_logs AS a"
+	"   WHERE a.owner_id IS NOT NULL AND a.owner_id IS DISTINCT FROM"
+	"   (SELECT o.owner_id FROM owners AS o WHERE o.object_type = a.object_type"
+	"     AND o.object_id = a.object_id) RETURNING *)"
+	" INSERT INTO taskcenter.task_audit_logs ("
+	"   audit_id, recorded_at, action, object_type, object_id, "
+	"   object_name, owner_id, old_values, new_values, actor, "
+	"   session_role, effective_role, application_name, client_addr, "
+	"   reason, trace_id"
+	" ) SELECT "
+	"   g.audit_id, g.recorded_at, g.action, object_type, "
+	"   object_id, g.object_name, coalesce(o.owner_id, 0), "
+	"   g.old_values, g.new_values, g.actor, g.session_role, "
+	"   g.effective_role, g.application_name, g.client_addr, "
+	"   g.reason, g.trace_id"
+	" FROM gone AS g LEFT JOIN owners AS o USING (object_type, object_id)",
+	.any_plan = true
+};
+
+void
+tc_adoption_map_roles(TimestampTz now)
+{
+	Bindings	arguments = {0};
+
+	tc_bind_timestamptz(&arguments, now);
+	tc_run_bound(&map_tasks, &arguments);
+	tc_run(&map_schedules, NULL, NULL);
+	tc_run(&map_skipped_fires, NULL, NULL);
+	tc_run(&map_live_runs, NULL, NULL);
+	tc_run(&map_finished_runs, NULL, NULL);
+	tc_run(&map_history, NULL, NULL);
+	tc_run(&map_logs, NULL, NULL);
+	tc_run(&map_audit, NULL, NULL);
+}

@@ -1,0 +1,138 @@
+/*-------------------------------------------------------------------------
+ *
+ * audit_context.c
+ *		Who changes something in this transaction, and why.
+ *
+ * A stack of values, one entry per subtransaction that set any, allocated in
+ * TopTransactionContext and so gone with the transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "audit_context.h"
+
+typedef struct ContextEntry
+{
+	int			level;			/* transaction nest level that set it */
+	const char *actor;
+	const char *reason;
+	const char *trace_id;
+	struct ContextEntry *outer;
+} ContextEntry;
+
+static ContextEntry *current = NULL;
+static const char *call_reason = NULL;
+
+static void
+forget_all(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PARALLEL_COMMIT:
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PARALLEL_ABORT:
+		case XACT_EVENT_PREPARE:
+			current = NULL;
+			call_reason = NULL;
+			break;
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PARALLEL_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			break;
+	}
+}
+
+static void
+forget_sub(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, void *arg)
+{
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		while (current != NULL && current->level >= level)
+			current = current->outer;
+		call_reason = NULL;
+	}
+	else if (event == SUBXACT_EVENT_COMMIT_SUB &&
+			 current != NULL && current->level >= level)
+		current->level = level - 1;
+}
+
+static void
+register_callbacks(void)
+{
+	static bool registered = false;
+
+	if (registered)
+		return;
+	RegisterXactCallback(forget_all, NULL);
+	RegisterSubXactCallback(forget_sub, NULL);
+	registered = true;
+}
+
+static const char *
+choose(const char *given, const char *before)
+{
+	if (given == NULL)
+		return before;
+	return given[0] == '\0' ? NULL : MemoryContextStrdup(TopTransactionContext, given);
+}
+
+void
+tc_audit_set(const char *actor, const char *reason, const char *trace_id)
+{
+	ContextEntry *entry;
+
+	register_callbacks();
+	entry = MemoryContextAlloc(TopTransactionContext, sizeof(ContextEntry));
+	entry->level = GetCurrentTransactionNestLevel();
+	entry->actor = choose(actor, current ? current->actor : NULL);
+	entry->reason = choose(reason, current ? current->reason : NULL);
+	entry->trace_id = choose(trace_id, current ? current->trace_id : NULL);
+	entry->outer = current;
+	current = entry;
+}
+
+void
+tc_audit_call_reason(const char *reason)
+{
+	register_callbacks();
+	call_reason = reason;
+}
+
+const char *
+tc_audit_given_actor(void)
+{
+	return current ? current->actor : NULL;
+}
+
+const char *
+tc_audit_reason(void)
+{
+	if (call_reason != NULL)
+		return call_reason;
+	return current ? current->reason : NULL;
+}
+
+const char *
+tc_audit_trace_id(void)
+{
+	return current ? current->trace_id : NULL;
+}
+
+char *
+tc_audit_actor(Oid role)
+{
+	char	   *name;
+
+	if (tc_audit_given_actor() != NULL)
+		return pstrdup(tc_audit_given_actor());
+	name = GetUserNameFromId(role, true);
+	return name != NULL ? name : psprintf("role %u", role);
+}

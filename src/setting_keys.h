@@ -1,0 +1,44 @@
+/*-------------------------------------------------------------------------
+ *
+ * setting_keys.h
+ *		The settings that a database can have: keys, kinds, defaults.
+ *
+ * Layer 1: a table.  Values lie in setting_values; set_setting() checks them
+ * by their kind.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_SETTING_KEYS_H
+#define TC_SETTING_KEYS_H
+
+typedef enum SettingKind
+{
+	SETTING_RETENTION,			/* an interval, or "keep" */
+	SETTING_INTERVAL,
+	SETTING_ZONE,
+	SETTING_BOOLEAN
+} SettingKind;
+
+typedef struct SettingKey
+{
+	const char *key;
+	SettingKind kind;
+	const char *default_value;
+	const char *description;
+} SettingKey;
+
+#define TC_SETTING_DEFAULT_TIMEZONE "default_timezone"
+#define TC_SETTING_MAX_WAIT "max_wait"
+#define TC_SETTING_REQUIRE_ACTOR "require_actor"
+#define TC_SETTING_RUNS_RETENTION "runs_retention"
+#define TC_SETTING_FAILED_RUNS_RETENTION "failed_runs_retention"
+#define TC_SETTING_RUN_HISTORY_RETENTION "run_history_retention"
+#define TC_SETTING_RUN_LOGS_RETENTION "run_logs_retention"
+
+/* in the order of their names; the last one has the key NULL */
+extern const SettingKey tc_setting_keys[];
+
+/* NULL: there is no such setting */
+extern const SettingKey *tc_setting_key(const char *key);
+
+#endif							/* TC_SETTING_KEYS_H */
