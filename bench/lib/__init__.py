@@ -1,0 +1,1 @@
+"""What the measures share: a client, a private cluster, peers, the table."""

@@ -1,0 +1,1 @@
+"""One script a measure; each has measure(bench)."""
