@@ -33,10 +33,22 @@ extern void tc_lanes_forget(Oid database);
 
 /* ---- shared_executors.c ---- */
 
+/* does it exist, and serve the role (InvalidOid: any) in the database? */
+extern bool tc_executor_serves(const ExecutorSlot *slot, Oid database, Oid role);
+extern void tc_executor_set_state(ExecutorSlot *slot, ExecutorState state, TimestampTz now);
 extern void tc_executor_free(ExecutorSlot *slot);
 extern void tc_executors_stop(Oid database);
 extern void tc_wake_role(Oid database, Oid role);
+
+/* ---- shared_runs.c ---- */
+
 extern bool tc_cancel_attempt(Oid database, int64 run_id, int32 attempt,
 							  const char *reason, const char *actor, TimestampTz now);
+
+/* ---- shared_waiters.c ---- */
+
+extern void tc_waiters_wake(Oid database, bool (*is_finished) (int64 run_id));
+/* this one without the lock: the transaction failed, nobody waits any more */
+extern void tc_waiter_forget(void);
 
 #endif							/* TC_SHARED_INTERNAL_H */

@@ -11,7 +11,8 @@
  * One LWLock (tc_shared->lock) protects all fields unless the field says
  * otherwise; it is held for microseconds and never across anything that can
  * wait.  Implemented by shared_state.c (memory, databases), shared_lanes.c,
- * shared_executors.c and shared_wake.c (effects at the end of a transaction).
+ * shared_executors.c, shared_runs.c, shared_waiters.c, shared_wake.c (effects
+ * at the end of a transaction) and shared_hold.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -270,12 +271,6 @@ extern bool tc_shared_executor_attach(int slot, int64 executor_id, TimestampTz n
 /* executor: go idle unless a lane of the role is due or a stop is requested; true: idle now */
 extern bool tc_shared_executor_idle(TimestampTz now);
 extern void tc_shared_executor_busy(TimestampTz now);
-/* executor: publish what a claim returned */
-extern void tc_shared_executor_publish(const ClaimedRun *runs, int count);
-/* executor: take the next claimed run; -1: none left */
-extern int	tc_shared_executor_take(void);
-/* anybody: cut off what the executor has not taken; copies it, returns the count */
-extern int	tc_shared_executor_cut(int slot, ClaimedRun *tail);
 /* the first slot after `after` (-1: from the start) of the database in a state; -1: none */
 extern int	tc_shared_executor_find(Oid database, ExecutorState state, int after);
 /*
@@ -283,6 +278,21 @@ extern int	tc_shared_executor_find(Oid database, ExecutorState state, int after)
  * any database, and not of (database, role), to end; false: none is idle
  */
 extern bool tc_shared_executor_make_room(Oid database, Oid role);
+/* wake an idle executor of the role, else its scheduler; caller holds no lock */
+extern void tc_shared_wake_role(Oid database, Oid role);
+/* ask one executor of (database, role), an idle one if there is, or, InvalidOid, all of the database to end */
+extern void tc_shared_executors_stop(Oid database, Oid role);
+/* number of executors of a database that exist or are starting */
+extern int	tc_shared_executors_count(Oid database, Oid role);
+
+/* ---- shared_runs.c ---- */
+
+/* executor: publish what a claim returned */
+extern void tc_shared_executor_publish(const ClaimedRun *runs, int count);
+/* executor: take the next claimed run; -1: none left */
+extern int	tc_shared_executor_take(void);
+/* anybody: cut off what the executor has not taken; copies it, returns the count */
+extern int	tc_shared_executor_cut(int slot, ClaimedRun *tail);
 /*
  * Executor: state which run executes, and that it ended.  A run that was
  * cancelled after it was taken is signalled to ourselves in begin.
@@ -300,12 +310,6 @@ extern bool tc_shared_cancel_wanted(void);
 extern bool tc_shared_cancel_attempt(Oid database, int64 run_id, int32 attempt,
 									 const char *reason, const char *actor, TimestampTz now);
 extern void tc_shared_progress(int64 done, int64 total, const char *phase);
-/* wake an idle executor of the role, else its scheduler; caller holds no lock */
-extern void tc_shared_wake_role(Oid database, Oid role);
-/* ask one executor of (database, role), an idle one if there is, or, InvalidOid, all of the database to end */
-extern void tc_shared_executors_stop(Oid database, Oid role);
-/* number of executors of a database that exist or are starting */
-extern int	tc_shared_executors_count(Oid database, Oid role);
 
 /* ---- shared_wake.c: what this transaction does to others when it ends ---- */
 
@@ -322,6 +326,8 @@ extern void tc_shared_touch_database_list(void);	/* pg_database changed */
 extern void tc_shared_touch_session_defaults(Oid database);
 extern void tc_shared_cancel_at_commit(int64 run_id, int32 attempt,
 									   const char *reason, const char *actor);
+
+/* ---- shared_waiters.c ---- */
 
 /* waiting for a finish: register, look at the table, wait, look again, … unregister */
 extern int	tc_shared_wait_begin(int64 run_id); /* -1: all slots are taken */

@@ -1,0 +1,400 @@
+/*-------------------------------------------------------------------------
+ *
+ * shared_lanes.c
+ *		Where claimable runs lie, as far as it is known.
+ *
+ * The race that must not lose work: a claim copies a lane, takes a snapshot
+ * and looks; meanwhile a commit makes an earlier run visible and lowers the
+ * lane.  Lowering comes after visibility and gives the lane a new version, so
+ * a claim whose copy is older may not call the lane empty, and may raise the
+ * bound only up to the lowest position that came since.
+ *
+ * A lane that is not there has no runs that anybody knows of.  When all lanes
+ * are taken, one that is known to be empty makes room.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "shared_internal.h"
+
+#define RECENT_MS 100			/* width of one of Lane.recent[] */
+#define BOUND_RESET_MS 60000	/* how long a bound stands unverified */
+
+static bool
+is_before(TimestampTz at, int64 run, TimestampTz other_at, int64 other_run)
+{
+	return at < other_at || (at == other_at && run < other_run);
+}
+
+static Lane *
+find_lane(const LaneKey *key)
+{
+	for (int i = 0; i < tc_shared->lane_count; i++)
+	{
+		Lane	   *lane = &tc_shared->lanes[i];
+
+		if (lane->used && memcmp(&lane->key, key, sizeof(LaneKey)) == 0)
+			return lane;
+	}
+	return NULL;
+}
+
+static void
+forget_recent(Lane *lane, TimestampTz now)
+{
+	lane->recent[1] = lane->recent[0];
+	lane->recent[0].base = lane->version;
+	lane->recent[0].at = DT_NOEND;
+	lane->recent[0].run = PG_INT64_MAX;
+	lane->recent_since = now;
+}
+
+static Lane *
+take_lane(void)
+{
+	Lane	   *empty = NULL;
+
+	for (int i = 0; i < tc_shared->lane_count; i++)
+	{
+		Lane	   *lane = &tc_shared->lanes[i];
+
+		if (!lane->used)
+			return lane;
+		if (lane->next_due == DT_NOEND)
+			empty = lane;
+	}
+	if (tc_shared->lane_count < TC_MAX_LANES)
+		return &tc_shared->lanes[tc_shared->lane_count++];
+	return empty;
+}
+
+static Lane *
+make_lane(const LaneKey *key)
+{
+	DatabaseSlot *database = tc_shared_database(key->database);
+	TimestampTz now = GetCurrentTimestamp();
+	Lane	   *lane;
+
+	/* Without a slot there is no scheduler: it will read all lanes at start. */
+	if (database == NULL)
+		return NULL;
+	lane = take_lane();
+	if (lane == NULL)
+	{
+		database->lanes_unknown = true;
+		return NULL;
+	}
+	MemSet(lane, 0, sizeof(Lane));
+	lane->key = *key;
+	lane->used = true;
+	lane->bound_at = DT_NOBEGIN;
+	lane->bound_reset_at = now;
+	lane->next_due = DT_NOEND;
+	lane->version = ++tc_shared->lane_version;
+	forget_recent(lane, now);
+	lane->recent[1] = lane->recent[0];
+	return lane;
+}
+
+static void
+lower(Lane *lane, TimestampTz run_at, int64 run_id)
+{
+	lane->version = ++tc_shared->lane_version;
+	if (is_before(run_at, run_id, lane->recent[0].at, lane->recent[0].run))
+	{
+		lane->recent[0].at = run_at;
+		lane->recent[0].run = run_id;
+	}
+	if (is_before(run_at, run_id, lane->bound_at, lane->bound_run))
+	{
+		lane->bound_at = run_at;
+		lane->bound_run = run_id;
+	}
+	if (run_at < lane->next_due)
+		lane->next_due = run_at;
+}
+
+/* The claims to come must look at the whole lane. */
+static void
+reset_bound(Lane *lane, TimestampTz now)
+{
+	lower(lane, DT_NOBEGIN, 0);
+	lane->bound_reset_at = now;
+}
+
+Lane *
+tc_lane_lower(const LaneKey *key, TimestampTz run_at, int64 run_id)
+{
+	Lane	   *lane = find_lane(key);
+
+	if (lane == NULL)
+		lane = make_lane(key);
+	if (lane == NULL)
+		return NULL;
+	lower(lane, run_at, run_id);
+	lane->blocked = false;
+	return lane;
+}
+
+bool
+tc_lane_is_ready(const Lane *lane, TimestampTz now)
+{
+	return lane->used && !lane->blocked && lane->next_due <= now;
+}
+
+bool
+tc_lanes_ready(Oid database, Oid role, TimestampTz now)
+{
+	for (int i = 0; i < tc_shared->lane_count; i++)
+	{
+		const Lane *lane = &tc_shared->lanes[i];
+
+		if (lane->key.role == role && lane->key.database == database &&
+			tc_lane_is_ready(lane, now))
+			return true;
+	}
+	return false;
+}
+
+static bool
+unblock(Lane *lane, TimestampTz now)
+{
+	bool		was_blocked = lane->blocked;
+
+	lane->unblock_version++;
+	lane->blocked = false;
+	if (was_blocked && tc_lane_is_ready(lane, now))
+		tc_wake_role(lane->key.database, lane->key.role);
+	return was_blocked;
+}
+
+bool
+tc_lanes_unblock(Oid database, int64 queue_id, int64 gate, TimestampTz now)
+{
+	bool		any = false;
+
+	for (int i = 0; i < tc_shared->lane_count; i++)
+	{
+		Lane	   *lane = &tc_shared->lanes[i];
+
+		if (lane->used && lane->key.database == database &&
+			(lane->key.queue_id == queue_id ||
+			 (gate > 0 && lane->key.gate == gate)))
+			any |= unblock(lane, now);
+	}
+	return any;
+}
+
+void
+tc_lanes_unblock_all(Oid database, TimestampTz now)
+{
+	for (int i = 0; i < tc_shared->lane_count; i++)
+	{
+		Lane	   *lane = &tc_shared->lanes[i];
+
+		if (lane->used && lane->key.database == database)
+			(void) unblock(lane, now);
+	}
+}
+
+void
+tc_lanes_forget(Oid database)
+{
+	for (int i = 0; i < tc_shared->lane_count; i++)
+	{
+		if (tc_shared->lanes[i].key.database == database)
+			MemSet(&tc_shared->lanes[i], 0, sizeof(Lane));
+	}
+	while (tc_shared->lane_count > 0 &&
+		   !tc_shared->lanes[tc_shared->lane_count - 1].used)
+		tc_shared->lane_count--;
+}
+
+/* ---- the same for callers without the lock ---- */
+
+void
+tc_shared_lane_lower(const LaneKey *key, TimestampTz run_at, int64 run_id)
+{
+	if (tc_shared == NULL)
+		return;
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	(void) tc_lane_lower(key, run_at, run_id);
+	LWLockRelease(tc_shared->lock);
+}
+
+int
+tc_shared_lanes_copy(Oid database, Oid role, Lane *lanes, int max)
+{
+	int			count = 0;
+
+	if (tc_shared == NULL)
+		return 0;
+	LWLockAcquire(tc_shared->lock, LW_SHARED);
+	for (int i = 0; i < tc_shared->lane_count && count < max; i++)
+	{
+		const Lane *lane = &tc_shared->lanes[i];
+
+		if (lane->used && lane->key.database == database &&
+			(!OidIsValid(role) || lane->key.role == role))
+			lanes[count++] = *lane;
+	}
+	LWLockRelease(tc_shared->lock);
+	return count;
+}
+
+/*
+ * How far may a claim that saw an older version of the lane raise the bound?
+ * False: not at all.
+ */
+static bool
+raise_limit(const Lane *lane, uint64 seen, TimestampTz *at, int64 *run)
+{
+	if (seen == lane->version)
+	{
+		*at = DT_NOEND;
+		*run = PG_INT64_MAX;
+		return true;
+	}
+	if (seen < lane->recent[1].base)
+		return false;
+	*at = lane->recent[0].at;
+	*run = lane->recent[0].run;
+	if (seen < lane->recent[0].base &&
+		is_before(lane->recent[1].at, lane->recent[1].run, *at, *run))
+	{
+		*at = lane->recent[1].at;
+		*run = lane->recent[1].run;
+	}
+	return true;
+}
+
+void
+tc_shared_lane_raise(const Lane *seen, TimestampTz bound_at, int64 bound_run)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz limit_at;
+	int64		limit_run;
+	Lane	   *lane;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	lane = find_lane(&seen->key);
+	if (lane != NULL)
+	{
+		if (raise_limit(lane, seen->version, &limit_at, &limit_run))
+		{
+			if (is_before(limit_at, limit_run, bound_at, bound_run))
+			{
+				bound_at = limit_at;
+				bound_run = limit_run;
+			}
+			if (is_before(lane->bound_at, lane->bound_run, bound_at, bound_run))
+			{
+				lane->bound_at = bound_at;
+				lane->bound_run = bound_run;
+			}
+		}
+		if (TimestampDifferenceExceeds(lane->recent_since, now, RECENT_MS))
+			forget_recent(lane, now);
+	}
+	LWLockRelease(tc_shared->lock);
+}
+
+void
+tc_shared_lane_drained(const Lane *seen, TimestampTz next_due)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	Lane	   *lane;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	lane = find_lane(&seen->key);
+	if (lane != NULL && lane->version == seen->version)
+	{
+		if (lane->bound_at != DT_NOBEGIN &&
+			TimestampDifferenceExceeds(lane->bound_reset_at, now, BOUND_RESET_MS))
+			reset_bound(lane, now);
+		else
+			lane->next_due = next_due;
+	}
+	LWLockRelease(tc_shared->lock);
+}
+
+void
+tc_shared_lane_block(const Lane *seen)
+{
+	Lane	   *lane;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	lane = find_lane(&seen->key);
+	if (lane != NULL && lane->version == seen->version &&
+		lane->unblock_version == seen->unblock_version)
+		lane->blocked = true;
+	LWLockRelease(tc_shared->lock);
+}
+
+bool
+tc_shared_lanes_unblock(Oid database, int64 queue_id, int64 gate)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool		any;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	any = tc_lanes_unblock(database, queue_id, gate, now);
+	LWLockRelease(tc_shared->lock);
+	return any;
+}
+
+void
+tc_shared_lanes_reset(Oid database, Oid role)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < tc_shared->lane_count; i++)
+	{
+		Lane	   *lane = &tc_shared->lanes[i];
+
+		if (lane->used && lane->key.database == database && lane->key.role == role)
+			reset_bound(lane, now);
+	}
+	LWLockRelease(tc_shared->lock);
+}
+
+void
+tc_shared_lanes_forget(Oid database)
+{
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	tc_lanes_forget(database);
+	LWLockRelease(tc_shared->lock);
+}
+
+TimestampTz
+tc_shared_lanes_next_due(Oid database, TimestampTz now)
+{
+	TimestampTz earliest = DT_NOEND;
+
+	LWLockAcquire(tc_shared->lock, LW_SHARED);
+	for (int i = 0; i < tc_shared->lane_count; i++)
+	{
+		const Lane *lane = &tc_shared->lanes[i];
+
+		if (lane->used && lane->key.database == database && !lane->blocked &&
+			lane->next_due > now && lane->next_due < earliest)
+			earliest = lane->next_due;
+	}
+	LWLockRelease(tc_shared->lock);
+	return earliest;
+}
+
+bool
+tc_shared_lanes_ready(Oid database, Oid role, TimestampTz now)
+{
+	bool		ready;
+
+	LWLockAcquire(tc_shared->lock, LW_SHARED);
+	ready = tc_lanes_ready(database, role, now);
+	LWLockRelease(tc_shared->lock);
+	return ready;
+}

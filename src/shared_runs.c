@@ -1,0 +1,252 @@
+/*-------------------------------------------------------------------------
+ *
+ * shared_runs.c
+ *		What an executor has claimed, what it executes, and cancelling that.
+ *
+ * The executor takes claimed runs without a lock; whoever gives the tail back
+ * lowers the limit in the same atomic word.  An executor that published claims
+ * passes the wake on while its role has more to do, so that one commit starts
+ * as many executors as there is work for.
+ *
+ * A cancel carries the attempt's token: its signal can come late and then
+ * finds another token in place, or none.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "shared_internal.h"
+
+#define NEXT_OF(position) ((uint32) ((position) >> 32))
+#define LIMIT_OF(position) ((uint32) (position))
+#define MAKE_POSITION(next, limit) (((uint64) (next) << 32) | (limit))
+
+/* token of the run that executes now: read by a signal handler */
+static volatile int64 my_token = 0;
+
+/* ---- the claimed list ---- */
+
+void
+tc_shared_executor_publish(const ClaimedRun *runs, int count)
+{
+	ExecutorSlot *mine = tc_my_executor;
+	TimestampTz now = GetCurrentTimestamp();
+
+	Assert(count >= 0 && count <= TC_MAX_CLAIM);
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < count; i++)
+	{
+		mine->runs[i] = runs[i];
+		mine->runs[i].cancel_requested = false;
+	}
+	mine->slow_front = false;
+	pg_write_barrier();
+	pg_atomic_write_u64(&mine->position, MAKE_POSITION(0, count));
+	tc_executor_set_state(mine, EXECUTOR_STATE_BUSY, now);
+	if (tc_lanes_ready(mine->database, mine->role, now))
+		tc_wake_role(mine->database, mine->role);
+	LWLockRelease(tc_shared->lock);
+}
+
+int
+tc_shared_executor_take(void)
+{
+	uint64		position = pg_atomic_read_u64(&tc_my_executor->position);
+
+	while (NEXT_OF(position) < LIMIT_OF(position))
+	{
+		uint64		taken = MAKE_POSITION(NEXT_OF(position) + 1, LIMIT_OF(position));
+
+		if (pg_atomic_compare_exchange_u64(&tc_my_executor->position,
+										   &position, taken))
+			return NEXT_OF(taken) - 1;
+	}
+	return -1;
+}
+
+int
+tc_shared_executor_cut(int slot, ClaimedRun *tail)
+{
+	ExecutorSlot *executor = &tc_shared->executors[slot];
+	uint64		position;
+	uint32		next;
+	int			count = 0;
+
+	/* The lock keeps the executor from publishing the next list meanwhile. */
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	position = pg_atomic_read_u64(&executor->position);
+	while (NEXT_OF(position) < LIMIT_OF(position))
+	{
+		next = NEXT_OF(position);
+		count = LIMIT_OF(position) - next;
+		if (pg_atomic_compare_exchange_u64(&executor->position, &position,
+										   MAKE_POSITION(next, next)))
+		{
+			memcpy(tail, &executor->runs[next], count * sizeof(ClaimedRun));
+			break;
+		}
+		count = 0;
+	}
+	LWLockRelease(tc_shared->lock);
+	return count;
+}
+
+/* ---- the run that executes ---- */
+
+void
+tc_shared_run_begin(const ClaimedRun *run, TimestampTz started_at, TimestampTz deadline)
+{
+	ExecutorSlot *mine = tc_my_executor;
+	bool		cancelled = false;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < TC_MAX_CLAIM && run->token != 0; i++)
+	{
+		if (mine->runs[i].token == run->token && mine->runs[i].cancel_requested)
+			cancelled = true;
+	}
+	mine->current_run = run->run_id;
+	mine->current_task = run->task_id;
+	mine->current_token = run->token;
+	mine->current_attempt = run->attempt;
+	mine->current_started_at = started_at;
+	mine->current_deadline = deadline;
+	mine->slow_front = false;
+	mine->terminate_sent = false;
+	mine->cancel_token = cancelled ? run->token : 0;
+	mine->progress_done = 0;
+	mine->progress_total = -1;
+	mine->progress_phase[0] = '\0';
+	my_token = run->token;
+	LWLockRelease(tc_shared->lock);
+	if (cancelled)
+		kill(MyProcPid, SIGUSR2);
+}
+
+void
+tc_shared_run_end(void)
+{
+	ExecutorSlot *mine = tc_my_executor;
+
+	my_token = 0;
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	mine->ended_token = mine->current_token;
+	mine->current_run = mine->current_task = mine->current_token = 0;
+	mine->current_attempt = 0;
+	mine->slow_front = false;
+	mine->cancel_token = 0;
+	LWLockRelease(tc_shared->lock);
+}
+
+bool
+tc_shared_cancel_wanted(void)
+{
+	volatile ExecutorSlot *mine = tc_my_executor;
+
+	return mine != NULL && my_token != 0 && mine->cancel_token == my_token;
+}
+
+void
+tc_shared_progress(int64 done, int64 total, const char *phase)
+{
+	ExecutorSlot *mine = tc_my_executor;
+	int			length = 0;
+
+	if (mine == NULL)
+		return;
+	if (phase != NULL)
+		length = pg_mbcliplen(phase, strlen(phase), TC_PHASE_LENGTH - 1);
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	mine->progress_done = done;
+	mine->progress_total = total;
+	if (phase != NULL)
+	{
+		memcpy(mine->progress_phase, phase, length);
+		mine->progress_phase[length] = '\0';
+	}
+	LWLockRelease(tc_shared->lock);
+}
+
+/* ---- cancelling ---- */
+
+static void
+note_cancel(ExecutorSlot *slot, const char *reason, const char *actor, TimestampTz now)
+{
+	slot->cancel_requested_at = now;
+	strlcpy(slot->cancel_reason, reason ? reason : "", TC_REASON_LENGTH);
+	strlcpy(slot->cancel_actor, actor ? actor : "", NAMEDATALEN);
+}
+
+/*
+ * The attempt in the claimed list, if it has not begun: also the entry that
+ * was taken a moment ago.
+ */
+static ClaimedRun *
+find_claimed(ExecutorSlot *slot, int64 run_id, int32 attempt)
+{
+	uint64		position = pg_atomic_read_u64(&slot->position);
+	uint32		first = NEXT_OF(position);
+
+	if (first > 0)
+		first--;
+	for (uint32 i = first; i < LIMIT_OF(position); i++)
+	{
+		ClaimedRun *run = &slot->runs[i];
+
+		if (run->run_id == run_id && run->attempt == attempt &&
+			run->token != slot->ended_token && run->token != slot->current_token)
+			return run;
+	}
+	return NULL;
+}
+
+bool
+tc_cancel_attempt(Oid database, int64 run_id, int32 attempt,
+				  const char *reason, const char *actor, TimestampTz now)
+{
+	for (int i = 0; i < tc_shared->executor_capacity; i++)
+	{
+		ExecutorSlot *slot = &tc_shared->executors[i];
+		ClaimedRun *claimed;
+
+		if (!tc_executor_serves(slot, database, InvalidOid) || slot->pid == 0)
+			continue;
+		if (slot->current_run == run_id && slot->current_attempt == attempt)
+		{
+			note_cancel(slot, reason, actor, now);
+			slot->cancel_token = slot->current_token;
+			kill(slot->pid, SIGUSR2);
+			return true;
+		}
+		claimed = find_claimed(slot, run_id, attempt);
+		if (claimed != NULL)
+		{
+			note_cancel(slot, reason, actor, now);
+			claimed->cancel_requested = true;
+			slot->slow_front = true;
+			tc_shared_set_scheduler_latch(database);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+tc_shared_cancel_attempt(Oid database, int64 run_id, int32 attempt,
+						 const char *reason, const char *actor, TimestampTz now)
+{
+	bool		found;
+
+	if (tc_shared == NULL)
+		return false;
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	found = tc_cancel_attempt(database, run_id, attempt, reason, actor, now);
+	LWLockRelease(tc_shared->lock);
+	return found;
+}
