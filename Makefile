@@ -25,13 +25,14 @@ OBJS     = $(SOURCES:.c=.o)
 
 # Headers are included by their bare names, whatever folder they lie in.
 PG_CPPFLAGS = -Isrc $(patsubst %/,-I%,$(filter-out src/,$(sort $(dir $(INCLUDES)))))
-PG_CFLAGS   = -Wextra -Wno-unused-parameter -Wmissing-prototypes $(CC_WARNINGS)
+PG_CFLAGS   = -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
+	-Wmissing-prototypes $(CC_WARNINGS)
 
 # The server's packaged flags and headers were chosen for gcc.
 CC_WARNINGS = $(if $(findstring clang,$(notdir $(CC))),\
 	-Wno-ignored-attributes -Wno-unknown-warning-option \
 	-Wno-unused-command-line-argument -Wno-ignored-optimization-argument,\
-	-Wshadow=local)
+	-Wshadow=local -Wno-clobbered)
 
 ifdef DEV
 PG_CPPFLAGS += -DUSE_ASSERT_CHECKING

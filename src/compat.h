@@ -29,6 +29,17 @@
 	pg_extension_ownercheck((extension), (role))
 #endif
 
+/* Roles: utils/acl.h, catalog/pg_database.h. */
+#if PG_VERSION_NUM >= 160000
+#define tc_role_may_set(member, role) member_can_set_role((member), (role))
+#define tc_role_may_connect(role, database) \
+	(object_aclcheck(DatabaseRelationId, (database), (role), ACL_CONNECT) == ACLCHECK_OK)
+#else
+#define tc_role_may_set(member, role) is_member_of_role((member), (role))
+#define tc_role_may_connect(role, database) \
+	(pg_database_aclcheck((database), (role), ACL_CONNECT) == ACLCHECK_OK)
+#endif
+
 /* A wait event of our own, made once per process: utils/wait_event.h. */
 #if PG_VERSION_NUM >= 170000
 #define tc_wait_event_new(name) WaitEventExtensionNew(name)

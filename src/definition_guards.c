@@ -20,10 +20,12 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "guard_store.h"
 #include "shared_state.h"
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_guard_task);
+PG_FUNCTION_INFO_V1(taskcenter_regate_runs);
 PG_FUNCTION_INFO_V1(taskcenter_guard_schedule);
 PG_FUNCTION_INFO_V1(taskcenter_guard_control);
 
@@ -108,6 +110,22 @@ taskcenter_guard_task(PG_FUNCTION_ARGS)
 	check_may_name(rel, old, new, "run_as_id");
 	tc_shared_touch_control();
 	return PointerGetDatum(new);
+}
+
+/* AFTER UPDATE, when "gated" changed */
+Datum
+taskcenter_regate_runs(PG_FUNCTION_ARGS)
+{
+	TriggerData *call = called_as_trigger(fcinfo);
+	bool		isnull;
+	int64		task_id;
+	bool		gated;
+
+	task_id = DatumGetInt64(column(call->tg_relation, call->tg_newtuple, "task_id", &isnull));
+	gated = DatumGetBool(column(call->tg_relation, call->tg_newtuple, "gated", &isnull));
+	if (!IsLogicalWorker())
+		tc_guard_regate(task_id, gated);
+	return PointerGetDatum(NULL);
 }
 
 Datum

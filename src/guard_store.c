@@ -29,6 +29,30 @@ static Statement record_move = {
 	.types = {INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT4OID, TEXTOID, TEXTOID, TEXTOID}
 };
 
+static Statement regate = {
+	.label = "change the lane of a task's runs",
+	.text =
+	"UPDATE taskcenter.live_runs AS r SET gate = $2"
+	" WHERE r.task_id = $1 AND r.gate <> $2 AND r.gate >= 0"
+	"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying'])",
+	.nargs = 2,
+	.types = {INT8OID, INT8OID},
+	.any_plan = true
+};
+
+void
+tc_guard_regate(int64 task_id, bool gated)
+{
+	StoreFrame	frame;
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(task_id);
+	values[1] = Int64GetDatum(gated ? task_id : 0);
+	tc_store_begin(&frame);
+	tc_run(&regate, values, NULL);
+	tc_store_end(&frame);
+}
+
 void
 tc_guard_record_move(int64 run_id, int64 owner_id, int64 task_id, int32 attempt,
 					 const char *old_status, const char *new_status)

@@ -13,4 +13,7 @@
 extern void tc_guard_record_move(int64 run_id, int64 owner_id, int64 task_id, int32 attempt,
 								 const char *old_status, const char *new_status);
 
+/* ready and waiting runs of a task go to its own lane, or back to the common ones */
+extern void tc_guard_regate(int64 task_id, bool gated);
+
 #endif							/* TC_GUARD_STORE_H */

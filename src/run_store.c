@@ -27,6 +27,8 @@ enum
 	STATEMENT_LOCK_TASK,
 	STATEMENT_COUNT_QUEUE,
 	STATEMENT_COUNT_TASK,
+	STATEMENT_LOCK_TURN,
+	STATEMENT_COUNT_TURN,
 	STATEMENT_FINISH,
 	STATEMENT_FINISH_BATCH,
 	STATEMENT_RETRY,
@@ -108,6 +110,21 @@ static Statement statements[] = {
 		.nargs = 1,
 		.types = {INT8OID}
 	},
+	[STATEMENT_LOCK_TURN] = {
+		.label = "lock the turn of a task",
+		.text =
+		"SELECT 1::bigint FROM taskcenter.tasks AS t WHERE t.task_id = $1 FOR NO KEY UPDATE",
+		.nargs = 1,
+		.types = {INT8OID}
+	},
+	[STATEMENT_COUNT_TURN] = {
+		.label = "count whose turn it is",
+		.text =
+		"SELECT count(*) FROM taskcenter.live_runs AS r"
+		" WHERE r.status = 'running' AND r.task_id = $1 AND r.schedule_id IS NOT NULL",
+		.nargs = 1,
+		.types = {INT8OID}
+	},
 	[STATEMENT_FINISH] = {
 		.label = "finish a run",
 		.text =
@@ -168,8 +185,11 @@ static Statement statements[] = {
 		"WITH back AS ("
 		" UPDATE taskcenter.live_runs AS r SET status = 'retrying', run_at = $3,"
 		"   executor_id = NULL, token = NULL, claimed_at = NULL, started_at = $4,"
-		"   error = $6, sqlstate = $7, reason = $8"
-		" WHERE r.run_id = $1 AND r.token = $2 AND r.status = 'running'"
+		"   error = $6, sqlstate = $7, reason = $8,"
+		"   gate = CASE WHEN r.gate < -1 THEN r.gate WHEN t.gated THEN r.task_id"
+		"     WHEN r.gate < 0 THEN r.gate ELSE 0 END"
+		" FROM taskcenter.tasks AS t WHERE t.task_id = r.task_id"
+		"   AND r.run_id = $1 AND r.token = $2 AND r.status = 'running'"
 		" RETURNING r.run_id, r.owner_id, r.retention_class, r.attempt)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   retention_class, attempt, old_status, new_status, reason, actor)"
@@ -281,7 +301,7 @@ room_under(Statement *lock, Statement *count, int64 id)
 }
 
 int64
-tc_runs_room(int64 queue_id, int64 task_id)
+tc_runs_room(int64 queue_id, int64 task_id, int64 task_in_turn)
 {
 	StoreFrame	frame;
 	int64		room = TC_MAX_CLAIM;
@@ -293,6 +313,9 @@ tc_runs_room(int64 queue_id, int64 task_id)
 	if (task_id != 0 && room > 0)
 		room = Min(room, room_under(&statements[STATEMENT_LOCK_TASK],
 									&statements[STATEMENT_COUNT_TASK], task_id));
+	if (task_in_turn != 0 && room > 0)
+		room = Min(room, room_under(&statements[STATEMENT_LOCK_TURN],
+									&statements[STATEMENT_COUNT_TURN], task_in_turn));
 	tc_store_end(&frame);
 	return room;
 }

@@ -81,10 +81,11 @@ extern int	tc_runs_claim(const ClaimRequest *request, RunRow *rows);
 /* the first due time of the lane after now; DT_NOEND: none */
 extern TimestampTz tc_runs_next_due(const ClaimRequest *request);
 /*
- * Lock the limits of a queue and a task (0: not limited) and count what runs:
- * returns how many more may be claimed in this transaction.
+ * Lock the limits of a queue, a task, and of the scheduled runs of a task that
+ * take turns (0: not limited) and count what runs: returns how many more may
+ * be claimed in this transaction.
  */
-extern int64 tc_runs_room(int64 queue_id, int64 task_id);
+extern int64 tc_runs_room(int64 queue_id, int64 task_id, int64 task_in_turn);
 
 /*
  * Finish or retry: false when the attempt is not ours any more.  forced: the

@@ -35,6 +35,13 @@
 /* live_runs.gate of runs that were lost with their executor: claimed one by one */
 #define TC_GATE_SUSPECT (-1)
 
+/*
+ * live_runs.gate of scheduled runs that take turns (overlap queue and
+ * cancel_running): below TC_GATE_SUSPECT, one for each task.
+ */
+#define TC_GATE_IN_TURN(task_id) (-(task_id) - 1)
+#define TC_GATE_TASK(gate) ((gate) > 0 ? (gate) : -(gate) - 1)
+
 /* retention classes, the partition keys of finished_runs, history and logs */
 #define TC_CLASS_DEFAULT 1
 #define TC_CLASS_FAILED 2

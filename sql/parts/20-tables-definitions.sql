@@ -69,6 +69,12 @@ CREATE TABLE taskcenter.tasks (
     created_at      timestamptz NOT NULL DEFAULT now(),
     updated_at      timestamptz NOT NULL DEFAULT now(),
     archived_at     timestamptz,
+    /* its runs have a lane of their own: claimed one by one, limited, batched or held */
+    gated           boolean NOT NULL GENERATED ALWAYS AS (
+        max_running IS NOT NULL OR transaction_mode = 'autonomous'
+        OR transaction_mode = 'batched' OR learned_mode IS NOT NULL
+        OR isolation = 'process' OR on_crash = 'fail'
+        OR state = 'disabled' OR state = 'quarantined' OR state = 'archived') STORED,
     CONSTRAINT tasks_pkey PRIMARY KEY (task_id),
     CONSTRAINT task_kind_known CHECK (kind = ANY (ARRAY['sql', 'composite', 'external', 'manual'])),
     CONSTRAINT task_state_known

@@ -12,6 +12,8 @@ CREATE FUNCTION taskcenter.guard_truncate() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_guard_truncate';
 CREATE FUNCTION taskcenter.guard_task() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_guard_task';
+CREATE FUNCTION taskcenter.regate_runs() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_regate_runs';
 CREATE FUNCTION taskcenter.guard_schedule() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_guard_schedule';
 CREATE FUNCTION taskcenter.guard_control() RETURNS trigger
@@ -27,13 +29,15 @@ COMMENT ON FUNCTION taskcenter.guard_truncate() IS
 'Trigger: relations of taskcenter are never truncated; raises 55000';
 COMMENT ON FUNCTION taskcenter.guard_task() IS
 'Trigger: tasks are not deleted, and name only roles that the writer could become';
+COMMENT ON FUNCTION taskcenter.regate_runs() IS
+'Trigger: when a task becomes gated, or is no longer, its waiting runs change lanes';
 COMMENT ON FUNCTION taskcenter.guard_schedule() IS
 'Trigger: schedules are dropped by drop_schedule() only; wakes the scheduler at commit';
 COMMENT ON FUNCTION taskcenter.guard_control() IS
 'Trigger: queues, settings and scheduler state are not deleted; tells all processes at commit';
 
 REVOKE ALL ON FUNCTION taskcenter.guard_live_run(), taskcenter.guard_finished_run(),
-    taskcenter.guard_record(), taskcenter.guard_truncate(), taskcenter.guard_task(),
+    taskcenter.guard_record(), taskcenter.guard_truncate(), taskcenter.guard_task(), taskcenter.regate_runs(),
     taskcenter.guard_schedule(), taskcenter.guard_control() FROM PUBLIC;
 
 CREATE TRIGGER guard_status BEFORE INSERT OR UPDATE OR DELETE ON taskcenter.live_runs
@@ -48,6 +52,9 @@ CREATE TRIGGER guard_record BEFORE UPDATE OR DELETE ON taskcenter.task_audit_log
     FOR EACH ROW EXECUTE FUNCTION taskcenter.guard_record();
 CREATE TRIGGER guard_definition BEFORE INSERT OR UPDATE OR DELETE ON taskcenter.tasks
     FOR EACH ROW EXECUTE FUNCTION taskcenter.guard_task();
+CREATE TRIGGER regate_runs AFTER UPDATE ON taskcenter.tasks
+    FOR EACH ROW WHEN (OLD.gated IS DISTINCT FROM NEW.gated)
+    EXECUTE FUNCTION taskcenter.regate_runs();
 CREATE TRIGGER guard_definition BEFORE INSERT OR UPDATE OR DELETE ON taskcenter.schedules
     FOR EACH ROW EXECUTE FUNCTION taskcenter.guard_schedule();
 CREATE TRIGGER guard_control BEFORE INSERT OR UPDATE OR DELETE ON taskcenter.queues
@@ -115,6 +122,7 @@ ALTER TABLE taskcenter.task_run_history ENABLE ALWAYS TRIGGER guard_record;
 ALTER TABLE taskcenter.task_run_logs ENABLE ALWAYS TRIGGER guard_record;
 ALTER TABLE taskcenter.task_audit_logs ENABLE ALWAYS TRIGGER guard_record;
 ALTER TABLE taskcenter.tasks ENABLE ALWAYS TRIGGER guard_definition;
+ALTER TABLE taskcenter.tasks ENABLE ALWAYS TRIGGER regate_runs;
 ALTER TABLE taskcenter.schedules ENABLE ALWAYS TRIGGER guard_definition;
 ALTER TABLE taskcenter.queues ENABLE ALWAYS TRIGGER guard_control;
 ALTER TABLE taskcenter.setting_values ENABLE ALWAYS TRIGGER guard_control;

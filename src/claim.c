@@ -1,0 +1,300 @@
+/*-------------------------------------------------------------------------
+ *
+ * claim.c
+ *		Which runs an executor takes next.
+ *
+ * Lanes in shared memory say where claimable runs lie, so a claim never scans
+ * what is not due, paused or at its limit; the statement itself checks again
+ * what shared memory only hints at.  How many runs one claim takes follows
+ * the recent duration of runs: about 50 ms of work.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "claim.h"
+#include "recover_store.h"
+#include "role_check.h"
+#include "shared_state.h"
+#include "task_cache.h"
+#include "worker_process.h"
+
+#define CLAIM_WORK_MS 50.0		/* of work in one claim */
+#define CLAIM_GROWTH 4			/* from one claim to the next */
+#define DURATION_WEIGHT 0.2
+#define MAX_LANES_SEEN 256
+
+/* what one look at a lane decided */
+typedef struct LanePlan
+{
+	int			max_runs;		/* 0: blocked */
+	int64		limited_queue;	/* 0: not limited */
+	int64		limited_task;	/* 0: not limited */
+	int64		task_in_turn;	/* one scheduled run at a time; 0: any number */
+	bool		batch;
+	bool		needs_fresh_process;
+} LanePlan;
+
+static double recent_ms = -1;	/* of one run; < 0: not known */
+static int	last_claim = 1;
+
+void
+tc_claim_note_duration(double ms)
+{
+	if (recent_ms < 0)
+		recent_ms = ms;
+	else
+		recent_ms += DURATION_WEIGHT * (ms - recent_ms);
+}
+
+static int
+adapted_claim(void)
+{
+	int			wanted;
+
+	if (recent_ms < 0)
+		return 1;
+	wanted = recent_ms <= CLAIM_WORK_MS / TC_MAX_CLAIM ? TC_MAX_CLAIM :
+		(int) (CLAIM_WORK_MS / recent_ms);
+	return Max(1, Min(wanted, last_claim * CLAIM_GROWTH));
+}
+
+static int
+compare_lanes(const void *a, const void *b)
+{
+	const Lane *left = a;
+	const Lane *right = b;
+
+	if (left->key.priority != right->key.priority)
+		return left->key.priority < right->key.priority ? -1 : 1;
+	if (left->bound_at != right->bound_at)
+		return left->bound_at < right->bound_at ? -1 : 1;
+	return 0;
+}
+
+/* How a gated lane is claimed: its task says so. */
+static void
+plan_gate(LanePlan *plan, int64 task_id, bool fresh)
+{
+	const TaskDefinition *task = tc_cache_task(task_id)->definition;
+
+	if (task == NULL || !task->runnable)
+	{
+		plan->max_runs = 0;
+		return;
+	}
+	if (task->max_running >= 0)
+		plan->limited_task = task_id;
+	if (task->process_isolation && !fresh)
+		plan->needs_fresh_process = true;
+	plan->batch = task->mode == TRANSACTION_MODE_BATCHED && !task->process_isolation;
+	plan->max_runs = plan->batch ? task->batch : 1;
+}
+
+static LanePlan
+plan_lane(const Lane *lane, bool fresh)
+{
+	const ControlState *control = tc_cache_control();
+	const QueueState *queue = tc_control_queue(control, lane->key.queue_id);
+	LanePlan	plan = {0};
+
+	if (queue == NULL || !queue->active || !control->adopted ||
+		(!control->running && !(queue->control && !control->disabled)))
+		return plan;
+	if (lane->key.gate == 0)
+		plan.max_runs = adapted_claim();
+	else if (lane->key.gate == TC_GATE_SUSPECT)
+		plan.max_runs = 1;
+	else
+		plan_gate(&plan, TC_GATE_TASK(lane->key.gate), fresh);
+	if (lane->key.gate < TC_GATE_SUSPECT)
+	{
+		plan.task_in_turn = TC_GATE_TASK(lane->key.gate);
+		plan.max_runs = Min(plan.max_runs, 1);
+	}
+	if (queue->max_running >= 0)
+		plan.limited_queue = queue->queue_id;
+	return plan;
+}
+
+/*
+ * Bring max_runs under the limits.  When there is no room the lane is blocked
+ * first and looked at once more: a finish in between unblocks it again.
+ */
+static bool
+apply_limits(const Lane *lane, LanePlan *plan)
+{
+	int64		room;
+
+	if (plan->limited_queue == 0 && plan->limited_task == 0 && plan->task_in_turn == 0)
+		return true;
+	room = tc_runs_room(plan->limited_queue, plan->limited_task, plan->task_in_turn);
+	if (room <= 0)
+	{
+		tc_shared_lane_block(lane);
+		room = tc_runs_room(plan->limited_queue, plan->limited_task, plan->task_in_turn);
+		if (room > 0)
+			tc_shared_lanes_unblock(MyDatabaseId, lane->key.queue_id, lane->key.gate);
+	}
+	plan->max_runs = (int) Min(room, plan->max_runs);
+	return room > 0;
+}
+
+static void
+publish(const RunRow *rows, int count)
+{
+	ClaimedRun	claimed[TC_MAX_CLAIM];
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		claimed[i].run_id = rows[i].run_id;
+		claimed[i].token = rows[i].token;
+		claimed[i].task_id = rows[i].task_id;
+		claimed[i].attempt = rows[i].attempt;
+	}
+	tc_shared_executor_publish(claimed, count);
+}
+
+/* Load what the rows will need while a transaction is open anyway. */
+static void
+load_tasks(const RunRow *rows, int count)
+{
+	int			i;
+
+	for (i = 0; i < count; i++)
+		(void) tc_cache_task(rows[i].task_id);
+}
+
+/* One lane in the open transaction; remembers for later claims how far it got. */
+static int
+claim_lane(const Lane *lane, const LanePlan *plan, int64 executor_id, RunRow *rows,
+		   TimestampTz *next_due)
+{
+	const QueueState *queue = tc_control_queue(tc_cache_control(), lane->key.queue_id);
+	ClaimRequest request;
+	int			count;
+
+	request.role = lane->key.role;
+	request.queue_id = lane->key.queue_id;
+	request.priority = lane->key.priority;
+	request.gate = lane->key.gate;
+	request.bound_at = lane->bound_at;
+	request.bound_run = lane->bound_run;
+	request.now = GetCurrentTimestamp();
+	request.max_runs = plan->max_runs;
+	request.executor_id = executor_id;
+	request.control_queue = queue->control;
+
+	count = tc_runs_claim(&request, rows);
+	*next_due = count < plan->max_runs ? tc_runs_next_due(&request) : DT_NOBEGIN;
+	return count;
+}
+
+static void
+note_lane(const Lane *lane, const RunRow *rows, int count, TimestampTz next_due)
+{
+	if (count > 0)
+		tc_shared_lane_raise(lane, rows[count - 1].run_at, rows[count - 1].run_id);
+	if (next_due != DT_NOBEGIN)
+		tc_shared_lane_drained(lane, next_due);
+}
+
+/* true: the lane gave runs, or ends the search for another reason */
+static bool
+try_lane(const Lane *lane, int64 executor_id, bool fresh, RunRow *rows, ClaimResult *result)
+{
+	LanePlan	plan = plan_lane(lane, fresh);
+	TimestampTz next_due = DT_NOBEGIN;
+
+	if (plan.max_runs <= 0)
+	{
+		tc_shared_lane_block(lane);
+		return false;
+	}
+	if (plan.needs_fresh_process)
+	{
+		result->needs_fresh_process = true;
+		return true;
+	}
+	if (!apply_limits(lane, &plan))
+		return false;
+	result->count = claim_lane(lane, &plan, executor_id, rows, &next_due);
+	result->batch = plan.batch;
+	result->queue = tc_control_queue(tc_cache_control(), lane->key.queue_id)->name;
+	load_tasks(rows, result->count);
+	if (lane->key.gate == 0 && result->count > 0)
+		last_claim = plan.max_runs;
+	tc_worker_commit();
+	note_lane(lane, rows, result->count, next_due);
+	if (result->count > 0)
+	{
+		publish(rows, result->count);
+		return true;
+	}
+	tc_worker_begin("claim runs");
+	return false;
+}
+
+ClaimResult
+tc_claim_runs(Oid role, int64 executor_id, bool fresh, RunRow *rows, MemoryContext context)
+{
+	static Lane lanes[MAX_LANES_SEEN];
+	ClaimResult result = {0};
+	TimestampTz now = GetCurrentTimestamp();
+	MemoryContext old = MemoryContextSwitchTo(context);
+	const char *problem;
+	int			count;
+	int			i;
+
+	tc_cache_refresh();
+	count = tc_shared_lanes_copy(MyDatabaseId, role, lanes, MAX_LANES_SEEN);
+	qsort(lanes, count, sizeof(Lane), compare_lanes);
+
+	tc_worker_begin("claim runs");
+	MemoryContextSwitchTo(context);
+	problem = tc_role_problem(role);
+	if (problem != NULL)
+	{
+		tc_definition_quarantine_role(role, problem);
+		result.role_is_gone = true;
+		count = 0;
+	}
+	for (i = 0; i < count; i++)
+	{
+		if (lanes[i].blocked || lanes[i].next_due > now)
+			continue;
+		if (try_lane(&lanes[i], executor_id, fresh, rows, &result))
+			break;
+		MemoryContextSwitchTo(context);
+	}
+	if (result.count == 0)
+		tc_worker_commit();
+	MemoryContextSwitchTo(old);
+	return result;
+}
+
+void
+tc_claim_give_back(const char *reason)
+{
+	ClaimedRun	tail[TC_MAX_CLAIM];
+	int64		run_ids[TC_MAX_CLAIM];
+	int64		tokens[TC_MAX_CLAIM];
+	int			count = tc_shared_executor_cut((int) (tc_my_executor - tc_shared->executors), tail);
+	int			i;
+
+	if (count == 0)
+		return;
+	for (i = 0; i < count; i++)
+	{
+		run_ids[i] = tail[i].run_id;
+		tokens[i] = tail[i].token;
+	}
+	tc_worker_begin("give runs back");
+	tc_runs_give_back(run_ids, tokens, count, reason, "executor");
+	tc_worker_commit();
+}

@@ -1,0 +1,275 @@
+/*-------------------------------------------------------------------------
+ *
+ * executor.c
+ *		The process that executes SQL runs of one role in one database.
+ *
+ * Connected as that role, so that nothing a command does, not even at commit,
+ * runs with other rights.  Claims, executes, records, and waits on its latch;
+ * between runs the session is scrubbed.  It ends by itself when it is asked
+ * to, was idle for long, has served enough runs, or cannot be scrubbed clean;
+ * any error outside a command ends it too, and the scheduler settles what it
+ * held.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "utils/memutils.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#include "claim.h"
+#include "compat.h"
+#include "execute.h"
+#include "recover_store.h"
+#include "role_check.h"
+#include "run_timer.h"
+#include "session_scrub.h"
+#include "settings.h"
+#include "shared_state.h"
+#include "task_cache.h"
+#include "worker_process.h"
+
+#define SLOW_FRONT_MS 100		/* longer, and the runs behind it are given back */
+
+extern PGDLLEXPORT void taskcenter_executor_main(Datum main_arg);
+
+static TimeoutId slow_front_timeout;
+static uint64 session_defaults = 0; /* version of ALTER ROLE … SET at our start */
+static int64 runs_served = 0;
+
+static void
+cancel_signal(SIGNAL_ARGS)
+{
+	int			saved_errno = errno;
+
+	if (tc_shared_cancel_wanted())
+		tc_run_cancel_raise();
+	errno = saved_errno;
+}
+
+/* Timer: a slow run stands in front of others; the scheduler gives them back. */
+static void
+slow_front_alarm(void)
+{
+	DatabaseSlot *slot = tc_shared_database(MyDatabaseId);
+
+	tc_my_executor->slow_front = true;
+	if (slot != NULL && slot->scheduler_latch != NULL)
+		SetLatch(slot->scheduler_latch);
+}
+
+static uint64
+session_defaults_now(void)
+{
+	DatabaseSlot *slot;
+	uint64		version;
+
+	LWLockAcquire(tc_shared->lock, LW_SHARED);
+	slot = tc_shared_database(MyDatabaseId);
+	version = slot != NULL ? slot->session_defaults_version : 0;
+	LWLockRelease(tc_shared->lock);
+	return version;
+}
+
+/* Why this process should end before it claims again; NULL: it need not. */
+static const char *
+reason_to_end(void)
+{
+	if (tc_my_executor->stop_requested)
+		return "asked to";
+	if (!tc_enabled)
+		return "taskcenter.enabled is off";
+	if (tc_executor_max_runs > 0 && runs_served >= tc_executor_max_runs)
+		return "served taskcenter.executor_max_runs runs";
+	if (session_defaults_now() != session_defaults)
+		return "the defaults of roles or databases changed";
+	return tc_session_recycle_reason((Size) tc_executor_max_memory * 1024 * 1024);
+}
+
+/* Is the queue of the claim still open?  Asked when a commit changed something. */
+static bool
+queue_is_open(int64 queue_id)
+{
+	const ControlState *control;
+	const QueueState *queue;
+
+	if (!tc_cache_control_is_fresh())
+	{
+		tc_worker_begin("look at the scheduler's state");
+		(void) tc_cache_control();
+		tc_worker_commit();
+	}
+	control = tc_cache_control();
+	queue = tc_control_queue(control, queue_id);
+	return queue != NULL && queue->active && control->adopted &&
+		(control->running || (queue->control && !control->disabled));
+}
+
+/*
+ * May the run start, as the definitions are now?  A task whose role was
+ * renamed since it was defined is quarantined.
+ */
+static bool
+may_start(const RunRow *run)
+{
+	CachedTask *task;
+
+	tc_cache_refresh();
+	if (tc_my_executor->stop_requested || !queue_is_open(run->queue_id))
+		return false;
+	if (!tc_cache_task_is_fresh(run->task_id))
+	{
+		tc_worker_begin("load a task");
+		(void) tc_cache_task(run->task_id);
+		tc_worker_commit();
+	}
+	task = tc_cache_peek(run->task_id);
+	if (task->definition == NULL || !task->definition->runnable)
+		return false;
+	if (task->definition->role_renamed)
+	{
+		tc_worker_begin("quarantine a task");
+		(void) tc_definition_quarantine_task(run->task_id,
+											 "The role that it runs as was renamed or replaced.");
+		tc_worker_commit();
+		return false;
+	}
+	return true;
+}
+
+static void
+give_back_run(const RunRow *run)
+{
+	tc_worker_begin("give a run back");
+	(void) tc_runs_give_back(&run->run_id, &run->token, 1, "not startable any more", "executor");
+	tc_worker_commit();
+}
+
+/* The run that was taken and, in a batch, those behind it: all of one task. */
+static int
+collect_batch(RunRow *rows, int first, RunRow **batch)
+{
+	int			count = 0;
+	int			next = first;
+
+	do
+	{
+		batch[count++] = &rows[next];
+	} while (count < TC_MAX_BATCH && (next = tc_shared_executor_take()) >= 0);
+	return count;
+}
+
+static void
+serve_one(RunRow *rows, int first, const ClaimResult *claim, MemoryContext context)
+{
+	TimestampTz begun = GetCurrentTimestamp();
+	RunRow	   *batch[TC_MAX_CLAIM];
+	int			count = 1;
+
+	if (claim->batch)
+	{
+		count = collect_batch(rows, first, batch);
+		tc_execute_batch(batch, count, claim->queue, context);
+	}
+	else
+		tc_execute_run(&rows[first], claim->queue, context);
+	runs_served += count;
+	tc_claim_note_duration((GetCurrentTimestamp() - begun) / 1000.0 / count);
+}
+
+static void
+serve_claim(RunRow *rows, const ClaimResult *claim, MemoryContext context)
+{
+	int			next;
+
+	if (claim->count > 1 && !claim->batch)
+		enable_timeout_after(slow_front_timeout, SLOW_FRONT_MS);
+	while ((next = tc_shared_executor_take()) >= 0)
+	{
+		if (may_start(&rows[next]))
+			serve_one(rows, next, claim, context);
+		else
+			give_back_run(&rows[next]);
+		MemoryContextReset(context);
+		CHECK_FOR_INTERRUPTS();
+	}
+	disable_timeout(slow_front_timeout, false);
+}
+
+/* Wait for work; false: idle for so long that the process is not needed. */
+static bool
+wait_for_work(uint32 wait_event)
+{
+	TimestampTz since = GetCurrentTimestamp();
+	TimestampTz until = DT_NOEND;
+
+	if (tc_executor_idle_timeout > 0)
+		until = since + tc_executor_idle_timeout * USECS_PER_SEC;
+	while (tc_shared_executor_idle(GetCurrentTimestamp()))
+	{
+		tc_worker_wait(until, wait_event);
+		if (tc_my_executor->state != EXECUTOR_STATE_IDLE || reason_to_end() != NULL)
+			break;
+		if (GetCurrentTimestamp() >= until)
+			return false;
+	}
+	tc_shared_executor_busy(GetCurrentTimestamp());
+	return true;
+}
+
+static void
+serve(Oid role, int64 executor_id)
+{
+	MemoryContext claim_context = AllocSetContextCreate(TopMemoryContext, "taskcenter claim",
+														ALLOCSET_DEFAULT_SIZES);
+	MemoryContext run_context = AllocSetContextCreate(TopMemoryContext, "taskcenter run",
+													  ALLOCSET_DEFAULT_SIZES);
+	RunRow	   *rows = MemoryContextAlloc(TopMemoryContext, sizeof(RunRow) * TC_MAX_CLAIM);
+	uint32		wait_event = tc_wait_event_new("TaskcenterExecutorMain");
+
+	for (;;)
+	{
+		const char *reason = reason_to_end();
+		ClaimResult claim;
+
+		if (reason != NULL)
+		{
+			elog(DEBUG1, "taskcenter executor ends: %s", reason);
+			break;
+		}
+		claim = tc_claim_runs(role, executor_id, runs_served == 0, rows, claim_context);
+		if (claim.role_is_gone || claim.needs_fresh_process)
+			break;
+		if (claim.count > 0)
+			serve_claim(rows, &claim, run_context);
+		else if (!wait_for_work(wait_event))
+			break;
+		MemoryContextReset(claim_context);
+	}
+	tc_claim_give_back("its executor ended");
+}
+
+void
+taskcenter_executor_main(Datum main_arg)
+{
+	const WorkerArguments *arguments = tc_worker_arguments();
+
+	if (tc_shared == NULL || arguments->incarnation != tc_shared->incarnation)
+		proc_exit(0);
+	pqsignal(SIGUSR2, cancel_signal);
+	tc_worker_init(arguments->database, arguments->role, true);
+	if (!tc_shared_executor_attach(arguments->slot, arguments->executor_id,
+								   GetCurrentTimestamp()))
+		proc_exit(0);
+	tc_shared_wake_init();
+	tc_execute_init();
+	slow_front_timeout = RegisterTimeout(USER_TIMEOUT, slow_front_alarm);
+	session_defaults = session_defaults_now();
+	serve(arguments->role, arguments->executor_id);
+	proc_exit(0);
+}

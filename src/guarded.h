@@ -1,0 +1,22 @@
+/*-------------------------------------------------------------------------
+ *
+ * guarded.h
+ *		Evaluate something that may raise, without losing the transaction.
+ *
+ * Layer 2.  For definitions that cannot be evaluated: the error is returned,
+ * the work around it goes on.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_GUARDED_H
+#define TC_GUARDED_H
+
+typedef void (*GuardedCall) (void *argument);
+
+/*
+ * Call in a sub-transaction of its own.  True: it returned.  False: it raised;
+ * *error is the message in CurrentMemoryContext.  Interrupts are not caught.
+ */
+extern bool tc_guarded(GuardedCall call, void *argument, char **error);
+
+#endif							/* TC_GUARDED_H */

@@ -1,0 +1,256 @@
+/*-------------------------------------------------------------------------
+ *
+ * recover.c
+ *		Settle what executors left behind.
+ *
+ * Claimed and never started: back, uncounted.  Started and not finished:
+ * lost; put back to be executed again, or ended where the task forbids that
+ * or where it was lost too often.  Which is which, shared memory knows while
+ * the server lives; after a crash every claimed run counts as started.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "recover.h"
+#include "recover_store.h"
+#include "settings.h"
+#include "shared_state.h"
+#include "worker_process.h"
+
+/* runs that share a fate: parallel arrays for the store */
+typedef struct Fate
+{
+	int64	   *run_ids;
+	int64	   *tokens;
+	int			count;
+} Fate;
+
+/* what shared memory remembers of an executor */
+typedef struct Remains
+{
+	bool		known;			/* false: nothing, the server crashed */
+	int64		executing;		/* token, 0: none */
+	int64		ended;			/* token of the last one that ended */
+	int64		cancelled;		/* token that somebody wanted cancelled, 0: none */
+	bool		over_limit;		/* it was terminated for its time limit */
+	char		reason[TC_REASON_LENGTH];
+	char		actor[NAMEDATALEN];
+} Remains;
+
+static Fate
+make_fate(int capacity)
+{
+	Fate		fate;
+
+	fate.run_ids = palloc(sizeof(int64) * Max(capacity, 1));
+	fate.tokens = palloc(sizeof(int64) * Max(capacity, 1));
+	fate.count = 0;
+	return fate;
+}
+
+static void
+join_fate(Fate *fate, const LostRun *run)
+{
+	fate->run_ids[fate->count] = run->run_id;
+	fate->tokens[fate->count] = run->token;
+	fate->count++;
+}
+
+static void
+settle(const LostRun *runs, int count, const Remains *remains, const char *what,
+	   TimestampTz now)
+{
+	Fate		unstarted = make_fate(count);
+	Fate		again = make_fate(count);
+	Fate		failed = make_fate(count);
+	Fate		cancelled = make_fate(count);
+	Fate		timed_out = make_fate(count);
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		const LostRun *run = &runs[i];
+
+		if (remains->known && run->token != remains->executing &&
+			run->token != remains->ended)
+			join_fate(&unstarted, run);
+		else if (remains->known && run->token == remains->cancelled)
+			join_fate(&cancelled, run);
+		else if (remains->over_limit && run->token == remains->executing)
+			join_fate(&timed_out, run);
+		else if (run->fail || run->lost + 1 >= run->max_lost)
+			join_fate(&failed, run);
+		else
+			join_fate(&again, run);
+	}
+	if (unstarted.count > 0)
+		tc_runs_give_back(unstarted.run_ids, unstarted.tokens, unstarted.count,
+						  "its executor ended", "scheduler");
+	if (again.count > 0)
+		tc_runs_requeue_lost(again.run_ids, again.tokens, again.count, what);
+	if (failed.count > 0)
+		tc_runs_end_lost(failed.run_ids, failed.tokens, failed.count, "failed", what,
+						 "scheduler", now);
+	if (cancelled.count > 0)
+		tc_runs_end_lost(cancelled.run_ids, cancelled.tokens, cancelled.count, "cancelled",
+						 remains->reason, remains->actor, now);
+	if (timed_out.count > 0)
+		tc_runs_end_lost(timed_out.run_ids, timed_out.tokens, timed_out.count, "timed_out",
+						 "terminated: it went on after its time limit", "scheduler", now);
+}
+
+void
+tc_recover_all(TimestampTz now)
+{
+	int64		living[TC_MAX_EXECUTORS];
+	Remains		nothing = {0};
+	LostRun    *lost;
+	int			living_count = 0;
+	int			count;
+	int			i;
+
+	LWLockAcquire(tc_shared->lock, LW_SHARED);
+	for (i = 0; i < tc_shared->executor_capacity; i++)
+		if (tc_shared->executors[i].state != EXECUTOR_STATE_FREE &&
+			tc_shared->executors[i].database == MyDatabaseId)
+			living[living_count++] = tc_shared->executors[i].executor_id;
+	LWLockRelease(tc_shared->lock);
+
+	tc_worker_begin("settle lost runs");
+	count = tc_runs_find_lost(living, living_count, &lost);
+	if (count > 0)
+	{
+		settle(lost, count, &nothing, "lost: the server was restarted", now);
+		ereport(LOG,
+				(errmsg("taskcenter settled %d runs that were lost with the server in database %u",
+						count, MyDatabaseId)));
+	}
+	tc_worker_commit();
+}
+
+static void
+recover_slot(int index, TimestampTz now)
+{
+	ExecutorSlot *slot = &tc_shared->executors[index];
+	Remains		remains = {.known = true};
+	int64		executor_id;
+	Oid			role;
+	LostRun    *lost;
+	int			count;
+
+	LWLockAcquire(tc_shared->lock, LW_SHARED);
+	executor_id = slot->executor_id;
+	role = slot->role;
+	remains.executing = slot->current_run != 0 ? slot->current_token : 0;
+	remains.ended = slot->ended_token;
+	remains.cancelled = slot->cancel_token;
+	remains.over_limit = slot->terminate_sent && slot->current_deadline < now;
+	strlcpy(remains.reason, slot->cancel_reason, sizeof(remains.reason));
+	strlcpy(remains.actor, slot->cancel_actor, sizeof(remains.actor));
+	LWLockRelease(tc_shared->lock);
+
+	tc_worker_begin("settle the runs of an executor");
+	count = tc_runs_of_executor(executor_id, &lost);
+	if (count > 0)
+		settle(lost, count, &remains, "lost: its executor ended", now);
+	tc_worker_commit();
+	/* it may have died in a claim: what it had locked was passed by */
+	tc_shared_lanes_reset(MyDatabaseId, role);
+	tc_shared_executor_release(index);
+}
+
+void
+tc_recover_ended(TimestampTz now)
+{
+	int			index = -1;
+
+	while ((index = tc_shared_executor_find(MyDatabaseId, EXECUTOR_STATE_ENDED, index)) >= 0)
+		recover_slot(index, now);
+}
+
+static void
+recover_tail(int index)
+{
+	ClaimedRun	tail[TC_MAX_CLAIM];
+	Fate		fate = make_fate(TC_MAX_CLAIM);
+	int			count = tc_shared_executor_cut(index, tail);
+	int			i;
+
+	if (count == 0)
+		return;
+	for (i = 0; i < count; i++)
+	{
+		fate.run_ids[i] = tail[i].run_id;
+		fate.tokens[i] = tail[i].token;
+	}
+	tc_worker_begin("give runs back");
+	tc_runs_give_back(fate.run_ids, fate.tokens, count, "behind a slow run", "scheduler");
+	tc_worker_commit();
+}
+
+void
+tc_recover_tails(void)
+{
+	int			i;
+
+	for (i = 0; i < tc_shared->executor_capacity; i++)
+	{
+		ExecutorSlot *slot = &tc_shared->executors[i];
+
+		if (!slot->slow_front || slot->database != MyDatabaseId)
+			continue;
+		slot->slow_front = false;
+		recover_tail(i);
+	}
+}
+
+/* When this run must be terminated if it goes on; DT_NOEND: it need not. */
+static TimestampTz
+patience_of(const ExecutorSlot *slot)
+{
+	TimestampTz patience = DT_NOEND;
+
+	if (slot->current_run == 0 || slot->terminate_sent)
+		return DT_NOEND;
+	if (slot->current_deadline != DT_NOEND)
+		patience = slot->current_deadline;
+	if (slot->cancel_token == slot->current_token && slot->cancel_token != 0)
+		patience = Min(patience, slot->cancel_requested_at);
+	if (patience == DT_NOEND)
+		return DT_NOEND;
+	return patience + tc_cancel_grace * USECS_PER_SEC;
+}
+
+TimestampTz
+tc_recover_hung(TimestampTz now)
+{
+	TimestampTz again = DT_NOEND;
+	int			i;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	for (i = 0; i < tc_shared->executor_capacity; i++)
+	{
+		ExecutorSlot *slot = &tc_shared->executors[i];
+		TimestampTz patience;
+
+		if (slot->state != EXECUTOR_STATE_BUSY || slot->database != MyDatabaseId)
+			continue;
+		patience = patience_of(slot);
+		if (patience <= now && slot->pid > 0)
+		{
+			slot->terminate_sent = true;
+			kill(slot->pid, SIGTERM);
+		}
+		else
+			again = Min(again, patience);
+	}
+	LWLockRelease(tc_shared->lock);
+	return again;
+}

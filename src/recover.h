@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * recover.h
+ *		Settle what executors left behind.
+ *
+ * Layer 4, scheduler only, outside a transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_RECOVER_H
+#define TC_RECOVER_H
+
+#include "datatype/timestamp.h"
+
+/* at start: every running SQL run whose executor is not alive */
+extern void tc_recover_all(TimestampTz now);
+/* executors that ended: their runs are settled, their slots freed */
+extern void tc_recover_ended(TimestampTz now);
+/* claimed runs behind a slow or cancelled one go back */
+extern void tc_recover_tails(void);
+/*
+ * Runs that do not heed their time limit or a cancellation: their executors
+ * are terminated after the grace time, never killed.  Returns when to look
+ * again; DT_NOEND: no need.
+ */
+extern TimestampTz tc_recover_hung(TimestampTz now);
+
+#endif							/* TC_RECOVER_H */

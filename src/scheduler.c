@@ -1,0 +1,279 @@
+/*-------------------------------------------------------------------------
+ *
+ * scheduler.c
+ *		The process that runs one database: fires schedules, gives roles their
+ *		executors, settles what executors left behind, keeps partitions.
+ *
+ * It never runs SQL of the user's.  It waits until the earliest instant that
+ * it knows of, or until it is woken; with nothing due it touches nothing but
+ * the clock.  An error ends it, the launcher starts it again, and the tables
+ * hold the truth.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#include "compat.h"
+#include "definition_store.h"
+#include "dispatch.h"
+#include "fire.h"
+#include "fire_store.h"
+#include "partitions.h"
+#include "recover.h"
+#include "settings.h"
+#include "shared_state.h"
+#include "worker_process.h"
+
+#define MAINTENANCE_US (6 * USECS_PER_HOUR)
+#define MAINTENANCE_RETRY_US (1 * USECS_PER_MINUTE)
+
+extern PGDLLEXPORT void taskcenter_scheduler_main(Datum main_arg);
+
+/* what this process knows between cycles */
+typedef struct SchedulersView
+{
+	MemoryContext control_context;
+	ControlState *control;
+	uint64		control_version;
+	TimestampTz next_fire;		/* DT_NOBEGIN: look; DT_NOEND: none */
+	TimestampTz next_maintenance;
+	TimestampTz last_seen;		/* wall clock at the end of the last cycle */
+	bool		lanes_known;	/* found in the table since we may dispatch */
+} SchedulersView;
+
+static SchedulersView view;
+
+static bool
+extension_exists(void)
+{
+	bool		exists;
+
+	tc_worker_begin("look for the extension");
+	exists = OidIsValid(get_extension_oid(TC_LIBRARY, true));
+	tc_worker_commit();
+	return exists;
+}
+
+/* Report to the launcher what was found; false: another scheduler is there. */
+static void
+report_phase(DatabasePhase phase)
+{
+	DatabaseSlot *slot;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	slot = tc_shared_database(MyDatabaseId);
+	if (slot != NULL)
+		slot->phase = phase;
+	LWLockRelease(tc_shared->lock);
+}
+
+/* What others told us through shared memory since the last look. */
+typedef struct Calls
+{
+	bool		stop;
+	bool		schedules_changed;
+	bool		lanes_unknown;
+	TimestampTz schedules_earliest;
+	uint64		control_version;
+} Calls;
+
+static Calls
+take_calls(void)
+{
+	Calls		calls = {.stop = true};
+	DatabaseSlot *slot;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	slot = tc_shared_database(MyDatabaseId);
+	if (slot != NULL)
+	{
+		calls.stop = slot->stop_requested || slot->holds > 0 || !tc_enabled;
+		calls.schedules_changed = slot->schedules_changed;
+		calls.schedules_earliest = slot->schedules_earliest;
+		calls.lanes_unknown = slot->lanes_unknown;
+		calls.control_version = slot->control_version;
+		slot->schedules_changed = false;
+		slot->schedules_earliest = DT_NOEND;
+		slot->lanes_unknown = false;
+	}
+	LWLockRelease(tc_shared->lock);
+	return calls;
+}
+
+static void
+load_control(uint64 version)
+{
+	MemoryContext old;
+
+	MemoryContextReset(view.control_context);
+	tc_worker_begin("look at the scheduler's state");
+	old = MemoryContextSwitchTo(view.control_context);
+	view.control = tc_control_load();
+	MemoryContextSwitchTo(old);
+	tc_worker_commit();
+	view.control_version = version;
+	/* what was paused may be due */
+	view.next_fire = DT_NOBEGIN;
+}
+
+/* @reboot fires once per start of the server, not when a standby is promoted. */
+static void
+fire_reboot(void)
+{
+	if (tc_shared->started_as_standby || !view.control->running ||
+		view.control->rebooted_at >= tc_shared->started_at)
+		return;
+	tc_worker_begin("fire @reboot");
+	(void) tc_fire_reboot(tc_shared->started_at, GetCurrentTimestamp());
+	tc_worker_commit();
+	view.control->rebooted_at = tc_shared->started_at;
+}
+
+static void
+fire(const Calls *calls, TimestampTz now)
+{
+	if (calls->schedules_changed)
+	{
+		tc_fire_lower_bound(calls->schedules_earliest);
+		view.next_fire = Min(view.next_fire, calls->schedules_earliest);
+	}
+	/* the clock was set back: what was computed from it may be too late */
+	if (now < view.last_seen)
+		view.next_fire = DT_NOBEGIN;
+	if (!view.control->running)
+		return;
+	fire_reboot();
+	if (view.next_fire <= now)
+		view.next_fire = tc_fire_due(now);
+}
+
+/* Partitions are made ahead; whoever holds a lock on the parents is not waited for. */
+static void
+maintain(TimestampTz now)
+{
+	if (now < view.next_maintenance)
+		return;
+	view.next_maintenance = now + MAINTENANCE_RETRY_US;
+	tc_worker_begin("make partitions ahead");
+	(void) set_config_option("lock_timeout", "200ms", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+	(void) tc_partitions_ensure(now);
+	tc_worker_commit();
+	view.next_maintenance = now + MAINTENANCE_US;
+}
+
+/* Returns when the next cycle is needed at the latest. */
+static TimestampTz
+cycle(void)
+{
+	Calls		calls = take_calls();
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz again;
+
+	if (calls.stop)
+		proc_exit(0);
+	if (view.control == NULL || view.control_version != calls.control_version)
+		load_control(calls.control_version);
+	tc_recover_ended(now);
+	tc_recover_tails();
+	again = tc_recover_hung(now);
+	if (!view.control->adopted || view.control->disabled)
+	{
+		view.lanes_known = false;
+		return again;
+	}
+
+	if (calls.lanes_unknown || !view.lanes_known)
+		tc_dispatch_find_lanes();
+	view.lanes_known = true;
+	fire(&calls, now);
+	now = GetCurrentTimestamp();
+	again = Min(again, tc_dispatch(now));
+	maintain(now);
+	if (view.control->running)
+		again = Min(again, view.next_fire);
+	return Min(again, view.next_maintenance);
+}
+
+static void
+note_cycle(TimestampTz sleep_until)
+{
+	DatabaseSlot *slot;
+
+	view.last_seen = GetCurrentTimestamp();
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	slot = tc_shared_database(MyDatabaseId);
+	if (slot != NULL)
+	{
+		slot->last_cycle_at = view.last_seen;
+		slot->scheduler_sleeps_until = sleep_until;
+	}
+	LWLockRelease(tc_shared->lock);
+}
+
+/* Is there anything to do but wait on?  Looked at under the lock, without a query. */
+static bool
+was_called(void)
+{
+	DatabaseSlot *slot;
+	bool		called;
+
+	LWLockAcquire(tc_shared->lock, LW_SHARED);
+	slot = tc_shared_database(MyDatabaseId);
+	called = slot == NULL || slot->stop_requested || slot->schedules_changed ||
+		slot->lanes_unknown || slot->control_version != view.control_version;
+	LWLockRelease(tc_shared->lock);
+	return called;
+}
+
+static void
+serve(void)
+{
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "taskcenter cycle",
+												  ALLOCSET_DEFAULT_SIZES);
+	uint32		wait_event = tc_wait_event_new("TaskcenterSchedulerMain");
+
+	view.control_context = AllocSetContextCreate(TopMemoryContext, "taskcenter control",
+												 ALLOCSET_SMALL_SIZES);
+	view.next_fire = DT_NOBEGIN;
+	view.next_maintenance = DT_NOBEGIN;
+	MemoryContextSwitchTo(context);
+	tc_recover_all(GetCurrentTimestamp());
+	tc_shared_lanes_forget(MyDatabaseId);
+	report_phase(DATABASE_PHASE_RUNNING);
+	for (;;)
+	{
+		TimestampTz until = cycle();
+
+		MemoryContextReset(context);
+		note_cycle(until);
+		if (!was_called())
+			tc_worker_wait(until, wait_event);
+	}
+}
+
+void
+taskcenter_scheduler_main(Datum main_arg)
+{
+	const WorkerArguments *arguments = tc_worker_arguments();
+
+	if (tc_shared == NULL || arguments->incarnation != tc_shared->incarnation)
+		proc_exit(0);
+	tc_worker_init(arguments->database, InvalidOid, false);
+	tc_shared_wake_init();
+	if (!extension_exists())
+	{
+		report_phase(DATABASE_PHASE_ABSENT);
+		proc_exit(0);
+	}
+	serve();
+}

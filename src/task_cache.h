@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * task_cache.h
+ *		Definitions and prepared commands that this executor has met, and the
+ *		control state, kept until a commit changes any of them.
+ *
+ * Layer 4, executors only.  tc_cache_refresh() compares the database's
+ * control version in shared memory with what is cached; the lookups load
+ * what is missing in the caller's transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_TASK_CACHE_H
+#define TC_TASK_CACHE_H
+
+#include "definition_store.h"
+#include "user_command.h"
+
+typedef struct CachedTask
+{
+	int64		task_id;		/* hash key */
+	TaskDefinition *definition; /* NULL: no such task */
+	UserCommand *command;		/* NULL: not prepared yet */
+	uint64		checked_at;		/* control version it was compared with */
+	double		average_ms;		/* recent duration of its runs; < 0: not known */
+	MemoryContext context;		/* of definition and command */
+} CachedTask;
+
+/* forget what a commit may have changed; no transaction needed */
+extern void tc_cache_refresh(void);
+/* both need a transaction only when something must be loaded */
+extern bool tc_cache_control_is_fresh(void);
+extern const ControlState *tc_cache_control(void);
+extern bool tc_cache_task_is_fresh(int64 task_id);
+extern CachedTask *tc_cache_task(int64 task_id);
+/* the entry if there is one, fresh or not; NULL: none */
+extern CachedTask *tc_cache_peek(int64 task_id);
+/* parses on first use; raises the user's syntax error */
+extern UserCommand *tc_cache_command(CachedTask *task);
+extern void tc_cache_note_duration(int64 task_id, double ms);
+
+#endif							/* TC_TASK_CACHE_H */
