@@ -99,10 +99,8 @@ tc_shared_available(void)
 DatabaseSlot *
 tc_shared_database(Oid database)
 {
-	Assert(OidIsValid(database));
-	if (tc_shared == NULL)
+	if (tc_shared == NULL || !OidIsValid(database))
 		return NULL;
-	Assert(LWLockHeldByMe(tc_shared->lock));
 	for (int i = 0; i < TC_MAX_DATABASES; i++)
 	{
 		if (tc_shared->databases[i].database == database)

@@ -219,7 +219,7 @@ pin_settings(void)
 		{"zero_damaged_pages", "off"}
 	};
 
-	for (int i = 0; i < lengthof(pinned); i++)
+	for (int i = 0; i < (int) lengthof(pinned); i++)
 		SetConfigOption(pinned[i][0], pinned[i][1], PGC_SUSET, PGC_S_OVERRIDE);
 }
 
