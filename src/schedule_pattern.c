@@ -255,6 +255,24 @@ previous_in_calendar(LocalPattern *base, int64 from, int64 *found)
 	return false;
 }
 
+/* The times of day in one unit of the step, clipped to [from, until). */
+static int64
+count_in_unit(const CalendarPattern *pattern, int64 start,
+			  int64 from, int64 until)
+{
+	const DayTimes *times = &pattern->times;
+
+	if ((times->hours >> (start / SECS_PER_HOUR) & 1) == 0)
+		return 0;
+	if (pattern->unit < SECS_PER_HOUR &&
+		(times->minutes >> (start / SECS_PER_MINUTE % MINS_PER_HOUR) & 1) == 0)
+		return 0;
+	if (pattern->unit == 1)
+		return times->seconds >> (start % SECS_PER_MINUTE) & 1;
+	return count_times_below(times, Min(start + pattern->unit, until)) -
+		count_times_below(times, Max(start, from));
+}
+
 /* The members of one matching day between two of its seconds. */
 static int64
 count_in_day(const CalendarPattern *pattern, int64 day, int64 from, int64 until)
@@ -275,8 +293,7 @@ count_in_day(const CalendarPattern *pattern, int64 day, int64 from, int64 until)
 		times->minutes == ALL_SIXTY && times->seconds == ALL_SIXTY)
 		return (start < until) ? (until - 1 - start) / pattern->step + 1 : 0;
 	for (; start < until; start += pattern->step)
-		count += count_times_below(times, Min(start + pattern->unit, until)) -
-			count_times_below(times, Max(start, from));
+		count += count_in_unit(pattern, start, from, until);
 	return count;
 }
 
