@@ -1,6 +1,7 @@
-/*
+/*-------------------------------------------------------------------------
+ *
  * message_capture.h
- *	  Keeps what a run would have sent to a client: messages and rows.
+ *		Keeps what a run would have sent to a client: messages and rows.
  *
  * Messages.  Between start and stop, every message that client_min_messages lets through
  * goes to a bounded buffer in process memory, so it survives a rollback.  The
@@ -10,6 +11,8 @@
  *
  * Rows.  A result capture hands out a receiver for query results, and keeps the
  * first rows of the last row set that it received.
+ *
+ *-------------------------------------------------------------------------
  */
 #ifndef TC_MESSAGE_CAPTURE_H
 #define TC_MESSAGE_CAPTURE_H
@@ -74,7 +77,7 @@ extern ResultCapture *tc_result_capture_create(MemoryContext where,
 extern void tc_result_capture_reset(ResultCapture *capture,
 									int max_rows, Size max_bytes);
 
-/* Lives as long as the capture. */
+/* Lives as long as the capture; the one that ignores all rows for NULL. */
 extern DestReceiver *tc_result_capture_receiver(ResultCapture *capture);
 
 /*

@@ -1,6 +1,7 @@
-/*
+/*-------------------------------------------------------------------------
+ *
  * run_timer.h
- *	  The executor's own time limit, which a command cannot disarm.
+ *		The executor's own time limit, which a command cannot disarm.
  *
  * When the limit passes, the command is cancelled, and again every second for
  * as long as the timer runs: a command that catches the cancellation gets the
@@ -13,6 +14,8 @@
  * Bookkeeping in between stands inside tc_run_cancel_hold()/_release().  stop
  * and settle service no interrupts themselves: what fires before them hits the
  * run, what is pending at settle is forgotten, and nothing fires afterwards.
+ *
+ *-------------------------------------------------------------------------
  */
 #ifndef TC_RUN_TIMER_H
 #define TC_RUN_TIMER_H

@@ -1,6 +1,7 @@
-/*
+/*-------------------------------------------------------------------------
+ *
  * session_scrub.h
- *	  Makes an executor's session look freshly connected between two runs.
+ *		Makes an executor's session look freshly connected between two runs.
  *
  * What a run can leave behind and is removed: cursors, role and session
  * authorization, settings, prepared statements, session advisory locks, temp
@@ -11,6 +12,8 @@
  * session, and temp_buffers stays fixed once temp tables were used.
  *
  * An error from here leaves the session in doubt: end the process.
+ *
+ *-------------------------------------------------------------------------
  */
 #ifndef TC_SESSION_SCRUB_H
 #define TC_SESSION_SCRUB_H

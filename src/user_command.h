@@ -1,6 +1,7 @@
-/*
+/*-------------------------------------------------------------------------
+ *
  * user_command.h
- *	  A user's command text, executed the way a client's would be.
+ *		A user's command text, executed the way a client's would be.
  *
  * The text is parsed once, then run through portals any number of times by the
  * process that prepared it.  One process, one role: kept plans belong to it.
@@ -8,6 +9,8 @@
  * back after an error; the UserCommand stays usable.  After an error
  * debug_query_string still names the text, so that the report can show it,
  * until the next execute, the command's release, or tc_session_scrub().
+ *
+ *-------------------------------------------------------------------------
  */
 #ifndef TC_USER_COMMAND_H
 #define TC_USER_COMMAND_H
@@ -19,7 +22,8 @@ typedef struct UserCommand UserCommand;
 /* What the last statement of a run reported. */
 typedef struct CommandResult
 {
-	const char *tag;			/* such as "INSERT", a constant; NULL: none ran */
+	const char *tag;			/* such as "INSERT", a constant; NULL: none
+								 * ran */
 	uint64		processed;		/* its row count */
 } CommandResult;
 
@@ -60,8 +64,8 @@ extern bool tc_user_command_surely_autonomous(const UserCommand *command);
  * anything is executed.
  *
  * Rows go to the receiver: None_Receiver, or tc_result_capture_receiver() for
- * one.  It is started anew by each statement that returns rows, and the caller
- * destroys it.  "result" is filled as far as the run came.
+ * one.  Each statement that returns rows starts it anew; it is the caller's to
+ * destroy.  "result" is filled as far as the run came.
  */
 extern void tc_user_command_execute_atomic(UserCommand *command,
 										   DestReceiver *receiver,
