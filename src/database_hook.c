@@ -124,7 +124,7 @@ before_drop_database(const DropdbStmt *statement)
 	if (force)
 		(void) tc_shared_hold(database, HOLD_FIRMLY, 0);
 	else if (CountDBConnections(database) > 0)
-		(void) tc_shared_hold(database, HOLD_PATIENTLY, DROP_GRACE_MS);
+		(void) tc_shared_hold(database, HOLD_PATIENTLY, 0);
 	else
 		(void) tc_shared_hold(database, HOLD_FIRMLY, DROP_GRACE_MS);
 }
