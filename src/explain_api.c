@@ -1,0 +1,263 @@
+/*-------------------------------------------------------------------------
+ *
+ * explain_api.c
+ *		explain_run(): why a run is not running, or how it ended.
+ *
+ * Reads in the caller's session; what holds a run up is put in the order in
+ * which it would have to be lifted.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "access.h"
+#include "arguments.h"
+#include "engine_state.h"
+#include "explain_store.h"
+#include "role_check.h"
+#include "run_control_store.h"
+#include "shared_state.h"
+#include "statement.h"
+#include "task_store.h"
+
+PG_FUNCTION_INFO_V1(taskcenter_explain_run);
+
+/* where the rows of a call go */
+typedef struct Explanation
+{
+	ReturnSetInfo *result;
+	TimestampTz now;
+	bool		contents;		/* may errors and reasons be shown? */
+} Explanation;
+
+static void
+say(const Explanation *to, const char *reason, const char *detail)
+{
+	Datum		values[3];
+	bool		nulls[3] = {false};
+
+	values[0] = TimestampTzGetDatum(to->now);
+	values[1] = CStringGetTextDatum(reason);
+	nulls[2] = detail == NULL;
+	values[2] = detail == NULL ? (Datum) 0 : CStringGetTextDatum(detail);
+	tuplestore_putvalues(to->result->setResult, to->result->setDesc, values, nulls);
+}
+
+static const char *
+time_text(TimestampTz time)
+{
+	return timestamptz_to_str(time);
+}
+
+/* ---- what ended ---- */
+
+static void
+explain_end(const Explanation *to, const RunCircumstances *run)
+{
+	const char *by = run->changed_by != NULL ? run->changed_by : "somebody";
+
+	if (strcmp(run->status, "succeeded") == 0)
+		say(to, "it succeeded", psprintf("At %s, in attempt %d of %d.",
+										 time_text(run->finished_at), run->attempt,
+										 run->max_attempts));
+	else if (strcmp(run->status, "cancelled") == 0)
+		say(to, "it was cancelled", psprintf("By %s at %s%s%s", by, time_text(run->finished_at),
+											 run->reason != NULL && to->contents ? ": " : ".",
+											 run->reason != NULL && to->contents ? run->reason : ""));
+	else if (strcmp(run->status, "skipped") == 0)
+		say(to, "it was skipped", to->contents ? run->reason : NULL);
+	else
+	{
+		say(to, strcmp(run->status, "timed_out") == 0 ? "it exceeded its time limit" : "it failed",
+			to->contents ? run->error : NULL);
+		if (run->attempt >= run->max_attempts)
+			say(to, "its attempts are used up", psprintf("%d of %d.", run->attempt,
+														 run->max_attempts));
+		else if (run->sqlstate != NULL)
+			say(to, "the error is not worth another attempt",
+				psprintf("SQLSTATE %s, in attempt %d of %d.", run->sqlstate, run->attempt,
+						 run->max_attempts));
+	}
+	if (run->lost > 0)
+		say(to, "its executor was lost", psprintf("%d times.", run->lost));
+}
+
+/* ---- what runs ---- */
+
+static void
+explain_running(const Explanation *to, int64 run_id, const RunCircumstances *run)
+{
+	ExecutorSlot slot;
+	int			pid = 0;
+	int			i;
+
+	if (tc_shared_available())
+	{
+		LWLockAcquire(tc_shared->lock, LW_SHARED);
+		for (i = 0; i < TC_MAX_EXECUTORS && pid == 0; i++)
+		{
+			slot = tc_shared->executors[i];
+			if (slot.database == MyDatabaseId && slot.current_run == run_id &&
+				slot.state != EXECUTOR_STATE_FREE)
+				pid = slot.pid;
+		}
+		LWLockRelease(tc_shared->lock);
+	}
+	if (pid == 0)
+	{
+		say(to, "it is claimed by an executor",
+			"It starts when the runs before it in the same claim are done.");
+		return;
+	}
+	say(to, "it is running", psprintf("In process %d since %s, attempt %d of %d.", pid,
+									  time_text(slot.current_started_at), run->attempt,
+									  run->max_attempts));
+	if (slot.cancel_token != 0 && slot.cancel_token == slot.current_token)
+		say(to, "it was asked to end", psprintf("By %s at %s.", slot.cancel_actor,
+												time_text(slot.cancel_requested_at)));
+}
+
+/* ---- what waits ---- */
+
+static void
+explain_due_time(const Explanation *to, const RunCircumstances *run)
+{
+	if (strcmp(run->status, "waiting") == 0)
+		say(to, "it waits for other steps", NULL);
+	if (strcmp(run->status, "retrying") == 0)
+		say(to, run->run_at > to->now ? "its next attempt is not due yet" : "its next attempt is due",
+			psprintf("At %s; attempt %d of %d failed%s%s", time_text(run->run_at), run->attempt,
+					 run->max_attempts, run->error != NULL && to->contents ? ": " : ".",
+					 run->error != NULL && to->contents ? run->error : ""));
+	else if (run->run_at > to->now)
+		say(to, "it is not due yet", psprintf("Its time is %s.", time_text(run->run_at)));
+	if (run->lost > 0)
+		say(to, "its executor was lost", psprintf("%d times; it is claimed alone.", run->lost));
+}
+
+static void
+explain_definitions(const Explanation *to, const RunCircumstances *run)
+{
+	const char *problem = tc_role_problem(run->run_as_id);
+
+	if (run->task_state == NULL)
+		say(to, "its task is missing", "The row of the task was not restored.");
+	else if (strcmp(run->task_state, "active") != 0 && strcmp(run->task_state, "paused") != 0)
+		say(to, psprintf("its task is %s", run->task_state), run->task_reason);
+	if (problem != NULL)
+		say(to, "its role cannot execute tasks", problem);
+	if (run->queue == NULL)
+		say(to, "its queue is missing", "The row of the queue was not restored.");
+	else if (strcmp(run->queue_state, "paused") == 0)
+		say(to, psprintf("queue \"%s\" is paused", run->queue), run->queue_reason);
+	if (run->queue_limit >= 0 && run->queue_running >= run->queue_limit)
+		say(to, psprintf("the limit of queue \"%s\" is reached", run->queue),
+			psprintf("%lld of %d are running.", (long long) run->queue_running,
+					 run->queue_limit));
+	if (run->task_limit >= 0 && run->task_running >= run->task_limit)
+		say(to, "the limit of its task is reached",
+			psprintf("%lld of %d are running.", (long long) run->task_running, run->task_limit));
+}
+
+/* returns whether the engine could start it at all */
+static bool
+explain_engine(const Explanation *to, const EngineState *engine, const RunCircumstances *run)
+{
+	EngineProblem problem;
+	bool		exempt = run->queue != NULL && strcmp(run->queue, "control") == 0 &&
+		engine->control->adopted && engine->scheduler_pid != 0;
+
+	if (tc_engine_problem(engine, &problem) && !exempt)
+	{
+		say(to, problem.reason, psprintf("%s %s", problem.detail, problem.hint));
+		return false;
+	}
+	return true;
+}
+
+static void
+explain_turn(const Explanation *to, const EngineState *engine, const RunCircumstances *run)
+{
+	if (run->run_at > to->now)
+		return;
+	if (engine->waiting_reason != NULL)
+		say(to, "the scheduler cannot start executors", engine->waiting_reason);
+	if (engine->busy > 0 && engine->executors + engine->executors_elsewhere >= engine->capacity &&
+		engine->busy >= engine->executors)
+		say(to, "all executors are busy",
+			psprintf("%d here and %d for other databases, of taskcenter.max_executors = %d.",
+					 engine->executors, engine->executors_elsewhere, engine->capacity));
+	if (run->ahead > 0)
+		say(to, "other runs of its role go first",
+			psprintf("%s%lld due runs have a better priority or an earlier time.",
+					 run->ahead >= TC_MAX_AHEAD ? "At least " : "", (long long) run->ahead));
+}
+
+static void
+explain_waiting(const Explanation *to, const EngineState *engine, const RunCircumstances *run)
+{
+	explain_due_time(to, run);
+	explain_definitions(to, run);
+	if (explain_engine(to, engine, run))
+		explain_turn(to, engine, run);
+	if (tuplestore_tuple_count(to->result->setResult) == 0)
+		say(to, "it is about to start", "It is due, and nothing is in its way.");
+}
+
+/* ---- the function ---- */
+
+/* The run, for somebody who may see its task; says whether its contents, too. */
+static bool
+read_run(int64 run_id, TimestampTz now, RunCircumstances *run)
+{
+	StoreFrame	frame;
+	RunFacts	facts;
+	TaskRow		task;
+	bool		contents;
+
+	tc_store_begin(&frame);
+	tc_run_require(run_id, &facts);
+	if (!tc_task_find_id(facts.task_id, false, &task))
+		tc_run_report_missing(run_id);
+	tc_access_check_task(&task, TASK_RIGHT_VIEW);
+	contents = tc_access_may(tc_statement_caller(), task.owner_id, TASK_RIGHT_MANAGE);
+	if (!tc_run_circumstances(run_id, facts.finished, now, run) &&
+		!tc_run_circumstances(run_id, !facts.finished, now, run))
+		tc_run_report_missing(run_id);
+	tc_store_end(&frame);
+	return contents;
+}
+
+Datum
+taskcenter_explain_run(PG_FUNCTION_ARGS)
+{
+	Explanation to;
+	RunCircumstances run;
+	EngineState engine;
+	int64		run_id;
+
+	tc_arg_require(fcinfo, 0, "run_id");
+	run_id = PG_GETARG_INT64(0);
+	tc_check_id("run_id", run_id);
+	to.now = GetCurrentTimestamp();
+	to.contents = read_run(run_id, to.now, &run);
+	InitMaterializedSRF(fcinfo, 0);
+	to.result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	if (run.finished)
+		explain_end(&to, &run);
+	else if (strcmp(run.status, "running") == 0)
+		explain_running(&to, run_id, &run);
+	else
+	{
+		tc_engine_look(&engine);
+		explain_waiting(&to, &engine, &run);
+	}
+	return (Datum) 0;
+}

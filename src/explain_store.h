@@ -1,0 +1,52 @@
+/*-------------------------------------------------------------------------
+ *
+ * explain_store.h
+ *		What surrounds one run: the facts from which its state is explained.
+ *
+ * Layer 3, reading only.  Called between tc_store_begin() and tc_store_end().
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_EXPLAIN_STORE_H
+#define TC_EXPLAIN_STORE_H
+
+#include "datatype/timestamp.h"
+#include "postgres_ext.h"
+
+typedef struct RunCircumstances
+{
+	const char *status;
+	bool		finished;
+	int32		attempt;
+	int32		max_attempts;
+	int32		lost;
+	TimestampTz run_at;
+	TimestampTz started_at;		/* DT_NOBEGIN: not started */
+	TimestampTz finished_at;	/* DT_NOBEGIN: not finished */
+	const char *error;			/* of the last attempt; NULL: none */
+	const char *sqlstate;
+	const char *reason;
+	Oid			run_as_id;
+	const char *task_state;		/* NULL: the task is missing */
+	const char *task_reason;
+	int32		task_limit;		/* -1: none */
+	int64		task_running;
+	const char *queue;			/* NULL: the queue is missing */
+	const char *queue_state;
+	const char *queue_reason;
+	int32		queue_limit;	/* -1: none */
+	int64		queue_running;
+	int64		ahead;			/* due runs of its role that go first, at most
+								 * TC_MAX_AHEAD */
+	const char *changed_by;		/* of the last history row; NULL: none */
+	const char *change_reason;
+	TimestampTz changed_at;
+} RunCircumstances;
+
+#define TC_MAX_AHEAD 10000
+
+/* false: there is no such run */
+extern bool tc_run_circumstances(int64 run_id, bool finished, TimestampTz now,
+								 RunCircumstances *run);
+
+#endif							/* TC_EXPLAIN_STORE_H */

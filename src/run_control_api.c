@@ -1,0 +1,353 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_control_api.c
+ *		cancel_run(), retry_run() and their plurals.
+ *
+ * Run in the caller's session and transaction.  A run that is executing is
+ * cancelled through shared memory when this transaction commits, without a
+ * lock on its row; all others are moved by statements that check the status
+ * themselves, so a claim or a finish at the same moment wins or loses whole.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "access.h"
+#include "arguments.h"
+#include "audit_context.h"
+#include "enqueue.h"
+#include "role_set.h"
+#include "run_control_store.h"
+#include "shared_state.h"
+#include "statement.h"
+
+PG_FUNCTION_INFO_V1(taskcenter_cancel_run);
+PG_FUNCTION_INFO_V1(taskcenter_cancel_runs);
+PG_FUNCTION_INFO_V1(taskcenter_retry_run);
+PG_FUNCTION_INFO_V1(taskcenter_retry_runs);
+
+#define STATUS_CANCELLING "cancelling"
+
+static const char *const cancellable[] = {"waiting", "queued", "running", "retrying", NULL};
+static const char *const retryable[] = {"failed", "timed_out", "cancelled", NULL};
+static const char *const retried_unasked[] = {"failed", "timed_out"};
+
+static RunChange
+change_of(FunctionCallInfo fcinfo, int reason_argument)
+{
+	RunChange	change;
+
+	change.reason = tc_arg_reason(fcinfo, reason_argument);
+	if (change.reason == NULL)
+		change.reason = tc_audit_reason();
+	change.actor = tc_audit_actor(GetUserId());
+	change.now = GetCurrentTimestamp();
+	return change;
+}
+
+static int64
+run_id_argument(FunctionCallInfo fcinfo)
+{
+	int64		run_id;
+
+	tc_arg_require(fcinfo, 0, "run_id");
+	run_id = PG_GETARG_INT64(0);
+	tc_check_id("run_id", run_id);
+	return run_id;
+}
+
+static void
+require_right(const RunFacts *run, TaskRow *task)
+{
+	if (!tc_task_find_id(run->task_id, false, task))
+		tc_run_report_missing(run->run_id);
+	tc_access_check_task(task, TASK_RIGHT_MANAGE);
+}
+
+/* ---- cancel ---- */
+
+static void
+ask_executor(int64 run_id, int32 attempt, const RunChange *change)
+{
+	if (!tc_shared_available())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("run %lld cannot be cancelled now", (long long) run_id),
+				 errdetail("It is recorded as running, and this server does not preload taskcenter."),
+				 errhint("Add taskcenter to shared_preload_libraries and restart: the run is settled then.")));
+	tc_shared_cancel_at_commit(run_id, attempt, change->reason, change->actor);
+}
+
+static const char *
+cancel_one(int64 run_id, const RunChange *change)
+{
+	RunFacts	run;
+	TaskRow		task;
+
+	tc_run_require(run_id, &run);
+	require_right(&run, &task);
+	for (;;)
+	{
+		if (run.finished)
+			return run.status;
+		if (strcmp(run.status, "running") == 0)
+		{
+			ask_executor(run_id, run.attempt, change);
+			return STATUS_CANCELLING;
+		}
+		if (tc_run_cancel(run_id, change))
+			return "cancelled";
+		CHECK_FOR_INTERRUPTS();
+		tc_run_require(run_id, &run);
+	}
+}
+
+Datum
+taskcenter_cancel_run(PG_FUNCTION_ARGS)
+{
+	int64		run_id = run_id_argument(fcinfo);
+	RunChange	change = change_of(fcinfo, 1);
+	StoreFrame	frame;
+	const char *status;
+
+	tc_store_begin(&frame);
+	status = cancel_one(run_id, &change);
+	tc_store_end(&frame);
+	PG_RETURN_TEXT_P(cstring_to_text(status));
+}
+
+/* ---- many ---- */
+
+/* arguments 0 and 1: a task and statuses; inside a frame */
+static RunFilter
+filter_of(const char *task_name, char **statuses, int status_count,
+		  const char *const *allowed)
+{
+	Oid			caller = tc_statement_caller();
+	RunFilter	filter = {0};
+	TaskRow		task;
+	int64	   *owners;
+	int			i;
+
+	for (i = 0; i < status_count; i++)
+		tc_check_choice("statuses", statuses[i], allowed);
+	filter.statuses = (const char *const *) statuses;
+	filter.status_count = status_count;
+	filter.any_owner = tc_access_is_admin(caller);
+	filter.owner_count = tc_roles_held_by(caller, &owners);
+	filter.owners = owners;
+	if (task_name != NULL)
+	{
+		tc_access_require_task(task_name, false, TASK_RIGHT_MANAGE, &task);
+		filter.task_id = task.task_id;
+	}
+	return filter;
+}
+
+/* a row of run_change; problem NULL: done */
+static void
+put_change(FunctionCallInfo fcinfo, const ChosenRun *run, const char *status,
+		   const char *problem)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		values[5];
+	bool		nulls[5] = {false};
+
+	values[0] = Int64GetDatum(run->run_id);
+	values[1] = CStringGetTextDatum(run->task);
+	values[2] = CStringGetTextDatum(run->status);
+	values[3] = CStringGetTextDatum(status);
+	nulls[4] = problem == NULL;
+	values[4] = problem == NULL ? (Datum) 0 : CStringGetTextDatum(problem);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+Datum
+taskcenter_cancel_runs(PG_FUNCTION_ARGS)
+{
+	char	   *task = tc_arg_text(fcinfo, 0);
+	int			status_count;
+	char	  **statuses = tc_arg_text_array(fcinfo, 1, "statuses", &status_count);
+	RunChange	change = change_of(fcinfo, 2);
+	StoreFrame	frame;
+	RunFilter	filter;
+	ChosenRun  *cancelled;
+	ChosenRun  *running;
+	int			cancelled_count;
+	int			running_count;
+	int			i;
+
+	InitMaterializedSRF(fcinfo, 0);
+	tc_store_begin(&frame);
+	filter = filter_of(task, statuses, status_count, cancellable);
+	cancelled_count = tc_runs_cancel(&filter, &change, &cancelled);
+	running_count = tc_runs_running(&filter, &running);
+	for (i = 0; i < cancelled_count; i++)
+		put_change(fcinfo, &cancelled[i], "cancelled", NULL);
+	for (i = 0; i < running_count; i++)
+	{
+		ask_executor(running[i].run_id, running[i].attempt, &change);
+		put_change(fcinfo, &running[i], STATUS_CANCELLING, NULL);
+	}
+	tc_store_end(&frame);
+	return (Datum) 0;
+}
+
+/* ---- retry ---- */
+
+static RetryTarget
+target_of(const TaskRow *task)
+{
+	RetryTarget target;
+
+	target.task_id = task->task_id;
+	target.run_as_id = task->run_as_id;
+	target.owner_id = task->owner_id;
+	target.gate = tc_task_gate(task);
+	target.retention_class = task->nulls[TASK_RETENTION] &&
+		task->nulls[TASK_FAILED_RETENTION] ? TC_CLASS_DEFAULT : TC_CLASS_OWN;
+	return target;
+}
+
+static void
+refuse_retry(const RunFacts *run)
+{
+	const char *hint = "Wait until it has finished.";
+
+	if (strcmp(run->status, "succeeded") == 0)
+		hint = "A succeeded run is never repeated; call taskcenter.enqueue_task() for a new one.";
+	else if (strcmp(run->status, "skipped") == 0)
+		hint = "A skipped step starts again with the run that it belongs to.";
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("run %lld cannot be retried", (long long) run->run_id),
+			 errdetail("Its status is \"%s\".", run->status),
+			 errhint("%s", hint)));
+}
+
+static void
+refuse_taken_key(const RunFacts *run)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg("run %lld cannot be retried", (long long) run->run_id),
+			 errdetail("Another unfinished run of task \"%s\" has its unique key.", run->task),
+			 errhint("Cancel that run first, or leave the work to it.")));
+}
+
+static void
+retry_one(int64 run_id, const RunChange *change)
+{
+	RunFacts	run;
+	TaskRow		task;
+	ChosenRun	chosen;
+	RetryTarget target;
+	int64	   *moved;
+
+	tc_run_require(run_id, &run);
+	require_right(&run, &task);
+	if (!tc_run_retryable(run_id, &chosen))
+		refuse_retry(&run);
+	tc_enqueue_check_task(&task);
+	if (chosen.key_taken)
+		refuse_taken_key(&run);
+	target = target_of(&task);
+	if (tc_runs_retry(&target, &run_id, 1, change, &moved) == 0)
+	{
+		tc_run_require(run_id, &run);
+		refuse_retry(&run);
+	}
+}
+
+Datum
+taskcenter_retry_run(PG_FUNCTION_ARGS)
+{
+	int64		run_id = run_id_argument(fcinfo);
+	RunChange	change = change_of(fcinfo, 1);
+	StoreFrame	frame;
+
+	tc_store_begin(&frame);
+	retry_one(run_id, &change);
+	tc_store_end(&frame);
+	PG_RETURN_TEXT_P(cstring_to_text("queued"));
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64		left = *(const int64 *) a;
+	int64		right = *(const int64 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* Retry the runs of one task; puts a row for each of them. */
+static void
+retry_of_task(FunctionCallInfo fcinfo, const ChosenRun *runs, int count,
+			  const RunChange *change)
+{
+	int64	   *ids = palloc(sizeof(int64) * count);
+	int64	   *moved;
+	int			id_count = 0;
+	int			moved_count;
+	TaskRow		task;
+	RetryTarget target;
+	int			i;
+
+	for (i = 0; i < count; i++)
+		if (!runs[i].key_taken)
+			ids[id_count++] = runs[i].run_id;
+	if (!tc_task_find_id(runs[0].task_id, false, &task))
+		return;
+	target = target_of(&task);
+	moved_count = tc_runs_retry(&target, ids, id_count, change, &moved);
+	for (i = 0; i < count; i++)
+	{
+		if (bsearch(&runs[i].run_id, moved, moved_count, sizeof(int64), compare_ids))
+			put_change(fcinfo, &runs[i], "queued", NULL);
+		else
+			put_change(fcinfo, &runs[i], runs[i].status,
+					   runs[i].key_taken ? "another unfinished run has its unique key"
+					   : "it was changed by somebody else");
+	}
+}
+
+Datum
+taskcenter_retry_runs(PG_FUNCTION_ARGS)
+{
+	char	   *task = tc_arg_text(fcinfo, 0);
+	int			status_count;
+	char	  **statuses = tc_arg_text_array(fcinfo, 1, "statuses", &status_count);
+	RunChange	change = change_of(fcinfo, 2);
+	StoreFrame	frame;
+	RunFilter	filter;
+	ChosenRun  *runs;
+	int			count;
+	int			first = 0;
+	int			i;
+
+	InitMaterializedSRF(fcinfo, 0);
+	tc_store_begin(&frame);
+	filter = filter_of(task, statuses, status_count, retryable);
+	if (filter.statuses == NULL)
+	{
+		filter.statuses = retried_unasked;
+		filter.status_count = lengthof(retried_unasked);
+	}
+	count = tc_runs_retryable(&filter, &runs);
+	for (i = 1; i <= count; i++)
+	{
+		if (i < count && runs[i].task_id == runs[first].task_id)
+			continue;
+		retry_of_task(fcinfo, &runs[first], i - first, &change);
+		first = i;
+	}
+	tc_store_end(&frame);
+	return (Datum) 0;
+}

@@ -1,0 +1,464 @@
+/*-------------------------------------------------------------------------
+ *
+ * run_control_store.c
+ *		The statements of those who steer runs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/pg_type_d.h"
+#include "utils/array.h"
+
+#include "bindings.h"
+#include "run_control_store.h"
+#include "run_status.h"
+#include "statement.h"
+
+enum
+{
+	STATEMENT_FIND_LIVE,
+	STATEMENT_FIND_FINISHED,
+	STATEMENT_CANCEL,
+	STATEMENT_CANCEL_SET,
+	STATEMENT_RUNNING,
+	STATEMENT_RETRYABLE,
+	STATEMENT_RETRYABLE_ONE,
+	STATEMENT_RETRY,
+	STATEMENT_LIST,
+	STATEMENT_LIST_TASK
+};
+
+static Statement statements[] = {
+	[STATEMENT_FIND_LIVE] = {
+		.label = "find an unfinished run",
+		.text =
+		"SELECT r.task_id, t.name, r.status, r.attempt, NULL::jsonb, r.error, r.sqlstate,"
+		"   NULL::timestamptz, r.xmin"
+		" FROM taskcenter.live_runs AS r"
+		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
+		" WHERE r.run_id = $1",
+		.nargs = 1,
+		.types = {INT8OID}
+	},
+	[STATEMENT_FIND_FINISHED] = {
+		.label = "find a finished run",
+		.text =
+		"SELECT r.task_id, t.name, r.status, r.attempt, r.output, r.error, r.sqlstate,"
+		"   r.finished_at"
+		" FROM taskcenter.finished_runs AS r"
+		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
+		" WHERE r.run_id = $1",
+		.nargs = 1,
+		.types = {INT8OID}
+	},
+	[STATEMENT_CANCEL] = {
+		.label = "cancel a run",
+		.text =
+		"WITH gone AS ("
+		" DELETE FROM taskcenter.live_runs AS r WHERE r.run_id = $1"
+		"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying']) RETURNING r.*),"
+		" kept AS ("
+		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
+		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
+		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
+		"   attempt, max_attempts, lost, is_catchup, status, params, step, unique_key,"
+		"   unique_until, reason, error, sqlstate, trace_id, created_by)"
+		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
+		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
+		"   g.catchup_count, g.started_at, $2, g.retention_class, g.priority, g.attempt,"
+		"   g.max_attempts, g.lost, g.is_catchup, 'cancelled', g.params, g.step,"
+		"   g.unique_key, g.unique_until, $3, g.error, g.sqlstate, g.trace_id, g.created_by"
+		" FROM gone AS g)"
+		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
+		"   retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT g.run_id, $2, g.owner_id, g.retention_class, g.attempt, g.status,"
+		"   'cancelled', $3, $4 FROM gone AS g",
+		.nargs = 4,
+		.types = {INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID}
+	},
+	[STATEMENT_CANCEL_SET] = {
+		.label = "cancel a set of runs",
+		.text =
+		"WITH gone AS ("
+		" DELETE FROM taskcenter.live_runs AS r USING taskcenter.tasks AS t"
+		" WHERE t.task_id = r.task_id AND ($1 = 0 OR r.task_id = $1)"
+		"   AND ($2 OR t.owner_id = ANY ($3)) AND ($4 IS NULL OR r.status = ANY ($4))"
+		"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying'])"
+		" RETURNING r.*, t.name AS task),"
+		" kept AS ("
+		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
+		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
+		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
+		"   attempt, max_attempts, lost, is_catchup, status, params, step, unique_key,"
+		"   unique_until, reason, error, sqlstate, trace_id, created_by)"
+		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
+		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
+		"   g.catchup_count, g.started_at, $5, g.retention_class, g.priority, g.attempt,"
+		"   g.max_attempts, g.lost, g.is_catchup, 'cancelled', g.params, g.step,"
+		"   g.unique_key, g.unique_until, $6, g.error, g.sqlstate, g.trace_id, g.created_by"
+		" FROM gone AS g),"
+		" noted AS ("
+		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
+		"   retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT g.run_id, $5, g.owner_id, g.retention_class, g.attempt, g.status,"
+		"   'cancelled', $6, $7 FROM gone AS g)"
+		" SELECT g.run_id, g.task_id, g.task, g.status, g.attempt, false FROM gone AS g"
+		" ORDER BY g.run_id",
+		.nargs = 7,
+		.types = {INT8OID, BOOLOID, INT8ARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, TEXTOID,
+		TEXTOID},
+		.any_plan = true
+	},
+	[STATEMENT_RUNNING] = {
+		.label = "list running runs",
+		.text =
+		"SELECT r.run_id, r.task_id, t.name, r.status, r.attempt, false"
+		" FROM taskcenter.live_runs AS r"
+		" JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
+		" WHERE r.status = 'running' AND ($1 = 0 OR r.task_id = $1)"
+		"   AND ($2 OR t.owner_id = ANY ($3)) AND ($4 IS NULL OR r.status = ANY ($4))"
+		" ORDER BY r.run_id",
+		.nargs = 4,
+		.types = {INT8OID, BOOLOID, INT8ARRAYOID, TEXTARRAYOID},
+		.any_plan = true
+	},
+	[STATEMENT_RETRYABLE] = {
+		.label = "list runs to retry",
+		.text =
+		"SELECT r.run_id, r.task_id, t.name, r.status, r.attempt,"
+		"   r.unique_key IS NOT NULL AND (EXISTS ("
+		"     SELECT FROM taskcenter.live_runs AS o WHERE o.task_id = r.task_id"
+		"       AND o.unique_guard = r.unique_key)"
+		"   OR row_number() OVER (PARTITION BY r.task_id, r.unique_key"
+		"     ORDER BY r.run_id DESC) > 1)"
+		" FROM taskcenter.finished_runs AS r"
+		" JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
+		" WHERE ($1 = 0 OR r.task_id = $1) AND ($2 OR t.owner_id = ANY ($3))"
+		"   AND r.status = ANY ($4)"
+		"   AND r.status = ANY (ARRAY['failed', 'timed_out', 'cancelled'])"
+		"   AND t.state = ANY (ARRAY['active', 'paused'])"
+		" ORDER BY r.task_id, r.run_id DESC",
+		.nargs = 4,
+		.types = {INT8OID, BOOLOID, INT8ARRAYOID, TEXTARRAYOID},
+		.any_plan = true
+	},
+	[STATEMENT_RETRYABLE_ONE] = {
+		.label = "look at a run to retry",
+		.text =
+		"SELECT r.run_id, r.task_id, t.name, r.status, r.attempt,"
+		"   EXISTS (SELECT FROM taskcenter.live_runs AS o WHERE o.task_id = r.task_id"
+		"     AND o.unique_guard = r.unique_key)"
+		" FROM taskcenter.finished_runs AS r"
+		" JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
+		" WHERE r.run_id = $1"
+		"   AND r.status = ANY (ARRAY['failed', 'timed_out', 'cancelled'])",
+		.nargs = 1,
+		.types = {INT8OID}
+	},
+	[STATEMENT_RETRY] = {
+		.label = "queue finished runs again",
+		.text =
+		"WITH gone AS ("
+		" DELETE FROM taskcenter.finished_runs AS r"
+		" WHERE r.run_id = ANY ($1) AND r.task_id = $2"
+		"   AND r.status = ANY (ARRAY['failed', 'timed_out', 'cancelled']) RETURNING r.*),"
+		" back AS ("
+		" INSERT INTO taskcenter.live_runs (run_id, task_id, run_as_id, owner_id, queue_id,"
+		"   gate, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
+		"   catchup_from, catchup_count, priority, attempt, max_attempts, is_catchup,"
+		"   status, params, step, unique_key, unique_guard, unique_until, reason, trace_id,"
+		"   created_by, retention_class)"
+		" SELECT g.run_id, g.task_id, $3, $4, g.queue_id, $5, g.schedule_id,"
+		"   g.parent_run_id, $7, g.created_at, g.scheduled_for, g.catchup_from,"
+		"   g.catchup_count, g.priority, g.attempt, greatest(g.max_attempts, g.attempt + 1),"
+		"   g.is_catchup, 'queued', g.params, g.step, g.unique_key, g.unique_key,"
+		"   g.unique_until, $8, g.trace_id, g.created_by, $6 FROM gone AS g),"
+		" noted AS ("
+		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
+		"   retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT g.run_id, $7, $4, $6, g.attempt, g.status, 'queued', $8, $9"
+		" FROM gone AS g)"
+		" SELECT g.run_id FROM gone AS g ORDER BY g.run_id",
+		.nargs = 9,
+		.types = {INT8ARRAYOID, INT8OID, INT8OID, INT8OID, INT8OID, INT4OID,
+		TIMESTAMPTZOID, TEXTOID, TEXTOID}
+	},
+	[STATEMENT_LIST] = {
+		.label = "list runs",
+		.text =
+		"SELECT l.run_id FROM ("
+		" SELECT r.run_id FROM ("
+		"   SELECT run_id, task_id, status, created_at FROM taskcenter.live_runs"
+		"   UNION ALL"
+		"   SELECT run_id, task_id, status, created_at FROM taskcenter.finished_runs"
+		"   WHERE finished_at >= $5 AND retention_class >= $7) AS r"
+		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
+		" WHERE $1 = 0 AND ($2 OR t.owner_id = ANY ($3))"
+		"   AND ($4 IS NULL OR r.status = ANY ($4)) AND r.created_at >= $5 AND r.run_id < $6"
+		" ORDER BY r.run_id DESC LIMIT 1000) AS l"
+		" LIMIT $8",
+		.nargs = 8,
+		.types = {INT8OID, BOOLOID, INT8ARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, INT8OID,
+		INT4OID, INT4OID}
+	},
+	[STATEMENT_LIST_TASK] = {
+		.label = "list runs of a task",
+		.text =
+		"SELECT l.run_id FROM ("
+		" SELECT r.run_id FROM ("
+		"   SELECT run_id, task_id, status, created_at FROM taskcenter.live_runs"
+		"   UNION ALL"
+		"   SELECT run_id, task_id, status, created_at FROM taskcenter.finished_runs"
+		"   WHERE finished_at >= $5 AND retention_class >= $7) AS r"
+		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
+		" WHERE r.task_id = $1 AND ($2 OR t.owner_id = ANY ($3))"
+		"   AND ($4 IS NULL OR r.status = ANY ($4)) AND r.created_at >= $5 AND r.run_id < $6"
+		" ORDER BY r.run_id DESC LIMIT 1000) AS l"
+		" LIMIT $8",
+		.nargs = 8,
+		.types = {INT8OID, BOOLOID, INT8ARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, INT8OID,
+		INT4OID, INT4OID}
+	}
+};
+
+/* ---- one run ---- */
+
+static bool
+find_by(Statement *statement, int64 run_id, bool finished, RunFacts *run)
+{
+	Bindings	bindings = {0};
+	bool		isnull;
+
+	tc_bind_int64(&bindings, run_id);
+	if (tc_run_bound(statement, &bindings) == 0)
+		return false;
+	run->run_id = run_id;
+	run->task_id = tc_get_int64(0, 1);
+	run->task = tc_get_text(0, 2);
+	run->status = tc_get_text(0, 3);
+	run->attempt = tc_get_int32(0, 4);
+	run->finished = finished;
+	run->output = tc_get_jsonb(0, 5);
+	run->error = tc_get_text(0, 6);
+	run->sqlstate = tc_get_text(0, 7);
+	run->finished_at = tc_get_timestamptz(0, 8);
+	run->written_by = finished ? InvalidTransactionId
+		: DatumGetTransactionId(tc_get_datum(0, 9, &isnull));
+	return true;
+}
+
+/* Live first; a run that moves while we look is found on the other side. */
+bool
+tc_run_find(int64 run_id, RunFacts *run)
+{
+	return find_by(&statements[STATEMENT_FIND_LIVE], run_id, false, run) ||
+		find_by(&statements[STATEMENT_FIND_FINISHED], run_id, true, run) ||
+		find_by(&statements[STATEMENT_FIND_LIVE], run_id, false, run);
+}
+
+void
+tc_run_report_missing(int64 run_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("run %lld does not exist", (long long) run_id),
+			 errdetail("No unfinished or finished run has that id."),
+			 errhint("The view taskcenter.task_runs shows the runs that you may see.")));
+}
+
+void
+tc_run_require(int64 run_id, RunFacts *run)
+{
+	if (!tc_run_find(run_id, run))
+		tc_run_report_missing(run_id);
+}
+
+bool
+tc_run_cancel(int64 run_id, const RunChange *change)
+{
+	Bindings	bindings = {0};
+
+	tc_bind_int64(&bindings, run_id);
+	tc_bind_timestamptz(&bindings, change->now);
+	tc_bind_text(&bindings, change->reason);
+	tc_bind_text(&bindings, change->actor);
+	return tc_run_bound(&statements[STATEMENT_CANCEL], &bindings) > 0;
+}
+
+/* ---- many ---- */
+
+static void
+bind_ids(Bindings *bindings, const int64 *ids, int count)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(count, 1));
+	int			i;
+
+	for (i = 0; i < count; i++)
+		values[i] = Int64GetDatum(ids[i]);
+	tc_bind_datum(bindings, PointerGetDatum(construct_array(values, count, INT8OID, 8, true,
+															TYPALIGN_DOUBLE)), false);
+}
+
+static void
+bind_filter(Bindings *bindings, const RunFilter *filter)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(filter->status_count, 1));
+	int			i;
+
+	tc_bind_int64(bindings, filter->task_id);
+	tc_bind_bool(bindings, filter->any_owner);
+	bind_ids(bindings, filter->owners, filter->owner_count);
+	if (filter->statuses == NULL)
+	{
+		tc_bind_null(bindings);
+		return;
+	}
+	for (i = 0; i < filter->status_count; i++)
+		values[i] = CStringGetTextDatum(filter->statuses[i]);
+	tc_bind_datum(bindings, PointerGetDatum(construct_array(values, filter->status_count,
+															TEXTOID, -1, false,
+															TYPALIGN_INT)), false);
+}
+
+static void
+read_chosen(uint64 row, ChosenRun *run)
+{
+	run->run_id = tc_get_int64(row, 1);
+	run->task_id = tc_get_int64(row, 2);
+	run->task = tc_get_text(row, 3);
+	run->status = tc_get_text(row, 4);
+	run->attempt = tc_get_int32(row, 5);
+	run->key_taken = tc_get_bool(row, 6);
+}
+
+static int
+read_all_chosen(ChosenRun **runs)
+{
+	int			count = (int) tc_rows();
+	int			i;
+
+	*runs = palloc(sizeof(ChosenRun) * Max(count, 1));
+	for (i = 0; i < count; i++)
+		read_chosen(i, &(*runs)[i]);
+	return count;
+}
+
+int
+tc_runs_cancel(const RunFilter *filter, const RunChange *change, ChosenRun **runs)
+{
+	Bindings	bindings = {0};
+
+	bind_filter(&bindings, filter);
+	tc_bind_timestamptz(&bindings, change->now);
+	tc_bind_text(&bindings, change->reason);
+	tc_bind_text(&bindings, change->actor);
+	tc_run_bound(&statements[STATEMENT_CANCEL_SET], &bindings);
+	return read_all_chosen(runs);
+}
+
+int
+tc_runs_running(const RunFilter *filter, ChosenRun **runs)
+{
+	Bindings	bindings = {0};
+
+	bind_filter(&bindings, filter);
+	tc_run_bound(&statements[STATEMENT_RUNNING], &bindings);
+	return read_all_chosen(runs);
+}
+
+int
+tc_runs_retryable(const RunFilter *filter, ChosenRun **runs)
+{
+	Bindings	bindings = {0};
+
+	bind_filter(&bindings, filter);
+	tc_run_bound(&statements[STATEMENT_RETRYABLE], &bindings);
+	return read_all_chosen(runs);
+}
+
+bool
+tc_run_retryable(int64 run_id, ChosenRun *run)
+{
+	Bindings	bindings = {0};
+
+	tc_bind_int64(&bindings, run_id);
+	if (tc_run_bound(&statements[STATEMENT_RETRYABLE_ONE], &bindings) == 0)
+		return false;
+	read_chosen(0, run);
+	return true;
+}
+
+int
+tc_runs_retry(const RetryTarget *target, const int64 *run_ids, int count,
+			  const RunChange *change, int64 **moved)
+{
+	Bindings	bindings = {0};
+	int			rows;
+	int			i;
+
+	bind_ids(&bindings, run_ids, count);
+	tc_bind_int64(&bindings, target->task_id);
+	tc_bind_int64(&bindings, target->run_as_id);
+	tc_bind_int64(&bindings, target->owner_id);
+	tc_bind_int64(&bindings, target->gate);
+	tc_bind_int32(&bindings, target->retention_class);
+	tc_bind_timestamptz(&bindings, change->now);
+	tc_bind_text(&bindings, change->reason);
+	tc_bind_text(&bindings, change->actor);
+	rows = (int) tc_run_bound(&statements[STATEMENT_RETRY], &bindings);
+	*moved = palloc(sizeof(int64) * Max(rows, 1));
+	for (i = 0; i < rows; i++)
+		(*moved)[i] = tc_get_int64(i, 1);
+	return rows;
+}
+
+/* ---- lists ---- */
+
+/* The lowest retention class in which runs of these statuses can lie. */
+static int32
+lowest_class(const RunFilter *filter)
+{
+	int32		lowest = TC_CLASS_OWN + 1;
+	int			i;
+
+	if (filter->statuses == NULL)
+		return TC_CLASS_DEFAULT;
+	for (i = 0; i < filter->status_count; i++)
+	{
+		const char *label = filter->statuses[i];
+		RunStatus	status;
+
+		if (!tc_run_status_parse(label, strlen(label), &status) ||
+			!tc_run_status_is_finished(status))
+			continue;
+		if (status == RUN_STATUS_FAILED || status == RUN_STATUS_TIMED_OUT)
+			lowest = Min(lowest, TC_CLASS_FAILED);
+		else
+			lowest = TC_CLASS_DEFAULT;
+	}
+	return lowest;
+}
+
+int
+tc_runs_list(const RunFilter *filter, TimestampTz since, int64 before_run_id,
+			 int max_rows, Datum **run_ids)
+{
+	Statement  *statement = &statements[filter->task_id == 0 ? STATEMENT_LIST
+										: STATEMENT_LIST_TASK];
+	Bindings	bindings = {0};
+	int			count;
+	int			i;
+
+	bind_filter(&bindings, filter);
+	tc_bind_datum(&bindings, TimestampTzGetDatum(since), false);
+	tc_bind_int64(&bindings, before_run_id);
+	tc_bind_int32(&bindings, lowest_class(filter));
+	tc_bind_int32(&bindings, max_rows);
+	count = (int) tc_run_bound(statement, &bindings);
+	*run_ids = palloc(sizeof(Datum) * Max(count, 1));
+	for (i = 0; i < count; i++)
+		(*run_ids)[i] = Int64GetDatum(tc_get_int64(i, 1));
+	return count;
+}
