@@ -34,6 +34,7 @@ typedef struct FrameRecord
 {
 	Oid			caller;
 	int			xact_level;
+	MemoryContext results;
 } FrameRecord;
 
 typedef struct PlannerChoice
@@ -48,7 +49,6 @@ typedef struct PlannerChoice
 static FrameRecord frames[MAX_FRAMES];
 static int	frame_count = 0;
 static int	own_statements = 0;
-static MemoryContext result_context = NULL;
 
 static void forget_frames(XactEvent event, void *arg);
 static void forget_subframes(SubXactEvent event, SubTransactionId subid,
@@ -110,6 +110,7 @@ tc_store_begin(StoreFrame *frame)
 	GetUserIdAndSecContext(&frame->saved_user, &frame->saved_context);
 	frames[frame_count].caller = frame->saved_user;
 	frames[frame_count].xact_level = GetCurrentTransactionNestLevel();
+	frames[frame_count].results = frame->results;
 	frame_count++;
 
 	frame->saved_nest_level = NewGUCNestLevel();
@@ -118,7 +119,6 @@ tc_store_begin(StoreFrame *frame)
 							 GUC_ACTION_SAVE, true, 0, false);
 	SetUserIdAndSecContext(tc_owner_role(),
 						   frame->saved_context | SECURITY_LOCAL_USERID_CHANGE);
-	result_context = frame->results;
 }
 
 void
@@ -142,7 +142,6 @@ tc_store_end(StoreFrame *frame)
 	if (frame->pushed_snapshot)
 		PopActiveSnapshot();
 	XactReadOnly = frame->saved_read_only;
-	result_context = NULL;
 }
 
 bool
@@ -356,7 +355,7 @@ tc_get_datum(uint64 row, int column, bool *isnull)
 	if (*isnull)
 		return (Datum) 0;
 	attribute = TupleDescAttr(SPI_tuptable->tupdesc, column - 1);
-	old = MemoryContextSwitchTo(result_context);
+	old = MemoryContextSwitchTo(frames[frame_count - 1].results);
 	if (attribute->attlen == -1)
 		value = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
 	else
@@ -375,7 +374,7 @@ tc_get_text(uint64 row, int column)
 
 	if (isnull)
 		return NULL;
-	old = MemoryContextSwitchTo(result_context);
+	old = MemoryContextSwitchTo(frames[frame_count - 1].results);
 	result = TextDatumGetCString(value);
 	MemoryContextSwitchTo(old);
 	return result;
