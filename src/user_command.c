@@ -90,19 +90,17 @@ note_catalog_change(Datum arg, int cacheid, uint32 hashvalue)
 void
 tc_user_command_init(void)
 {
+	/* A new object may fit a name or a call better than what a plan uses. */
+	static const int watched[] = {RELNAMENSP, TYPENAMENSP, PROCOID,
+	CASTSOURCETARGET, ENUMOID};
+	int			i;
+
 	/* Background workers have none; code that serves clients expects one. */
 	if (MessageContext == NULL)
-		MessageContext = AllocSetContextCreate(TopMemoryContext,
-											   "MessageContext",
+		MessageContext = AllocSetContextCreate(TopMemoryContext, "MessageContext",
 											   ALLOCSET_DEFAULT_SIZES);
-
-	/*
-	 * Calls of immutable functions are computed at planning, and literals of
-	 * enums at parse analysis; neither leaves a dependency in the plan.
-	 */
-	CacheRegisterSyscacheCallback(PROCOID, note_catalog_change, (Datum) 0);
-	CacheRegisterSyscacheCallback(CASTSOURCETARGET, note_catalog_change, (Datum) 0);
-	CacheRegisterSyscacheCallback(ENUMOID, note_catalog_change, (Datum) 0);
+	for (i = 0; i < (int) lengthof(watched); i++)
+		CacheRegisterSyscacheCallback(watched[i], note_catalog_change, (Datum) 0);
 }
 
 static ParseSettings
@@ -379,8 +377,8 @@ may_be_inlined(Oid function, void *context)
 /*
  * Would a plan kept for this query give, at a later execution, something else
  * than a client would get then?  A client's literals and functions are read
- * anew each time.  The plan cache sees to changed objects, search_path and row
- * security, and we to functions, casts and enums.
+ * anew each time.  The plan cache sees to changes of what a plan uses, of
+ * search_path and of row security, and catalog_generation to the rest.
  */
 static bool
 contains_unkeepable(Node *node, void *context)
