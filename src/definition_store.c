@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 
 #include "arguments.h"
+#include "backoff.h"
 #include "bindings.h"
 #include "definition_store.h"
 #include "role_check.h"
@@ -117,7 +118,7 @@ static TaskDefinition *
 read_task(void)
 {
 	TaskDefinition *task = palloc0(sizeof(TaskDefinition));
-	const char *backoff;
+	BackoffKind backoff;
 
 	task->task_id = tc_get_int64(0, 1);
 	task->version = tc_get_int64(0, 2);
@@ -134,9 +135,9 @@ read_task(void)
 	task->batch = Min(Max(tc_get_int32(0, 13), 1), TC_MAX_BATCH);
 	task->max_running = tc_is_null(0, 14) ? -1 : tc_get_int32(0, 14);
 	task->timeout = interval_usecs(tc_get_interval(0, 15));
-	backoff = tc_get_text(0, 16);
-	if (!tc_backoff_parse(backoff, &task->backoff))
-		task->backoff = BACKOFF_EXPONENTIAL;
+	if (!tc_backoff_parse(tc_get_text(0, 16), &backoff))
+		backoff = BACKOFF_EXPONENTIAL;
+	task->backoff = backoff;
 	task->backoff_base = interval_usecs(tc_get_interval(0, 17));
 	task->backoff_cap = interval_usecs(tc_get_interval(0, 18));
 	task->log_level = tc_get_text(0, 19);

@@ -12,46 +12,8 @@
 #ifndef TC_DEFINITION_STORE_H
 #define TC_DEFINITION_STORE_H
 
-#include "backoff.h"
+#include "rows.h"
 #include "taskcenter.h"
-#include "utils/jsonb.h"
-
-typedef enum TransactionMode
-{
-	TRANSACTION_MODE_AUTO,
-	TRANSACTION_MODE_ATOMIC,
-	TRANSACTION_MODE_BATCHED,
-	TRANSACTION_MODE_AUTONOMOUS
-} TransactionMode;
-
-typedef struct TaskDefinition
-{
-	int64		task_id;
-	int64		version;
-	char	   *name;
-	char	   *state;
-	char	   *command;		/* NULL: none */
-	char	   *run_as;			/* name when it was defined */
-	Oid			run_as_id;
-	int64		owner_id;
-	TransactionMode mode;		/* as it is to be executed; AUTO: atomic unless
-								 * it proves impossible */
-	bool		runnable;		/* state allows its runs to start */
-	bool		role_renamed;	/* run_as is not the name of run_as_id any more */
-	bool		capture_output;
-	bool		process_isolation;
-	bool		has_delay;		/* a schedule counts from the end of its runs */
-	int			batch;
-	int			max_running;	/* -1: not limited */
-	int64		timeout;		/* microseconds, 0: none */
-	BackoffKind backoff;
-	int64		backoff_base;	/* microseconds */
-	int64		backoff_cap;	/* microseconds */
-	char	   *log_level;
-	char	   *synchronous_commit; /* NULL: on */
-	Jsonb	   *settings;
-	Jsonb	   *retry_rules;
-} TaskDefinition;
 
 typedef struct QueueState
 {

@@ -13,19 +13,16 @@
  */
 #include "postgres.h"
 
-#include "common/pg_prng.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "pgstat.h"
+#include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "current_run.h"
+#include "attempt.h"
+#include "backoff.h"
 #include "execute.h"
 #include "fire_store.h"
-#include "message_capture.h"
-#include "retry_rules.h"
 #include "run_timer.h"
 #include "run_transaction.h"
 #include "schedule.h"
@@ -34,28 +31,8 @@
 #include "worker_process.h"
 
 #define MAX_COLLISIONS 5		/* repeated at once, uncounted */
-#define MAX_ERROR_LENGTH 8192
-#define MAX_REASON_LENGTH 200
 #define MAX_OUTPUT_ROWS 1000
 #define MAX_OUTPUT_BYTES (1024 * 1024)
-
-/* one attempt at one run while it lasts */
-typedef struct Attempt
-{
-	RunRow	   *run;
-	CachedTask *task;
-	CurrentRun	facts;
-	ResultCapture *capture;
-	TimestampTz started_at;
-	TimestampTz finished_at;
-	ErrorData  *error;			/* NULL: it succeeded */
-	bool		timed_out;
-	bool		cancelled;
-	char	   *cancel_reason;
-	char	   *cancel_actor;
-	LogRow	   *logs;			/* of a batched run, taken at its end */
-	int			log_count;
-} Attempt;
 
 void
 tc_execute_init(void)
@@ -66,107 +43,11 @@ tc_execute_init(void)
 	tc_session_scrub_init();
 }
 
-static int
-elevel_of(const char *log_level)
+/* Parses on first use; raises the user's syntax error. */
+static UserCommand *
+command_of(const Attempt *attempt)
 {
-	static const struct
-	{
-		const char *label;
-		int			elevel;
-	}			levels[] = {
-		{"debug", DEBUG1}, {"info", INFO}, {"notice", NOTICE}, {"warning", WARNING},
-		{"error", ERROR}
-	};
-	int			i;
-
-	for (i = 0; i < (int) lengthof(levels); i++)
-		if (strcmp(log_level, levels[i].label) == 0)
-			return levels[i].elevel;
-	return NOTICE;
-}
-
-/* ---- the frame of an attempt ---- */
-
-static void
-describe_attempt(Attempt *attempt, const char *queue, MemoryContext context)
-{
-	RunRow	   *run = attempt->run;
-	CurrentRun *facts = &attempt->facts;
-
-	facts->run_id = run->run_id;
-	facts->task_id = run->task_id;
-	facts->parent_run_id = run->parent_run_id;
-	facts->token = run->token;
-	facts->attempt = run->attempt;
-	facts->max_attempts = run->max_attempts;
-	facts->task = attempt->task->definition->name;
-	facts->queue = queue;
-	facts->step = run->step;
-	facts->trace_id = run->trace_id;
-	facts->params = run->params;
-	facts->scheduled_for = run->scheduled_for;
-	facts->catchup_from = run->catchup_from;
-	facts->catchup_count = run->catchup_count;
-	facts->is_catchup = run->is_catchup;
-	facts->log_level = elevel_of(attempt->task->definition->log_level);
-	facts->context = context;
-}
-
-static void
-open_attempt(Attempt *attempt)
-{
-	const TaskDefinition *task = attempt->task->definition;
-	ClaimedRun	shared = {attempt->run->run_id, attempt->run->token,
-	attempt->run->task_id, attempt->run->attempt};
-
-	attempt->started_at = GetCurrentTimestamp();
-	attempt->error = NULL;
-	attempt->timed_out = attempt->cancelled = false;
-	tc_message_capture_start(elevel_of(task->log_level));
-	tc_current_run_begin(&attempt->facts);
-	tc_shared_run_begin(&shared, attempt->started_at,
-						task->timeout > 0 ? attempt->started_at + task->timeout : DT_NOEND);
-	pgstat_report_activity(STATE_RUNNING, task->command);
-	/* a limit below a millisecond is still a limit */
-	tc_run_timer_start(task->timeout > 0 ? Max(task->timeout / 1000, 1) : 0);
-}
-
-/* Learn whether somebody asked for this attempt's end, before it is forgotten. */
-static void
-take_cancel_request(Attempt *attempt)
-{
-	LWLockAcquire(tc_shared->lock, LW_SHARED);
-	if (tc_my_executor->cancel_token == attempt->run->token)
-	{
-		attempt->cancelled = true;
-		attempt->cancel_reason = pstrdup(tc_my_executor->cancel_reason);
-		attempt->cancel_actor = pstrdup(tc_my_executor->cancel_actor);
-	}
-	LWLockRelease(tc_shared->lock);
-}
-
-/* After this neither limit nor cancellation can strike any more. */
-static void
-close_attempt(Attempt *attempt)
-{
-	tc_run_timer_stop();
-	if (attempt->error != NULL)
-		take_cancel_request(attempt);
-	tc_shared_run_end();
-	tc_run_timer_settle();
-	attempt->timed_out = tc_run_timer_fired();
-	tc_message_capture_stop();
-	tc_current_run_end(&attempt->facts);
-	attempt->finished_at = GetCurrentTimestamp();
-	tc_cache_note_duration(attempt->run->task_id,
-						   (attempt->finished_at - attempt->started_at) / 1000.0);
-	if (attempt->error != NULL && attempt->error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
-		!attempt->timed_out && !attempt->cancelled)
-	{
-		attempt->cancelled = true;
-		attempt->cancel_reason = pstrdup("pg_cancel_backend()");
-		attempt->cancel_actor = pstrdup("operator");
-	}
+	return tc_cache_command(tc_cache_peek(attempt->task->task_id));
 }
 
 /* In PG_CATCH: keep the error in context, leave the transaction. */
@@ -180,64 +61,7 @@ keep_error(Attempt *attempt, MemoryContext context)
 	MemoryContextSwitchTo(context);
 }
 
-/* A command that swallowed its time-out does not succeed. */
-static void
-refuse_late_success(void)
-{
-	CHECK_FOR_INTERRUPTS();
-	if (tc_run_timer_fired())
-		ereport(ERROR,
-				(errcode(ERRCODE_QUERY_CANCELED),
-				 errmsg("the run went on after its time limit")));
-}
-
 /* ---- what an attempt leaves behind ---- */
-
-static int
-captured_logs(LogRow **logs)
-{
-	const CapturedMessage *messages;
-	int			count;
-	int			i;
-
-	messages = tc_message_capture_take(&count);
-	if (count == 0)
-		return 0;
-	*logs = palloc(sizeof(LogRow) * (count + 1));
-	for (i = 0; i < count; i++)
-	{
-		(*logs)[i].logged_at = messages[i].logged_at;
-		(*logs)[i].level = messages[i].level;
-		(*logs)[i].message = messages[i].message;
-		(*logs)[i].metadata = messages[i].metadata;
-	}
-	return count;
-}
-
-static Jsonb *
-output_of(Attempt *attempt)
-{
-	bool		truncated;
-
-	if (attempt->facts.output != NULL)
-		return attempt->facts.output;
-	if (attempt->capture == NULL)
-		return NULL;
-	return tc_result_capture_rows(attempt->capture, &truncated);
-}
-
-static RunOutcome
-success_of(Attempt *attempt)
-{
-	RunOutcome	outcome = {0};
-
-	outcome.status = "succeeded";
-	outcome.started_at = attempt->started_at;
-	outcome.finished_at = GetCurrentTimestamp();
-	outcome.output = output_of(attempt);
-	outcome.actor = "executor";
-	return outcome;
-}
 
 /* A fixed-delay schedule counts from the end of its run. */
 static void
@@ -249,7 +73,7 @@ advance_delay(const Attempt *attempt, TimestampTz ended_at)
 	ScheduleError error;
 	TimestampTz next;
 
-	if (attempt->run->schedule_id == 0 || !attempt->task->definition->has_delay)
+	if (attempt->run->schedule_id == 0 || !attempt->task->has_delay)
 		return;
 	due = tc_fire_load(attempt->run->schedule_id);
 	if (due == NULL)
@@ -269,12 +93,12 @@ advance_delay(const Attempt *attempt, TimestampTz ended_at)
 static int
 finish_success(Attempt *attempt)
 {
-	RunOutcome	outcome = success_of(attempt);
+	RunOutcome	outcome = tc_attempt_success(attempt);
 	LogRow	   *logs;
-	int			log_count = captured_logs(&logs);
+	int			log_count = tc_attempt_logs(&logs);
 
 	if (log_count > 0)
-		tc_run_write_logs(attempt->run, attempt->task->definition->owner_id, logs, log_count,
+		tc_run_write_logs(attempt->run, attempt->task->owner_id, logs, log_count,
 						  true);
 	if (!tc_run_finish(attempt->run, &outcome, true))
 		ereport(ERROR,
@@ -290,89 +114,22 @@ static void
 write_late_logs(Attempt *attempt, int written)
 {
 	LogRow	   *logs;
-	int			count = captured_logs(&logs);
+	int			count = tc_attempt_logs(&logs);
 
 	if (count <= written)
 		return;
 	tc_worker_begin("write late log lines");
-	tc_run_write_logs(attempt->run, attempt->task->definition->owner_id, logs + written,
+	tc_run_write_logs(attempt->run, attempt->task->owner_id, logs + written,
 					  count - written, false);
 	tc_worker_commit();
-}
-
-static char *
-full_error(const ErrorData *error)
-{
-	StringInfoData text;
-
-	initStringInfo(&text);
-	appendStringInfoString(&text, error->message ? error->message : "error without a message");
-	if (error->detail)
-		appendStringInfo(&text, "\nDETAIL: %s", error->detail);
-	if (error->hint)
-		appendStringInfo(&text, "\nHINT: %s", error->hint);
-	if (error->context)
-		appendStringInfo(&text, "\nCONTEXT: %s", error->context);
-	if (text.len > MAX_ERROR_LENGTH)
-		text.data[pg_mbcliplen(text.data, text.len, MAX_ERROR_LENGTH)] = '\0';
-	return text.data;
-}
-
-static char *
-clipped(const char *text, int limit)
-{
-	return pnstrdup(text, pg_mbcliplen(text, strlen(text), limit));
-}
-
-/* Which status a failed attempt leads to, and when it is tried again. */
-static RunOutcome
-failure_of(Attempt *attempt)
-{
-	const TaskDefinition *task = attempt->task->definition;
-	RunOutcome	outcome = {0};
-	RetryDecision decision;
-	int			max_attempts = attempt->run->max_attempts;
-
-	outcome.started_at = attempt->started_at;
-	outcome.finished_at = attempt->finished_at;
-	outcome.sqlstate = pstrdup(unpack_sql_state(attempt->error->sqlerrcode));
-	outcome.error = clipped(attempt->error->message ? attempt->error->message : "",
-							MAX_ERROR_LENGTH);
-	outcome.reason = clipped(outcome.error, MAX_REASON_LENGTH);
-	outcome.actor = "executor";
-	if (attempt->cancelled)
-	{
-		outcome.status = "cancelled";
-		outcome.reason = attempt->cancel_reason;
-		outcome.actor = attempt->cancel_actor;
-		return outcome;
-	}
-
-	decision = tc_retry_decide(task->retry_rules, outcome.sqlstate);
-	if (decision.max_attempts > 0)
-		max_attempts = decision.max_attempts;
-	if (decision.retry && attempt->run->attempt < max_attempts)
-	{
-		int64		delay = decision.delay;
-
-		if (delay < 0)
-			delay = tc_backoff_delay(task->backoff, task->backoff_base, task->backoff_cap,
-									 attempt->run->attempt,
-									 pg_prng_double(&pg_global_prng_state));
-		outcome.status = "retrying";
-		outcome.retry_at = attempt->finished_at + delay;
-	}
-	else
-		outcome.status = attempt->timed_out ? "timed_out" : "failed";
-	return outcome;
 }
 
 static void
 record_failure(Attempt *attempt)
 {
-	RunOutcome	outcome = failure_of(attempt);
+	RunOutcome	outcome = tc_attempt_failure(attempt);
 	LogRow	   *logs = NULL;
-	int			count = attempt->logs != NULL ? attempt->log_count : captured_logs(&logs);
+	int			count = attempt->logs != NULL ? attempt->log_count : tc_attempt_logs(&logs);
 	bool		ours;
 
 	if (attempt->logs != NULL)
@@ -381,7 +138,7 @@ record_failure(Attempt *attempt)
 		logs = palloc(sizeof(LogRow));
 	logs[count].logged_at = attempt->finished_at;
 	logs[count].level = "error";
-	logs[count].message = full_error(attempt->error);
+	logs[count].message = tc_attempt_full_error(attempt->error);
 	logs[count].metadata = NULL;
 
 	tc_worker_begin("record a failed attempt");
@@ -393,7 +150,7 @@ record_failure(Attempt *attempt)
 		advance_delay(attempt, outcome.finished_at);
 	}
 	if (ours)
-		tc_run_write_logs(attempt->run, attempt->task->definition->owner_id, logs, count + 1,
+		tc_run_write_logs(attempt->run, attempt->task->owner_id, logs, count + 1,
 						  false);
 	tc_worker_commit();
 }
@@ -403,25 +160,34 @@ record_failure(Attempt *attempt)
 static void
 prepare_capture(Attempt *attempt, MemoryContext context)
 {
-	if (!attempt->task->definition->capture_output)
+	if (!attempt->task->capture_output)
 		return;
 	attempt->capture = tc_result_capture_create(context, MAX_OUTPUT_ROWS, MAX_OUTPUT_BYTES);
+}
+
+static DestReceiver *
+receiver_of(const Attempt *attempt)
+{
+	if (attempt->capture == NULL)
+		return None_Receiver;
+	return tc_result_capture_receiver(attempt->capture);
 }
 
 static void
 run_atomic(Attempt *attempt, MemoryContext context)
 {
-	const TaskDefinition *task = attempt->task->definition;
+	const TaskDefinition *task = attempt->task;
 	int			log_count = 0;
 
-	open_attempt(attempt);
+	tc_attempt_open(attempt);
 	PG_TRY();
 	{
 		tc_run_transaction_begin();
 		MemoryContextSwitchTo(context);
 		tc_run_settings_apply(task->settings, true);
-		tc_user_command_execute_atomic(tc_cache_command(attempt->task), attempt->capture);
-		refuse_late_success();
+		tc_user_command_execute_atomic(command_of(attempt),
+									   receiver_of(attempt), &attempt->result);
+		tc_attempt_refuse_late();
 		tc_run_cancel_hold();
 		log_count = finish_success(attempt);
 		tc_run_cancel_release();
@@ -434,7 +200,7 @@ run_atomic(Attempt *attempt, MemoryContext context)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
-	close_attempt(attempt);
+	tc_attempt_close(attempt);
 	if (attempt->error == NULL)
 		write_late_logs(attempt, log_count);
 }
@@ -442,12 +208,13 @@ run_atomic(Attempt *attempt, MemoryContext context)
 static void
 run_autonomous(Attempt *attempt, MemoryContext context)
 {
-	open_attempt(attempt);
+	tc_attempt_open(attempt);
 	PG_TRY();
 	{
-		tc_run_settings_apply(attempt->task->definition->settings, false);
-		tc_user_command_execute_autonomous(tc_cache_command(attempt->task), attempt->capture);
-		refuse_late_success();
+		tc_run_settings_apply(attempt->task->settings, false);
+		tc_user_command_execute_autonomous(command_of(attempt),
+										   receiver_of(attempt), &attempt->result);
+		tc_attempt_refuse_late();
 	}
 	PG_CATCH();
 	{
@@ -455,7 +222,7 @@ run_autonomous(Attempt *attempt, MemoryContext context)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
-	close_attempt(attempt);
+	tc_attempt_close(attempt);
 }
 
 static void
@@ -478,7 +245,7 @@ static bool
 must_be_autonomous(const Attempt *attempt)
 {
 	return attempt->error != NULL && !attempt->cancelled && !attempt->timed_out &&
-		attempt->task->definition->mode == TRANSACTION_MODE_AUTO &&
+		attempt->task->mode == TRANSACTION_MODE_AUTO &&
 		tc_user_command_needs_autonomous(attempt->error);
 }
 
@@ -493,7 +260,7 @@ learn_autonomous(const Attempt *attempt)
 static void
 attempt_run(Attempt *attempt, MemoryContext context)
 {
-	bool		autonomous = attempt->task->definition->mode == TRANSACTION_MODE_AUTONOMOUS;
+	bool		autonomous = attempt->task->mode == TRANSACTION_MODE_AUTONOMOUS;
 	int			collisions = 0;
 
 	prepare_capture(attempt, context);
@@ -521,12 +288,11 @@ tc_execute_run(RunRow *run, const char *queue, MemoryContext context)
 	Attempt    *attempt = palloc0(sizeof(Attempt));
 
 	attempt->run = run;
-	attempt->task = tc_cache_peek(run->task_id);
-	describe_attempt(attempt, queue, context);
+	attempt->task = tc_cache_peek(run->task_id)->definition;
+	tc_attempt_describe(attempt, queue, context);
 	attempt_run(attempt, context);
 	if (attempt->error != NULL)
 		record_failure(attempt);
-	debug_query_string = NULL;
 	tc_session_scrub();
 	MemoryContextSwitchTo(old);
 }
@@ -539,14 +305,15 @@ run_in_batch(Attempt *attempt, MemoryContext context)
 {
 	RunSavepoint savepoint;
 
-	open_attempt(attempt);
+	tc_attempt_open(attempt);
 	tc_run_savepoint_begin(&savepoint);
 	PG_TRY();
 	{
 		MemoryContextSwitchTo(context);
-		tc_run_settings_apply(attempt->task->definition->settings, true);
-		tc_user_command_execute_atomic(tc_cache_command(attempt->task), attempt->capture);
-		refuse_late_success();
+		tc_run_settings_apply(attempt->task->settings, true);
+		tc_user_command_execute_atomic(command_of(attempt),
+									   receiver_of(attempt), &attempt->result);
+		tc_attempt_refuse_late();
 		tc_run_cancel_hold();
 		tc_run_savepoint_release(&savepoint);
 		tc_run_cancel_release();
@@ -560,8 +327,8 @@ run_in_batch(Attempt *attempt, MemoryContext context)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
-	close_attempt(attempt);
-	attempt->log_count = captured_logs(&attempt->logs);
+	tc_attempt_close(attempt);
+	attempt->log_count = tc_attempt_logs(&attempt->logs);
 	if (attempt->log_count > 0)
 	{
 		int			i;
@@ -585,11 +352,11 @@ finish_batch(Attempt *attempts, int count)
 		if (attempts[i].error != NULL)
 			continue;
 		runs[succeeded] = attempts[i].run;
-		outcomes[succeeded] = success_of(&attempts[i]);
+		outcomes[succeeded] = tc_attempt_success(&attempts[i]);
 		outcomes[succeeded].finished_at = attempts[i].finished_at;
 		succeeded++;
 		if (attempts[i].log_count > 0)
-			tc_run_write_logs(attempts[i].run, attempts[i].task->definition->owner_id,
+			tc_run_write_logs(attempts[i].run, attempts[i].task->owner_id,
 							  attempts[i].logs, attempts[i].log_count, true);
 	}
 	if (succeeded > 0 && tc_runs_finish_batch(runs, outcomes, succeeded) != succeeded)
@@ -614,7 +381,7 @@ try_batch(Attempt *attempts, int count, MemoryContext context)
 		finish_batch(attempts, count);
 		tc_run_cancel_release();
 		tc_user_command_end_atomic();
-		tc_run_transaction_commit(attempts[0].task->definition->synchronous_commit);
+		tc_run_transaction_commit(attempts[0].task->synchronous_commit);
 		done = true;
 	}
 	PG_CATCH();
@@ -639,8 +406,8 @@ tc_execute_batch(RunRow **runs, int count, const char *queue, MemoryContext cont
 	for (i = 0; i < count; i++)
 	{
 		attempts[i].run = runs[i];
-		attempts[i].task = tc_cache_peek(runs[i]->task_id);
-		describe_attempt(&attempts[i], queue, context);
+		attempts[i].task = tc_cache_peek(runs[i]->task_id)->definition;
+		tc_attempt_describe(&attempts[i], queue, context);
 		prepare_capture(&attempts[i], context);
 	}
 	done = try_batch(attempts, count, context);
@@ -652,6 +419,5 @@ tc_execute_batch(RunRow **runs, int count, const char *queue, MemoryContext cont
 		else if (attempts[i].error != NULL)
 			record_failure(&attempts[i]);
 	}
-	debug_query_string = NULL;
 	MemoryContextSwitchTo(old);
 }

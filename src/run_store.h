@@ -14,30 +14,8 @@
 #define TC_RUN_STORE_H
 
 #include "datatype/timestamp.h"
+#include "rows.h"
 #include "taskcenter.h"
-#include "utils/jsonb.h"
-
-typedef struct RunRow
-{
-	int64		run_id;
-	int64		token;
-	int64		task_id;
-	int64		schedule_id;	/* 0: none */
-	int64		parent_run_id;	/* 0: none */
-	int64		queue_id;
-	int32		attempt;
-	int32		max_attempts;
-	int32		lost;
-	int32		retention_class;	/* of history and logs */
-	bool		is_catchup;
-	TimestampTz run_at;
-	TimestampTz scheduled_for;	/* DT_NOBEGIN: none */
-	TimestampTz catchup_from;	/* DT_NOBEGIN: none */
-	int64		catchup_count;
-	Jsonb	   *params;
-	char	   *trace_id;		/* NULL: none */
-	char	   *step;			/* NULL: none */
-} RunRow;
 
 /* what a claim asks for: one lane, from a bound on */
 typedef struct ClaimRequest
@@ -53,28 +31,6 @@ typedef struct ClaimRequest
 	int64		executor_id;
 	bool		control_queue;	/* exempt from the scheduler's pause */
 } ClaimRequest;
-
-/* how an attempt ended */
-typedef struct RunOutcome
-{
-	const char *status;			/* label of the new status */
-	TimestampTz started_at;
-	TimestampTz finished_at;
-	TimestampTz retry_at;		/* of retrying */
-	Jsonb	   *output;			/* NULL: none */
-	const char *reason;			/* NULL: none */
-	const char *error;			/* NULL: none */
-	const char *sqlstate;		/* NULL: none */
-	const char *actor;
-} RunOutcome;
-
-typedef struct LogRow
-{
-	TimestampTz logged_at;
-	const char *level;
-	const char *message;
-	Jsonb	   *metadata;		/* NULL: none */
-} LogRow;
 
 /* rows are allocated in CurrentMemoryContext; returns the count */
 extern int	tc_runs_claim(const ClaimRequest *request, RunRow *rows);

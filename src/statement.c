@@ -106,6 +106,7 @@ tc_store_begin(StoreFrame *frame)
 		PushActiveSnapshot(GetTransactionSnapshot());
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
+	MemoryContextSwitchTo(frame->results);
 
 	GetUserIdAndSecContext(&frame->saved_user, &frame->saved_context);
 	frames[frame_count].caller = frame->saved_user;
@@ -205,6 +206,7 @@ plan_of(Statement *statement)
 uint64
 tc_run(Statement *statement, const Datum *values, const bool *nulls)
 {
+	MemoryContext outside = CurrentMemoryContext;
 	ErrorContextCallback context;
 	PlannerChoice saved = {enable_seqscan, enable_bitmapscan,
 	enable_hashjoin, enable_mergejoin, jit_enabled};
@@ -237,6 +239,7 @@ tc_run(Statement *statement, const Datum *values, const bool *nulls)
 	}
 	PG_END_TRY();
 	error_context_stack = context.previous;
+	MemoryContextSwitchTo(outside);
 
 	if (code < 0)
 		elog(ERROR, "statement \"%s\" failed: %s", statement->label,
@@ -247,6 +250,7 @@ tc_run(Statement *statement, const Datum *values, const bool *nulls)
 void
 tc_run_utility(const char *label, const char *text)
 {
+	MemoryContext outside = CurrentMemoryContext;
 	ErrorContextCallback context;
 	int			code;
 
@@ -268,6 +272,7 @@ tc_run_utility(const char *label, const char *text)
 	}
 	PG_END_TRY();
 	error_context_stack = context.previous;
+	MemoryContextSwitchTo(outside);
 	if (code < 0)
 		elog(ERROR, "statement \"%s\" failed: %s", label,
 			 SPI_result_code_string(code));

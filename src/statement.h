@@ -7,8 +7,9 @@
  * Layer 2, the only user of SPI.  Every store keeps a catalogue of constant
  * texts.  Between tc_store_begin() and tc_store_end() the current user is
  * taskcenter_owner and search_path is pinned; an error in between needs no
- * clean-up, the (sub)transaction's abort undoes both.  Results stay valid
- * until the next tc_run() or tc_store_end().
+ * clean-up, the (sub)transaction's abort undoes both.  The caller's memory
+ * context stays current in a frame.  Results stay valid until the next
+ * tc_run() or tc_store_end().
  *
  *-------------------------------------------------------------------------
  */

@@ -18,7 +18,6 @@
 #include "task_cache.h"
 
 #define MAX_CACHED_TASKS 2000
-#define DURATION_WEIGHT 0.2
 
 static HTAB *tasks = NULL;
 static ControlState *control = NULL;
@@ -146,7 +145,6 @@ tc_cache_task(int64 task_id)
 	task->definition = definition;
 	task->command = NULL;
 	task->checked_at = current_version;
-	task->average_ms = -1;
 	task->context = context;
 	return task;
 }
@@ -157,17 +155,4 @@ tc_cache_command(CachedTask *task)
 	if (task->command == NULL)
 		task->command = tc_user_command_prepare(task->definition->command, task->context);
 	return task->command;
-}
-
-void
-tc_cache_note_duration(int64 task_id, double ms)
-{
-	CachedTask *task = tc_cache_peek(task_id);
-
-	if (task == NULL)
-		return;
-	if (task->average_ms < 0)
-		task->average_ms = ms;
-	else
-		task->average_ms += DURATION_WEIGHT * (ms - task->average_ms);
 }

@@ -22,7 +22,6 @@ typedef struct CachedTask
 	TaskDefinition *definition; /* NULL: no such task */
 	UserCommand *command;		/* NULL: not prepared yet */
 	uint64		checked_at;		/* control version it was compared with */
-	double		average_ms;		/* recent duration of its runs; < 0: not known */
 	MemoryContext context;		/* of definition and command */
 } CachedTask;
 
@@ -37,6 +36,5 @@ extern CachedTask *tc_cache_task(int64 task_id);
 extern CachedTask *tc_cache_peek(int64 task_id);
 /* parses on first use; raises the user's syntax error */
 extern UserCommand *tc_cache_command(CachedTask *task);
-extern void tc_cache_note_duration(int64 task_id, double ms);
 
 #endif							/* TC_TASK_CACHE_H */

@@ -1,0 +1,98 @@
+/*-------------------------------------------------------------------------
+ *
+ * rows.h
+ *		A run, its outcome and its task's definition, as the engine passes them
+ *		around.
+ *
+ * Layer 0: types only.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_ROWS_H
+#define TC_ROWS_H
+
+#include "datatype/timestamp.h"
+#include "utils/jsonb.h"
+
+typedef struct RunRow
+{
+	int64		run_id;
+	int64		token;
+	int64		task_id;
+	int64		schedule_id;	/* 0: none */
+	int64		parent_run_id;	/* 0: none */
+	int64		queue_id;
+	int32		attempt;
+	int32		max_attempts;
+	int32		lost;
+	int32		retention_class;	/* of history and logs */
+	bool		is_catchup;
+	TimestampTz run_at;
+	TimestampTz scheduled_for;	/* DT_NOBEGIN: none */
+	TimestampTz catchup_from;	/* DT_NOBEGIN: none */
+	int64		catchup_count;
+	Jsonb	   *params;
+	char	   *trace_id;		/* NULL: none */
+	char	   *step;			/* NULL: none */
+} RunRow;
+
+/* how an attempt ended */
+typedef struct RunOutcome
+{
+	const char *status;			/* label of the new status */
+	TimestampTz started_at;
+	TimestampTz finished_at;
+	TimestampTz retry_at;		/* of retrying */
+	Jsonb	   *output;			/* NULL: none */
+	const char *reason;			/* NULL: none */
+	const char *error;			/* NULL: none */
+	const char *sqlstate;		/* NULL: none */
+	const char *actor;
+} RunOutcome;
+
+typedef struct LogRow
+{
+	TimestampTz logged_at;
+	const char *level;
+	const char *message;
+	Jsonb	   *metadata;		/* NULL: none */
+} LogRow;
+
+typedef enum TransactionMode
+{
+	TRANSACTION_MODE_AUTO,
+	TRANSACTION_MODE_ATOMIC,
+	TRANSACTION_MODE_BATCHED,
+	TRANSACTION_MODE_AUTONOMOUS
+} TransactionMode;
+
+typedef struct TaskDefinition
+{
+	int64		task_id;
+	int64		version;
+	char	   *name;
+	char	   *state;
+	char	   *command;		/* NULL: none */
+	char	   *run_as;			/* name when it was defined */
+	Oid			run_as_id;
+	int64		owner_id;
+	TransactionMode mode;		/* as it is to be executed; AUTO: atomic unless
+								 * it proves impossible */
+	bool		runnable;		/* state allows its runs to start */
+	bool		role_renamed;	/* run_as is not the name of run_as_id any more */
+	bool		capture_output;
+	bool		process_isolation;
+	bool		has_delay;		/* a schedule counts from the end of its runs */
+	int			batch;
+	int			max_running;	/* -1: not limited */
+	int64		timeout;		/* microseconds, 0: none */
+	int			backoff;		/* BackoffKind */
+	int64		backoff_base;	/* microseconds */
+	int64		backoff_cap;	/* microseconds */
+	char	   *log_level;
+	char	   *synchronous_commit; /* NULL: on */
+	Jsonb	   *settings;
+	Jsonb	   *retry_rules;
+} TaskDefinition;
+
+#endif							/* TC_ROWS_H */
