@@ -1,0 +1,49 @@
+/*
+ * The audit of definitions and control: who changed what, and why, in the
+ * same transaction.  The triggers fire for every role, and in replica mode
+ * too.
+ */
+CREATE FUNCTION taskcenter.audit_change() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_audit_change';
+COMMENT ON FUNCTION taskcenter.audit_change() IS
+'Trigger: writes a row of task_audit_logs with the fields that changed, and lets runs and schedules follow a plain UPDATE of a state';
+REVOKE ALL ON FUNCTION taskcenter.audit_change() FROM PUBLIC;
+
+CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.tasks
+    FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
+CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.schedules
+    FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
+CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.queues
+    FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
+CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.setting_values
+    FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
+CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.scheduler_state
+    FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
+
+ALTER TABLE taskcenter.tasks ENABLE ALWAYS TRIGGER audit_change;
+ALTER TABLE taskcenter.schedules ENABLE ALWAYS TRIGGER audit_change;
+ALTER TABLE taskcenter.queues ENABLE ALWAYS TRIGGER audit_change;
+ALTER TABLE taskcenter.setting_values ENABLE ALWAYS TRIGGER audit_change;
+ALTER TABLE taskcenter.scheduler_state ENABLE ALWAYS TRIGGER audit_change;
+
+COMMENT ON TABLE taskcenter.task_audit_logs IS
+'Every change of a task, schedule, queue, setting or of the scheduler''s state: append-only';
+COMMENT ON COLUMN taskcenter.task_audit_logs.action IS
+'create, alter, rename, change owner, pause, resume, disable, enable, quarantine, archive, unarchive, complete, drain, adopt or drop';
+COMMENT ON COLUMN taskcenter.task_audit_logs.object_type IS
+'task, schedule, queue, setting or scheduler';
+COMMENT ON COLUMN taskcenter.task_audit_logs.object_name IS
+'Its name; of a schedule: task/schedule';
+COMMENT ON COLUMN taskcenter.task_audit_logs.old_values IS
+'The fields that changed, before; null when it was made';
+COMMENT ON COLUMN taskcenter.task_audit_logs.new_values IS
+'The fields that changed, after; null when it was dropped';
+COMMENT ON COLUMN taskcenter.task_audit_logs.actor IS
+'What set_context() named, else the effective role';
+COMMENT ON COLUMN taskcenter.task_audit_logs.session_role IS 'Who logged in';
+COMMENT ON COLUMN taskcenter.task_audit_logs.effective_role IS
+'The current role of the change, as after SET ROLE';
+COMMENT ON COLUMN taskcenter.task_audit_logs.client_addr IS
+'The client''s address; null for a local socket and for a background process';
+COMMENT ON COLUMN taskcenter.task_audit_logs.reason IS
+'The reason given to the call, else that of set_context()';

@@ -1,0 +1,401 @@
+/*-------------------------------------------------------------------------
+ *
+ * audit_triggers.c
+ *		The audit of definitions and control: a row for each change, in the
+ *		same transaction; and what has to follow a plain UPDATE of a state.
+ *
+ * Fires as ENABLE ALWAYS row trigger after changes of tasks, schedules,
+ * queues, setting_values and scheduler_state.  Only fields that changed are
+ * kept; a schedule's cursor is no change.  An INSERT that is not ours is a
+ * restore, whose audit arrives by itself, as does that of a publisher.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "replication/logicalworker.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "audit_context.h"
+#include "audit_store.h"
+#include "control_store.h"
+#include "schedule_define.h"
+#include "setting_keys.h"
+#include "statement.h"
+#include "task_change.h"
+
+PG_FUNCTION_INFO_V1(taskcenter_audit_change);
+
+/* what a relation's rows are, and which columns name them */
+typedef struct AuditedRelation
+{
+	const char *relation;
+	const char *object_type;
+	const char *id;				/* NULL: none, as all that follow */
+	const char *name;
+	const char *task_id;
+	const char *owner_id;
+} AuditedRelation;
+
+static const AuditedRelation relations[] = {
+	{"tasks", "task", "task_id", "name", NULL, "owner_id"},
+	{"schedules", "schedule", "schedule_id", "name", "task_id", "owner_id"},
+	{"queues", "queue", "queue_id", "queue", NULL, NULL},
+	{"setting_values", "setting", NULL, "key", NULL, NULL},
+	{"scheduler_state", "scheduler", NULL, "database_name", NULL, NULL}
+};
+
+/* columns that are no definition: bookkeeping, cursors, what follows from others */
+static const char *const unaudited[] = {"updated_at", "changed_at", "changed_by", "updated_by",
+	"definition_version", "gated", "next_run_at", "last_run_at", "rebooted_at",
+"created_at"};
+
+static const AuditedRelation *
+audited_relation(Relation rel)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(relations); i++)
+	{
+		if (strcmp(relations[i].relation, RelationGetRelationName(rel)) == 0)
+			return &relations[i];
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("relation \"%s\" is not audited", RelationGetRelationName(rel))));
+	return NULL;
+}
+
+/* ---- what changed ---- */
+
+static bool
+is_audited(const char *column)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(unaudited); i++)
+	{
+		if (strcmp(unaudited[i], column) == 0)
+			return false;
+	}
+	return true;
+}
+
+static bool
+same_column(HeapTuple old, HeapTuple new, TupleDesc desc, int number)
+{
+	Form_pg_attribute attribute = TupleDescAttr(desc, number - 1);
+	bool		old_null;
+	bool		new_null;
+	Datum		before = heap_getattr(old, number, desc, &old_null);
+	Datum		after = heap_getattr(new, number, desc, &new_null);
+
+	if (old_null || new_null)
+		return old_null == new_null;
+	return datum_image_eq(before, after, attribute->attbyval, attribute->attlen);
+}
+
+/* does a column differ that is kept? */
+static bool
+differs(HeapTuple old, HeapTuple new, TupleDesc desc)
+{
+	int			i;
+
+	for (i = 1; i <= desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i - 1);
+
+		if (!attribute->attisdropped && is_audited(NameStr(attribute->attname)) &&
+			!same_column(old, new, desc, i))
+			return true;
+	}
+	return false;
+}
+
+static Jsonb *
+row_as_jsonb(HeapTuple tuple, TupleDesc desc)
+{
+	Datum		row = heap_copy_tuple_as_datum(tuple, desc);
+	text	   *json = DatumGetTextPP(DirectFunctionCall1(row_to_json, row));
+
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text_to_cstring(json))));
+}
+
+static JsonbValue *
+field(const Jsonb *row, const char *name)
+{
+	return getKeyJsonValueFromContainer(unconstify(JsonbContainer *, &row->root),
+										name, strlen(name), NULL);
+}
+
+/*
+ * The audited fields of a row: those that differ from another row, or, where
+ * there is none, those that are not null.  NULL: there are none.
+ */
+static Jsonb *
+audited_fields(HeapTuple tuple, HeapTuple other, TupleDesc desc)
+{
+	Jsonb	   *row;
+	JsonbParseState *state = NULL;
+	JsonbValue *value;
+	bool		any = false;
+	int			i;
+
+	if (tuple == NULL)
+		return NULL;
+	row = row_as_jsonb(tuple, desc);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (i = 1; i <= desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i - 1);
+		JsonbValue	key;
+
+		if (attribute->attisdropped || !is_audited(NameStr(attribute->attname)) ||
+			(other != NULL && same_column(tuple, other, desc, i)))
+			continue;
+		value = field(row, NameStr(attribute->attname));
+		if (value == NULL || (other == NULL && value->type == jbvNull))
+			continue;
+		key.type = jbvString;
+		key.val.string.val = NameStr(attribute->attname);
+		key.val.string.len = strlen(NameStr(attribute->attname));
+		pushJsonbValue(&state, WJB_KEY, &key);
+		pushJsonbValue(&state, WJB_VALUE, value);
+		any = true;
+	}
+	value = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	return any ? JsonbValueToJsonb(value) : NULL;
+}
+
+/* ---- what it is called ---- */
+
+/* false: null, or there is no such column (name may be NULL) */
+static bool
+find_column(HeapTuple tuple, TupleDesc desc, const char *name, Datum *value)
+{
+	bool		isnull;
+	int			i;
+
+	for (i = 1; tuple != NULL && name != NULL && i <= desc->natts; i++)
+	{
+		if (strcmp(NameStr(TupleDescAttr(desc, i - 1)->attname), name) != 0)
+			continue;
+		*value = heap_getattr(tuple, i, desc, &isnull);
+		return !isnull;
+	}
+	return false;
+}
+
+static char *
+column_text(HeapTuple tuple, TupleDesc desc, const char *name)
+{
+	Datum		value;
+
+	return find_column(tuple, desc, name, &value) ? TextDatumGetCString(value) : NULL;
+}
+
+static int64
+column_id(HeapTuple tuple, TupleDesc desc, const char *name)
+{
+	Datum		value;
+
+	return find_column(tuple, desc, name, &value) ? DatumGetInt64(value) : 0;
+}
+
+typedef struct StateAction
+{
+	const char *old_state;		/* NULL: any */
+	const char *new_state;
+	const char *action;
+} StateAction;
+
+static const StateAction state_actions[] = {
+	{"disabled", "active", "enable"},
+	{"archived", "active", "unarchive"},
+	{NULL, "active", "resume"},
+	{NULL, "running", "resume"},
+	{NULL, "paused", "pause"},
+	{NULL, "disabled", "disable"},
+	{NULL, "draining", "drain"},
+	{NULL, "quarantined", "quarantine"},
+	{NULL, "archived", "archive"},
+	{NULL, "completed", "complete"}
+};
+
+static bool
+differ(const char *one, const char *other)
+{
+	return one != NULL && other != NULL && strcmp(one, other) != 0;
+}
+
+static const char *
+state_action(const char *old_state, const char *new_state)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(state_actions); i++)
+	{
+		const StateAction *entry = &state_actions[i];
+
+		if (strcmp(entry->new_state, new_state) == 0 &&
+			(entry->old_state == NULL || strcmp(entry->old_state, old_state) == 0))
+			return entry->action;
+	}
+	return "alter";
+}
+
+static const char *
+action_of(const AuditedRelation *audited, HeapTuple old, HeapTuple new, TupleDesc desc)
+{
+	char	   *old_state;
+	char	   *new_state;
+
+	if (old == NULL)
+		return "create";
+	if (new == NULL)
+		return "drop";
+	old_state = column_text(old, desc, "state");
+	new_state = column_text(new, desc, "state");
+	if (differ(old_state, new_state))
+		return state_action(old_state, new_state);
+	if (differ(column_text(old, desc, "system_identifier"),
+			   column_text(new, desc, "system_identifier")) ||
+		column_id(old, desc, "database_id") != column_id(new, desc, "database_id"))
+		return "adopt";
+	if (audited->owner_id != NULL &&
+		column_id(old, desc, audited->owner_id) != column_id(new, desc, audited->owner_id))
+		return "change owner";
+	if (differ(column_text(old, desc, audited->name), column_text(new, desc, audited->name)))
+		return "rename";
+	return "alter";
+}
+
+/* ---- who did it ---- */
+
+static void
+require_actor(const AuditedRelation *audited)
+{
+	bool		required = false;
+
+	if (tc_audit_given_actor() != NULL || MyBackendType == B_BG_WORKER)
+		return;
+	(void) parse_bool(tc_setting_value(TC_SETTING_REQUIRE_ACTOR), &required);
+	if (required)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a change of a %s needs an actor", audited->object_type),
+				 errdetail("The setting \"%s\" is on.", TC_SETTING_REQUIRE_ACTOR),
+				 errhint("Call taskcenter.set_context(actor => ...) in this transaction first.")));
+}
+
+static void
+describe_writer(Oid writer, AuditRow *row)
+{
+	row->recorded_at = GetCurrentTimestamp();
+	row->actor = tc_audit_actor(writer);
+	row->session_role = GetUserNameFromId(GetSessionUserId(), true);
+	row->effective_role = GetUserNameFromId(writer, true);
+	if (row->session_role == NULL)
+		row->session_role = row->actor;
+	if (row->effective_role == NULL)
+		row->effective_role = row->actor;
+	row->application_name = application_name != NULL && application_name[0] != '\0'
+		? application_name : NULL;
+	row->reason = tc_audit_reason();
+	row->trace_id = tc_audit_trace_id();
+}
+
+/* ---- what follows ---- */
+
+/* a plain UPDATE changed a state: runs and schedules follow as they do behind our functions */
+static void
+follow_state(const AuditedRelation *audited, HeapTuple old, HeapTuple new, TupleDesc desc)
+{
+	char	   *old_state = column_text(old, desc, "state");
+	char	   *new_state = column_text(new, desc, "state");
+	int64		id = column_id(new, desc, audited->id);
+	TimestampTz now = GetCurrentTimestamp();
+	const char *woken;
+	TaskRow		task;
+	ScheduleRow schedule;
+
+	if (!differ(old_state, new_state))
+		return;
+	woken = tc_task_wakes_from(old_state, new_state);
+	if (strcmp(audited->object_type, "task") == 0 && tc_task_find_id(id, false, &task))
+	{
+		tc_task_move_gate(&task);
+		if (woken != NULL)
+			tc_define_resume_task(id, woken, now);
+	}
+	else if (strcmp(audited->object_type, "schedule") == 0 && woken != NULL &&
+			 tc_schedule_find_id(id, &schedule))
+		tc_define_resume(&schedule, woken, now);
+}
+
+static void
+write_row(const AuditedRelation *audited, HeapTuple old, HeapTuple new, TupleDesc desc,
+		  Oid writer)
+{
+	HeapTuple	known = new != NULL ? new : old;
+	AuditRow	row = {0};
+
+	row.action = action_of(audited, old, new, desc);
+	row.object_type = audited->object_type;
+	row.object_id = column_id(known, desc, audited->id);
+	row.object_name = column_text(known, desc, audited->name);
+	row.task_id = column_id(known, desc, audited->task_id);
+	row.owner_id = column_id(known, desc, audited->owner_id);
+	row.old_values = audited_fields(old, new, desc);
+	row.new_values = audited_fields(new, old, desc);
+	describe_writer(writer, &row);
+	tc_audit_insert(&row);
+}
+
+Datum
+taskcenter_audit_change(PG_FUNCTION_ARGS)
+{
+	TriggerData *call = (TriggerData *) fcinfo->context;
+	bool		own = tc_statement_is_own();
+	Oid			writer = tc_statement_caller();
+	const AuditedRelation *audited;
+	TupleDesc	desc;
+	HeapTuple	old = NULL;
+	HeapTuple	new = NULL;
+	StoreFrame	frame;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(call->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(call->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("audit_change() can only be called as a row trigger after a change")));
+	audited = audited_relation(call->tg_relation);
+	desc = RelationGetDescr(call->tg_relation);
+	if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
+		new = call->tg_trigtuple;
+	else
+		old = call->tg_trigtuple;
+	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
+		new = call->tg_newtuple;
+
+	if (IsLogicalWorker() || (old == NULL && !own) ||
+		(old != NULL && new != NULL && !differs(old, new, desc)))
+		return PointerGetDatum(NULL);
+
+	tc_store_begin(&frame);
+	require_actor(audited);
+	write_row(audited, old, new, desc, writer);
+	if (!own && old != NULL && new != NULL)
+		follow_state(audited, old, new, desc);
+	tc_store_end(&frame);
+	return PointerGetDatum(NULL);
+}

@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * task_change.h
+ *		Writing a changed task together with what has to follow it: its runs,
+ *		its schedules.
+ *
+ * Layer 4.  Called between tc_store_begin() and tc_store_end(), with the
+ * task's row locked.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_TASK_CHANGE_H
+#define TC_TASK_CHANGE_H
+
+#include "task_store.h"
+
+/* write it; runs that are not running follow its gate and roles, schedules its owner */
+extern void tc_task_change(const TaskRow *before, const TaskRow *after, TimestampTz now);
+
+/*
+ * The task leaves a state in which its schedules did not fire: the reason
+ * under which instants that it missed are to be recorded as skipped; NULL:
+ * none are.
+ */
+extern const char *tc_task_wakes_from(const char *old_state, const char *new_state);
+
+/* the task is archived: its unfinished runs are cancelled, nothing is due */
+extern void tc_task_end_runs(const TaskRow *task, const char *reason, TimestampTz now);
+
+#endif							/* TC_TASK_CHANGE_H */

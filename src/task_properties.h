@@ -1,0 +1,53 @@
+/*-------------------------------------------------------------------------
+ *
+ * task_properties.h
+ *		The properties of a task: defaults, ranges, and how the arguments and
+ *		options of create_task(), declare_task() and alter_task() become them.
+ *
+ * Layer 4.  One table says for each property its name, type, default and
+ * bounds.  Values are allocated in CurrentMemoryContext.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_TASK_PROPERTIES_H
+#define TC_TASK_PROPERTIES_H
+
+#include "fmgr.h"
+#include "task_store.h"
+
+/* where the properties that are arguments stand; the options are the last one */
+typedef struct PropertyArguments
+{
+	int			command;
+	int			params;			/* params to max_attempts, backoff to on_crash,
+								 * and description to application follow each
+								 * other in the order of TaskProperty */
+	int			description;
+	int			options;
+} PropertyArguments;
+
+/* every property at its default */
+extern void tc_properties_default(TaskRow *task);
+
+/*
+ * Overwrite what the call gives, checking each value for itself; options are
+ * checked to hold known keys only, of which paused is left to the caller
+ * where it may be given.
+ */
+extern void tc_properties_read(FunctionCallInfo fcinfo, const PropertyArguments *arguments,
+							   bool paused_allowed, TaskRow *task);
+
+/* put the named properties back; 22023 for a name that is not a property */
+extern void tc_properties_reset(char *const *names, int count, TaskRow *task);
+
+/*
+ * What single values cannot tell: the command parses, goes with the mode, and
+ * the bounds with each other.  Sets learned_mode where the mode is auto and
+ * the command, which may have changed, surely cannot run in a transaction.
+ */
+extern void tc_properties_check(TaskRow *task, const TaskRow *before);
+
+/* the same definition? */
+extern bool tc_properties_equal(const TaskRow *one, const TaskRow *other);
+
+#endif							/* TC_TASK_PROPERTIES_H */
