@@ -204,7 +204,7 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 		char	   *name = get_extension_name(objectId);
 
 		if (name != NULL && strcmp(name, TC_LIBRARY) == 0)
-			tc_shared_touch_databases();
+			tc_shared_touch_extension_dropped();
 	}
 }
 

@@ -41,7 +41,8 @@
 #define TURN_MS 50				/* while others are on their way */
 #define FIRST_BACKOFF_S 5
 #define MAX_BACKOFF_S 300
-#define HEALTHY_MS 60000		/* a scheduler that lived for this long was well */
+#define HEALTHY_MS 60000		/* a scheduler that lived for this long was
+								 * well */
 #define LOG_EVERY_MS 60000		/* the same trouble, at most */
 
 /* What the launcher knows of a database. */
@@ -49,7 +50,8 @@ typedef struct KnownDatabase
 {
 	Oid			database;		/* hash key */
 	NameData	name;
-	bool		listed;			/* the last scan found it, and it is to be served */
+	bool		listed;			/* the last scan found it, and it is to be
+								 * served */
 	bool		absent;			/* it has no extension */
 	BackgroundWorkerHandle *handle; /* of a scheduler that was registered */
 	TimestampTz starting_since;

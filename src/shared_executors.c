@@ -28,8 +28,8 @@ exists(const ExecutorSlot *slot)
 bool
 tc_executor_serves(const ExecutorSlot *slot, Oid database, Oid role)
 {
-	return slot->database == database &&
-		(!OidIsValid(role) || slot->role == role) && exists(slot);
+	return exists(slot) && (!OidIsValid(database) || slot->database == database) &&
+		(!OidIsValid(role) || slot->role == role);
 }
 
 void
@@ -89,6 +89,7 @@ tc_executor_free(ExecutorSlot *slot)
 	slot->pid = 0;
 	slot->latch = NULL;
 	slot->connected = false;
+	slot->ended_clean = false;
 	slot->stop_requested = false;
 	slot->only_task = 0;
 	slot->current_run = slot->current_task = slot->current_token = 0;
@@ -234,6 +235,7 @@ leave_slot(int code, Datum arg)
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
 	slot->pid = 0;
 	slot->latch = NULL;
+	slot->ended_clean = (code == 0);
 	tc_executor_set_state(slot, EXECUTOR_STATE_ENDED, GetCurrentTimestamp());
 	tc_shared_set_scheduler_latch(slot->database);
 	LWLockRelease(tc_shared->lock);

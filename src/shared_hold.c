@@ -197,7 +197,7 @@ wait_until_gone(Oid database, HoldManner manner, int run_grace_ms)
 		int			elapsed = elapsed_ms(start);
 		bool		end_others = !others_ended && elapsed >= REACTION_MS;
 		bool		end_executing = manner == HOLD_FIRMLY && !executing_ended &&
-			elapsed >= run_grace_ms;
+		elapsed >= run_grace_ms;
 		Presence	present = look(database, end_others, end_executing);
 
 		others_ended |= end_others;

@@ -17,6 +17,7 @@
 /* ---- shared_state.c ---- */
 
 extern void tc_shared_set_scheduler_latch(Oid database);
+
 /* look at pg_database again */
 extern void tc_shared_set_launcher_latch(void);
 
@@ -26,6 +27,7 @@ extern void tc_shared_set_launcher_latch(void);
 extern Lane *tc_lane_lower(const LaneKey *key, TimestampTz run_at, int64 run_id);
 extern bool tc_lane_is_ready(const Lane *lane, TimestampTz now);
 extern bool tc_lanes_ready(Oid database, Oid role, TimestampTz now);
+
 /* unblock, and wake the roles of lanes that can be claimed from now */
 extern bool tc_lanes_unblock(Oid database, int64 queue_id, int64 gate, TimestampTz now);
 extern void tc_lanes_unblock_all(Oid database, TimestampTz now);
@@ -33,7 +35,7 @@ extern void tc_lanes_forget(Oid database);
 
 /* ---- shared_executors.c ---- */
 
-/* does it exist, and serve the role (InvalidOid: any) in the database? */
+/* does it exist, and serve the role in the database?  InvalidOid: any */
 extern bool tc_executor_serves(const ExecutorSlot *slot, Oid database, Oid role);
 extern void tc_executor_set_state(ExecutorSlot *slot, ExecutorState state, TimestampTz now);
 extern void tc_executor_free(ExecutorSlot *slot);
@@ -48,6 +50,7 @@ extern bool tc_cancel_attempt(Oid database, int64 run_id, int32 attempt,
 /* ---- shared_waiters.c ---- */
 
 extern void tc_waiters_wake(Oid database, bool (*is_finished) (int64 run_id));
+
 /* this one without the lock: the transaction failed, nobody waits any more */
 extern void tc_waiter_forget(void);
 

@@ -33,7 +33,8 @@ typedef enum DatabasePhase
 	DATABASE_PHASE_STARTING,	/* a scheduler was registered */
 	DATABASE_PHASE_RUNNING,		/* the scheduler attached itself */
 	DATABASE_PHASE_ABSENT,		/* probed: no extension there */
-	DATABASE_PHASE_BACKOFF		/* the scheduler ended with an error; see restart_at */
+	DATABASE_PHASE_BACKOFF		/* the scheduler ended with an error; see
+								 * restart_at */
 } DatabasePhase;
 
 typedef struct DatabaseSlot
@@ -48,12 +49,14 @@ typedef struct DatabaseSlot
 	int			scheduler_pid;	/* tc_worker_init, and its exit; 0: none */
 	Latch	   *scheduler_latch;	/* the same; NULL: none */
 	bool		stop_requested; /* holder or launcher: scheduler must end */
-	bool		executor_wanted;	/* a reserve found no free slot; cleared, and
-									 * the scheduler woken, when one is freed */
-	uint64		control_version;	/* grows at each commit that changes tasks,
-									 * queues, settings or the scheduler state */
-	uint64		session_defaults_version;	/* grows at ALTER ROLE/DATABASE ...
-											 * SET */
+	bool		executor_wanted;	/* a reserve found no free slot; cleared,
+									 * and the scheduler woken, when one is
+									 * freed */
+	uint64		control_version;	/* grows at each commit that changes
+									 * tasks, queues, settings or the
+									 * scheduler state */
+	uint64		session_defaults_version;	/* grows at ALTER ROLE/DATABASE
+											 * ... SET */
 	bool		schedules_changed;	/* a commit changed schedules; scheduler
 									 * clears it */
 	TimestampTz schedules_earliest; /* the earliest next_run_at among them */
@@ -127,7 +130,8 @@ typedef struct ClaimedRun
 	int64		token;
 	int64		task_id;
 	int32		attempt;
-	bool		cancel_requested;	/* canceller, under the lock: before it began */
+	bool		cancel_requested;	/* canceller, under the lock: before it
+									 * began */
 } ClaimedRun;
 
 typedef struct ExecutorSlot
@@ -140,9 +144,11 @@ typedef struct ExecutorSlot
 	Latch	   *latch;			/* executor */
 	bool		connected;		/* it reached its loop: false at ENDED means
 								 * that it could not start */
+	bool		ended_clean;	/* at ENDED: exit code 0, so no claim of it
+								 * was rolled back and no lane needs a reset */
 	bool		stop_requested; /* end as soon as no run is executing */
-	int64		only_task;		/* isolation = 'process': serve this task once;
-								 * 0: any */
+	int64		only_task;		/* isolation = 'process': serve this task
+								 * once; 0: any */
 	TimestampTz state_since;	/* of state */
 	TimestampTz served_since;	/* start of the process */
 
@@ -164,7 +170,8 @@ typedef struct ExecutorSlot
 	int64		ended_token;	/* attempt that executed last */
 	TimestampTz current_started_at;
 	TimestampTz current_deadline;	/* DT_NOEND: no time limit */
-	bool		slow_front;		/* set by its timer: a slow run holds others up */
+	bool		slow_front;		/* set by its timer: a slow run holds others
+								 * up */
 	int64		cancel_token;	/* attempt that somebody wants cancelled */
 	TimestampTz cancel_requested_at;
 	bool		terminate_sent;
@@ -219,13 +226,17 @@ extern bool tc_shared_available(void);
 
 /* slot of a database; NULL if it has none.  Caller holds the lock. */
 extern DatabaseSlot *tc_shared_database(Oid database);
+
 /* the same, making one; NULL if all are taken.  Caller holds the lock exclusively. */
 extern DatabaseSlot *tc_shared_database_make(Oid database);
+
 /* forget a database with its lanes and what is left of its executors.  Caller holds the lock exclusively. */
 extern void tc_shared_database_free(DatabaseSlot *slot);
+
 /* ask the scheduler and all executors to end.  Caller holds the lock exclusively. */
 extern void tc_shared_database_stop(DatabaseSlot *slot);
 extern void tc_shared_wake_launcher(void);	/* sets databases_changed */
+
 /* set the scheduler's latch, if it runs; caller need not hold the lock */
 extern void tc_shared_wake_scheduler(Oid database);
 
@@ -237,21 +248,29 @@ extern void tc_shared_wake_scheduler(Oid database);
  * lanes are taken sets the database's lanes_unknown instead.
  */
 extern void tc_shared_lane_lower(const LaneKey *key, TimestampTz run_at, int64 run_id);
+
 /* copies of the lanes of one role (or all roles: InvalidOid); returns the count */
 extern int	tc_shared_lanes_copy(Oid database, Oid role, Lane *lanes, int max);
+
 /* a claim read `seen` before its snapshot: raise the bound, unless lowered since */
 extern void tc_shared_lane_raise(const Lane *seen, TimestampTz bound_at, int64 bound_run);
+
 /* a claim found the lane empty until next_due, unless lowered since */
 extern void tc_shared_lane_drained(const Lane *seen, TimestampTz next_due);
 extern void tc_shared_lane_block(const Lane *seen);
+
 /* a finish: lanes of this queue or gate that were blocked may go on */
 extern bool tc_shared_lanes_unblock(Oid database, int64 queue_id, int64 gate);
+
 /* forget bounds of a role's lanes (its executor died with locks held) */
 extern void tc_shared_lanes_reset(Oid database, Oid role);
+
 /* forget all lanes of a database */
 extern void tc_shared_lanes_forget(Oid database);
+
 /* earliest next_due of unblocked lanes after now; DT_NOEND: none */
 extern TimestampTz tc_shared_lanes_next_due(Oid database, TimestampTz now);
+
 /* does the role have an unblocked lane that is due at now? */
 extern bool tc_shared_lanes_ready(Oid database, Oid role, TimestampTz now);
 
@@ -263,44 +282,56 @@ extern ExecutorSlot *tc_my_executor;	/* in an executor: its slot */
 extern int	tc_shared_executor_reserve(Oid database, Oid role, int64 executor_id,
 									   int64 only_task, TimestampTz now);
 extern void tc_shared_executor_release(int slot);
+
 /*
  * Executor: become the owner of the slot; false: the slot is no longer meant
  * for us.  tc_worker_init() does it before it connects; again it only asks.
  */
 extern bool tc_shared_executor_attach(int slot, int64 executor_id, TimestampTz now);
+
 /* executor: go idle unless a lane of the role is due or a stop is requested; true: idle now */
 extern bool tc_shared_executor_idle(TimestampTz now);
 extern void tc_shared_executor_busy(TimestampTz now);
+
 /* the first slot after `after` (-1: from the start) of the database in a state; -1: none */
 extern int	tc_shared_executor_find(Oid database, ExecutorState state, int after);
+
 /*
  * scheduler without a free slot: ask the executor that is idle for longest, in
  * any database, and not of (database, role), to end; false: none is idle
  */
 extern bool tc_shared_executor_make_room(Oid database, Oid role);
+
 /* wake an idle executor of the role, else its scheduler; caller holds no lock */
 extern void tc_shared_wake_role(Oid database, Oid role);
+
 /* ask one executor of (database, role), an idle one if there is, or, InvalidOid, all of the database to end */
 extern void tc_shared_executors_stop(Oid database, Oid role);
-/* number of executors of a database that exist or are starting */
+
+/* number of executors that exist or are starting; InvalidOid: of any database, any role */
 extern int	tc_shared_executors_count(Oid database, Oid role);
 
 /* ---- shared_runs.c ---- */
 
 /* executor: publish what a claim returned */
 extern void tc_shared_executor_publish(const ClaimedRun *runs, int count);
+
 /* executor: take the next claimed run; -1: none left */
 extern int	tc_shared_executor_take(void);
+
 /* anybody: cut off what the executor has not taken; copies it, returns the count */
 extern int	tc_shared_executor_cut(int slot, ClaimedRun *tail);
+
 /*
  * Executor: state which run executes, and that it ended.  A run that was
  * cancelled after it was taken is signalled to ourselves in begin.
  */
 extern void tc_shared_run_begin(const ClaimedRun *run, TimestampTz started_at, TimestampTz deadline);
 extern void tc_shared_run_end(void);
+
 /* executor, in a signal handler too: is the executing attempt to be cancelled? */
 extern bool tc_shared_cancel_wanted(void);
+
 /*
  * anybody, at commit: cancel an attempt.  Returns true when an executor
  * executes it (it is signalled by SIGUSR2) or has it in its claimed list: then
@@ -313,15 +344,22 @@ extern void tc_shared_progress(int64 done, int64 total, const char *phase);
 
 /* ---- shared_wake.c: what this transaction does to others when it ends ---- */
 
-extern void tc_shared_wake_init(void);	/* once per process: registers the callbacks */
+extern void tc_shared_wake_init(void);	/* once per process: registers the
+										 * callbacks */
+
 /* a run is, or was, claimable in a lane: lowered at the end, commit or not */
 extern void tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
 								 TimestampTz run_at, int64 run_id);
-extern void tc_shared_touch_control(void);	/* tasks, queues, settings, state changed */
+extern void tc_shared_touch_control(void);	/* tasks, queues, settings, state
+											 * changed */
 extern void tc_shared_touch_schedules(TimestampTz next_run_at);
 extern void tc_shared_touch_finish(int64 run_id, int64 queue_id, int64 gate);
-extern void tc_shared_touch_databases(void);	/* extension created or dropped */
+
+/* the extension was created, or the database adopted: a scheduler is to look */
+extern void tc_shared_touch_databases(void);
+extern void tc_shared_touch_extension_dropped(void);
 extern void tc_shared_touch_database_list(void);	/* pg_database changed */
+
 /* the defaults of sessions changed, in one database or (InvalidOid) in all */
 extern void tc_shared_touch_session_defaults(Oid database);
 extern void tc_shared_cancel_at_commit(int64 run_id, int32 attempt,

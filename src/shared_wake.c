@@ -54,10 +54,12 @@ typedef struct PendingCancel
 
 typedef struct Pending
 {
-	bool		work;			/* anything that PREPARE TRANSACTION would lose */
+	bool		work;			/* anything that PREPARE TRANSACTION would
+								 * lose */
 	bool		control;
 	bool		schedules;
-	bool		extension;
+	bool		extension_made;
+	bool		extension_dropped;
 	bool		database_list;
 	bool		all_lanes;		/* more than lanes[] holds */
 	bool		all_finishes;
@@ -179,7 +181,14 @@ void
 tc_shared_touch_databases(void)
 {
 	note_work();
-	pending.extension = true;
+	pending.extension_made = true;
+}
+
+void
+tc_shared_touch_extension_dropped(void)
+{
+	note_work();
+	pending.extension_dropped = true;
 }
 
 void
@@ -350,27 +359,41 @@ apply_defaults(void)
 	}
 }
 
-/* The launcher has to find out anew whether this database has the extension. */
+/*
+ * The launcher has to find out anew whether this database has the extension.
+ * A scheduler that is starting may have looked before our commit; one that
+ * runs only has to learn of a new owner of the database's work.
+ */
+static void
+apply_extension(void)
+{
+	DatabaseSlot *database = tc_shared_database_make(MyDatabaseId);
+
+	if (database == NULL)
+		tc_shared->probe_all = true;
+	else if (database->phase == DATABASE_PHASE_RUNNING && !pending.extension_dropped)
+	{
+		database->control_version++;
+		tc_shared_set_scheduler_latch(MyDatabaseId);
+	}
+	else if (database->scheduler_pid != 0 ||
+			 database->phase == DATABASE_PHASE_STARTING)
+		tc_shared_database_stop(database);
+	else
+	{
+		database->phase = DATABASE_PHASE_UNKNOWN;
+		database->failures = 0;
+	}
+}
+
 static void
 apply_databases(void)
 {
-	DatabaseSlot *database;
+	bool		extension = pending.extension_made || pending.extension_dropped;
 
-	if (pending.extension && OidIsValid(MyDatabaseId))
-	{
-		database = tc_shared_database_make(MyDatabaseId);
-		if (database == NULL)
-			tc_shared->probe_all = true;
-		else if (database->scheduler_pid != 0 ||
-				 database->phase == DATABASE_PHASE_STARTING)
-			tc_shared_database_stop(database);
-		else
-		{
-			database->phase = DATABASE_PHASE_UNKNOWN;
-			database->failures = 0;
-		}
-	}
-	if (pending.extension || pending.database_list)
+	if (extension && OidIsValid(MyDatabaseId))
+		apply_extension();
+	if (extension || pending.database_list)
 		tc_shared_set_launcher_latch();
 }
 

@@ -123,7 +123,7 @@ tc_worker_arguments(void)
 static DatabasePhase
 phase_at_exit(const DatabaseSlot *slot)
 {
-	if (slot->stop_requested || was_terminated)
+	if (slot->stop_requested || slot->holds > 0 || was_terminated || !tc_enabled)
 		return DATABASE_PHASE_UNKNOWN;
 	if (slot->phase == DATABASE_PHASE_ABSENT)
 		return DATABASE_PHASE_ABSENT;

@@ -36,6 +36,7 @@ extern bool tc_worker_start_scheduler(Oid database, const char *name,
 									  BackgroundWorkerHandle **handle);
 extern bool tc_worker_start_executor(const WorkerArguments *arguments, Oid database, Oid role,
 									 BackgroundWorkerHandle **handle);
+
 /* of the running worker */
 extern const WorkerArguments *tc_worker_arguments(void);
 
