@@ -153,5 +153,6 @@ ALTER TABLE taskcenter.task_run_logs_3 ENABLE ALWAYS TRIGGER guard_truncate;
 ALTER TABLE taskcenter.task_run_logs_1_rest ENABLE ALWAYS TRIGGER guard_truncate;
 ALTER TABLE taskcenter.task_run_logs_3_rest ENABLE ALWAYS TRIGGER guard_truncate;
 
-/* the owner makes partitions, each with a guard of its own */
-GRANT EXECUTE ON FUNCTION taskcenter.guard_truncate() TO taskcenter_owner;
+/* the owner makes partitions, each with guards of its own */
+GRANT EXECUTE ON FUNCTION taskcenter.guard_finished_run(), taskcenter.guard_record(),
+    taskcenter.guard_truncate() TO taskcenter_owner;
