@@ -185,6 +185,17 @@ keep_key(const TaskRow *task, const EnqueueRequest *request, const NewRun *run,
 			 errhint("Repeat the transaction.")));
 }
 
+/* The key's holder did not ask to keep it, but this call does. */
+static void
+keep_key_of_holder(const EnqueueRequest *request, const NewRun *run,
+				   const KeyHolder *holder, TimestampTz now)
+{
+	NewRun		kept = *run;
+
+	kept.run_id = holder->run_id;
+	(void) tc_enqueue_keep_key(&kept, kept_until(&kept, request->unique_for), now);
+}
+
 /* What a run that holds the key means for this call; 0: it is gone by now. */
 static int64
 settle_taken(const TaskRow *task, const EnqueueRequest *request, const NewRun *run,
@@ -197,6 +208,8 @@ settle_taken(const TaskRow *task, const EnqueueRequest *request, const NewRun *r
 		case ENQUEUE_CONFLICT_EXISTING:
 			if (compareJsonbContainers(&holder->params->root, &run->params->root) != 0)
 				refuse_other_params(task, run, holder);
+			if (request->unique_for != NULL && holder->status != NULL)
+				keep_key_of_holder(request, run, holder, origin->now);
 			return holder->run_id;
 		case ENQUEUE_CONFLICT_REPLACE:
 			if (tc_enqueue_replace(run, origin, &run_id))
@@ -272,7 +285,7 @@ settle_rest(const TaskRow *const *tasks, const EnqueueRequest *requests, NewRun 
 	{
 		int			place = places[i];
 
-		if (holders[i].run_id != 0 && requests[place].unique_for == NULL &&
+		if (holders[i].run_id != 0 &&
 			requests[place].on_conflict == ENQUEUE_CONFLICT_EXISTING)
 			results[place].run_id = settle_taken(tasks[place], &requests[place], &rest[i],
 												 &holders[i], origin);
@@ -301,22 +314,25 @@ tc_enqueue_set(const TaskRow *const *tasks, const EnqueueRequest *requests, int 
 		fill_run(&runs[i], tasks[i], &requests[i], origin->now, &memo);
 	}
 
-	/* a key to be kept is a decision of its own */
+	/* a key to be kept is a decision of its own, and made first */
 	for (i = 0; i < count; i++)
+	{
 		if (requests[i].unique_for == NULL)
 			batch[in_batch++] = runs[i];
+		else
+			results[i] = enqueue_filled(tasks[i], &requests[i], &runs[i], origin);
+	}
 	if (in_batch > 0)
 		tc_enqueue_insert_set(batch, in_batch, origin);
 
 	in_batch = 0;
 	for (i = 0; i < count; i++)
 	{
-		if (requests[i].unique_for == NULL)
-		{
-			results[i].run_id = batch[in_batch++].run_id;
-			results[i].added = results[i].run_id != 0;
-		}
-		if (results[i].run_id == 0)
+		if (requests[i].unique_for != NULL)
+			continue;
+		results[i].run_id = batch[in_batch++].run_id;
+		results[i].added = results[i].run_id != 0;
+		if (!results[i].added)
 			places[left++] = i;
 	}
 	if (left > 0)

@@ -38,6 +38,7 @@ typedef struct Performance
 	UserCommand *command;
 	ResultCapture *capture;		/* NULL: the result is not kept */
 	TimestampTz started_at;
+	bool		impossible;		/* the command needs transactions of its own */
 	ErrorData  *error;			/* NULL: it succeeded */
 } Performance;
 
@@ -114,7 +115,8 @@ execute_command(Performance *performance)
 
 	tc_run_settings_apply(task->settings, true);
 	performance->command = tc_user_command_prepare(task->command, performance->context);
-	if (tc_user_command_surely_autonomous(performance->command))
+	performance->impossible = tc_user_command_surely_autonomous(performance->command);
+	if (performance->impossible)
 		refuse_autonomous(task);
 	tc_user_command_execute_atomic(performance->command,
 								   tc_result_capture_receiver(performance->capture), &result);
@@ -130,10 +132,11 @@ execute_command(Performance *performance)
 
 /* Does the error concern more than the command? */
 static bool
-is_outer_trouble(const Performance *performance, const ErrorData *error)
+is_outer_trouble(const Performance *performance)
 {
-	return error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-		tc_error_is_collision(unpack_sql_state(error->sqlerrcode));
+	return performance->impossible ||
+		performance->error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+		tc_error_is_collision(unpack_sql_state(performance->error->sqlerrcode));
 }
 
 static void
@@ -141,7 +144,7 @@ catch_error(Performance *performance, RunSavepoint *savepoint)
 {
 	MemoryContextSwitchTo(performance->context);
 	performance->error = CopyErrorData();
-	if (is_outer_trouble(performance, performance->error))
+	if (is_outer_trouble(performance))
 		PG_RE_THROW();
 	FlushErrorState();
 	tc_run_savepoint_rollback(savepoint);

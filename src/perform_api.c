@@ -64,7 +64,8 @@ refuse_status(const RunFacts *run)
 static bool
 perform_one(int64 run_id, int64 task_id)
 {
-	char	   *actor = tc_audit_actor(GetUserId());
+	Oid			role = GetUserId();
+	char	   *actor = tc_audit_actor(role);
 	TaskDefinition *task = tc_definition_load(task_id);
 	StoreFrame	frame;
 	PerformedRun run;
@@ -74,7 +75,7 @@ perform_one(int64 run_id, int64 task_id)
 		tc_run_report_missing(run_id);
 	tc_perform_check(task);
 	tc_store_begin(&frame);
-	started = tc_perform_start(run_id, GetUserId(), actor, GetCurrentTimestamp(), &run);
+	started = tc_perform_start(run_id, role, actor, GetCurrentTimestamp(), &run);
 	tc_store_end(&frame);
 	if (started)
 		tc_perform(&run, task, actor);
@@ -137,24 +138,24 @@ static int
 find_due(const char *task_name, int64 **run_ids)
 {
 	MemoryContext outside = CurrentMemoryContext;
-	MemoryContext inside;
 	StoreFrame	frame;
 	TaskRow		task;
 	int64		task_id = 0;
+	int64	   *found;
 	int			count;
 
 	tc_store_begin(&frame);
 	if (task_name != NULL)
 	{
 		tc_access_require_task(task_name, false, TASK_RIGHT_VIEW, &task);
-		if (!session_is_of(task.run_as_id))
-			refuse_session(task.run_as_id);
 		task_id = task.task_id;
 	}
-	inside = MemoryContextSwitchTo(outside);
-	count = tc_perform_due(tc_statement_caller(), task_id, GetCurrentTimestamp(), run_ids);
-	MemoryContextSwitchTo(inside);
+	count = tc_perform_due(tc_statement_caller(), task_id, GetCurrentTimestamp(), &found);
+	*run_ids = MemoryContextAlloc(outside, sizeof(int64) * Max(count, 1));
+	memcpy(*run_ids, found, sizeof(int64) * count);
 	tc_store_end(&frame);
+	if (task_name != NULL && !session_is_of(task.run_as_id))
+		refuse_session(task.run_as_id);
 	return count;
 }
 

@@ -3,6 +3,9 @@
  * run_control_store.c
  *		The statements of those who steer runs.
  *
+ * The lists have no condition inside their two sides: only then are these
+ * read in the order of run_id, as far as the limit goes.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -190,13 +193,15 @@ static Statement statements[] = {
 		.text =
 		"SELECT l.run_id FROM ("
 		" SELECT r.run_id FROM ("
-		"   SELECT run_id, task_id, status, created_at FROM taskcenter.live_runs"
+		"   SELECT run_id, task_id, status, created_at, 'infinity'::timestamptz AS finished_at,"
+		"     4 AS retention_class FROM taskcenter.live_runs"
 		"   UNION ALL"
-		"   SELECT run_id, task_id, status, created_at FROM taskcenter.finished_runs"
-		"   WHERE finished_at >= $5 AND retention_class >= $7) AS r"
+		"   SELECT run_id, task_id, status, created_at, finished_at, retention_class"
+		"   FROM taskcenter.finished_runs) AS r"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
 		" WHERE $1 = 0 AND ($2 OR t.owner_id = ANY ($3))"
 		"   AND ($4 IS NULL OR r.status = ANY ($4)) AND r.created_at >= $5 AND r.run_id < $6"
+		"   AND r.finished_at >= $5 AND r.retention_class >= $7"
 		" ORDER BY r.run_id DESC LIMIT 1000) AS l"
 		" LIMIT $8",
 		.nargs = 8,
@@ -208,13 +213,15 @@ static Statement statements[] = {
 		.text =
 		"SELECT l.run_id FROM ("
 		" SELECT r.run_id FROM ("
-		"   SELECT run_id, task_id, status, created_at FROM taskcenter.live_runs"
+		"   SELECT run_id, task_id, status, created_at, 'infinity'::timestamptz AS finished_at,"
+		"     4 AS retention_class FROM taskcenter.live_runs"
 		"   UNION ALL"
-		"   SELECT run_id, task_id, status, created_at FROM taskcenter.finished_runs"
-		"   WHERE finished_at >= $5 AND retention_class >= $7) AS r"
+		"   SELECT run_id, task_id, status, created_at, finished_at, retention_class"
+		"   FROM taskcenter.finished_runs) AS r"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
 		" WHERE r.task_id = $1 AND ($2 OR t.owner_id = ANY ($3))"
 		"   AND ($4 IS NULL OR r.status = ANY ($4)) AND r.created_at >= $5 AND r.run_id < $6"
+		"   AND r.finished_at >= $5 AND r.retention_class >= $7"
 		" ORDER BY r.run_id DESC LIMIT 1000) AS l"
 		" LIMIT $8",
 		.nargs = 8,

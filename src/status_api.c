@@ -146,13 +146,10 @@ static void
 check_worker_slots(const Checks *checks)
 {
 	int			needed = 2 + tc_max_executors;
-	int			reserve = max_worker_processes - max_parallel_workers;
 
-	if (max_parallel_workers > max_worker_processes)
-		reserve = 0;
-	check_that(checks, "worker_slots", needed <= Max(reserve, 0), "warn",
-			   psprintf("max_worker_processes is %d, of which parallel queries may take %d; taskcenter needs %d, and one for each further database.",
-						max_worker_processes, max_parallel_workers, needed),
+	check_that(checks, "worker_slots", needed <= max_worker_processes, "warn",
+			   psprintf("max_worker_processes is %d; taskcenter needs %d and one for each further database, and parallel queries take up to %d of the rest.",
+						max_worker_processes, needed, max_parallel_workers),
 			   psprintf("Set max_worker_processes to %d or more and restart.",
 						max_parallel_workers + needed));
 }
