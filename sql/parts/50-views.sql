@@ -1,0 +1,291 @@
+/*
+ * What people read.  Tables with rows of the users' are row-secured: an
+ * owner, and any role with its privileges, sees its own.  Runs are read
+ * through task_runs, which shows members of pg_monitor all runs, without
+ * their contents.
+ */
+CREATE FUNCTION taskcenter.visible_owner_ids() RETURNS bigint[]
+LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'taskcenter_visible_owner_ids';
+CREATE FUNCTION taskcenter.sees_contents_of_all() RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'taskcenter_sees_contents_of_all';
+CREATE FUNCTION taskcenter.sees_states_of_all() RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'taskcenter_sees_states_of_all';
+
+COMMENT ON FUNCTION taskcenter.visible_owner_ids() IS
+'OIDs of the roles whose tasks the current user may see: those whose privileges it has';
+COMMENT ON FUNCTION taskcenter.sees_contents_of_all() IS
+'Is the current user a superuser, or does it bypass row security?';
+COMMENT ON FUNCTION taskcenter.sees_states_of_all() IS
+'May the current user see states and timings of all runs, as members of pg_monitor do?';
+
+SET LOCAL ROLE taskcenter_owner;
+
+CREATE TYPE taskcenter.executor_info AS (
+    executor_id     bigint,
+    pid             int,
+    role            text,
+    state           text,
+    state_since     timestamptz,
+    served_since    timestamptz,
+    run_id          bigint,
+    task_id         bigint,
+    attempt         int,
+    started_at      timestamptz,
+    deadline_at     timestamptz,
+    progress_done   bigint,
+    progress_total  bigint,
+    progress_phase  text
+);
+
+CREATE TYPE taskcenter.check_result AS (
+    check_name      text,
+    state           text,
+    detail          text,
+    hint            text
+);
+
+RESET ROLE;
+
+CREATE FUNCTION taskcenter.executor_activity() RETURNS SETOF taskcenter.executor_info
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 4
+AS 'MODULE_PATHNAME', 'taskcenter_executor_activity';
+CREATE FUNCTION taskcenter.status_checks() RETURNS SETOF taskcenter.check_result
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 15 AS 'MODULE_PATHNAME', 'taskcenter_status_checks';
+
+REVOKE ALL ON FUNCTION
+    taskcenter.visible_owner_ids(),
+    taskcenter.sees_contents_of_all(),
+    taskcenter.sees_states_of_all(),
+    taskcenter.executor_activity(),
+    taskcenter.status_checks() FROM PUBLIC;
+
+/* views call functions as their reader; each shows him what is his */
+GRANT EXECUTE ON FUNCTION
+    taskcenter.visible_owner_ids(),
+    taskcenter.sees_contents_of_all(),
+    taskcenter.sees_states_of_all(),
+    taskcenter.executor_activity(),
+    taskcenter.status_checks() TO PUBLIC;
+
+COMMENT ON FUNCTION taskcenter.executor_activity() IS
+'Executors of this database that the current user may see, from shared memory';
+COMMENT ON FUNCTION taskcenter.status_checks() IS
+'The rows of the view status';
+
+SET LOCAL ROLE taskcenter_owner;
+
+/* ---- who sees what ---- */
+
+ALTER TABLE taskcenter.tasks ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.schedules ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.skipped_fires ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.task_run_history ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.task_run_logs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.task_audit_logs ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_tasks ON taskcenter.tasks
+    USING ((SELECT taskcenter.sees_contents_of_all())
+        OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
+CREATE POLICY own_schedules ON taskcenter.schedules
+    USING ((SELECT taskcenter.sees_contents_of_all())
+        OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
+CREATE POLICY schedules_for_monitors ON taskcenter.schedules FOR SELECT
+    USING ((SELECT taskcenter.sees_states_of_all()));
+CREATE POLICY own_skipped_fires ON taskcenter.skipped_fires FOR SELECT
+    USING ((SELECT taskcenter.sees_states_of_all())
+        OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
+CREATE POLICY own_run_history ON taskcenter.task_run_history FOR SELECT
+    USING ((SELECT taskcenter.sees_contents_of_all())
+        OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
+CREATE POLICY own_run_logs ON taskcenter.task_run_logs FOR SELECT
+    USING ((SELECT taskcenter.sees_contents_of_all())
+        OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
+CREATE POLICY own_audit_logs ON taskcenter.task_audit_logs FOR SELECT
+    USING ((SELECT taskcenter.sees_contents_of_all())
+        OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
+
+GRANT SELECT ON taskcenter.tasks, taskcenter.schedules, taskcenter.skipped_fires,
+    taskcenter.queues, taskcenter.task_run_history, taskcenter.task_run_logs,
+    taskcenter.task_audit_logs TO PUBLIC;
+GRANT UPDATE (state, status) ON taskcenter.tasks TO PUBLIC;
+GRANT UPDATE (state) ON taskcenter.schedules TO PUBLIC;
+
+/* ---- runs ---- */
+
+/*
+ * A barrier: a condition of the reader's sees no row before the rule about
+ * owners did.  Conditions on columns pass down to both sides all the same,
+ * where their operators are leakproof, as = and < of our types are.
+ */
+CREATE VIEW taskcenter.task_runs WITH (security_barrier) AS
+SELECT r.run_id,
+    r.task_id,
+    t.name AS task,
+    r.parent_run_id,
+    r.step,
+    r.status,
+    r.attempt,
+    r.max_attempts,
+    CASE WHEN (SELECT taskcenter.sees_contents_of_all())
+           OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+         THEN r.params END AS params,
+    CASE WHEN (SELECT taskcenter.sees_contents_of_all())
+           OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+         THEN r.output END AS output,
+    CASE WHEN (SELECT taskcenter.sees_contents_of_all())
+           OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+         THEN r.error END AS error,
+    r.sqlstate,
+    CASE WHEN (SELECT taskcenter.sees_contents_of_all())
+           OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+         THEN r.reason END AS reason,
+    q.queue,
+    r.priority,
+    t.owner,
+    r.schedule_id,
+    r.scheduled_for,
+    r.is_catchup,
+    r.catchup_from,
+    r.catchup_count,
+    r.run_at,
+    r.created_at,
+    r.created_by,
+    r.started_at,
+    r.finished_at,
+    r.last_heartbeat_at,
+    r.lost,
+    CASE WHEN (SELECT taskcenter.sees_contents_of_all())
+           OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+         THEN r.unique_key END AS unique_key,
+    r.trace_id
+FROM (
+    SELECT run_id, task_id, queue_id, parent_run_id, step, status, attempt, max_attempts,
+        params, NULL::jsonb AS output, error, sqlstate, reason, priority, schedule_id,
+        scheduled_for, is_catchup, catchup_from, catchup_count, run_at, created_at, created_by,
+        started_at, NULL::timestamptz AS finished_at, last_heartbeat_at, lost, unique_key,
+        trace_id
+    FROM taskcenter.live_runs
+    UNION ALL
+    SELECT run_id, task_id, queue_id, parent_run_id, step, status, attempt, max_attempts,
+        params, output, error, sqlstate, reason, priority, schedule_id,
+        scheduled_for, is_catchup, catchup_from, catchup_count, run_at, created_at, created_by,
+        started_at, finished_at, NULL::timestamptz AS last_heartbeat_at, lost, unique_key,
+        trace_id
+    FROM taskcenter.finished_runs) AS r
+LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id
+LEFT JOIN taskcenter.queues AS q ON q.queue_id = r.queue_id
+WHERE (SELECT taskcenter.sees_states_of_all())
+   OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]);
+
+CREATE VIEW taskcenter.running_runs WITH (security_barrier) AS
+SELECT r.run_id,
+    r.task,
+    r.step,
+    r.attempt,
+    r.max_attempts,
+    r.queue,
+    r.owner,
+    e.role AS run_as,
+    e.pid,
+    coalesce(e.started_at, r.started_at) AS started_at,
+    clock_timestamp() - coalesce(e.started_at, r.started_at) AS running_for,
+    e.deadline_at,
+    e.progress_done,
+    e.progress_total,
+    e.progress_phase,
+    r.scheduled_for,
+    r.trace_id
+FROM taskcenter.task_runs AS r
+LEFT JOIN taskcenter.executor_activity() AS e
+    ON e.run_id = r.run_id AND e.attempt = r.attempt
+WHERE r.status = 'running';
+
+CREATE VIEW taskcenter.recent_runs WITH (security_barrier) AS
+SELECT run_id, task, step, status, attempt, run_at, started_at, finished_at,
+    finished_at - started_at AS duration, error, sqlstate, reason, queue, owner, trace_id
+FROM taskcenter.task_runs
+WHERE finished_at IS NULL OR finished_at > now() - interval '24 hours'
+ORDER BY run_id DESC;
+
+CREATE VIEW taskcenter.failed_runs WITH (security_barrier) AS
+SELECT r.run_id,
+    t.name AS task,
+    r.step,
+    r.status,
+    r.attempt,
+    r.max_attempts,
+    r.lost,
+    r.run_at,
+    r.started_at,
+    r.finished_at,
+    CASE WHEN (SELECT taskcenter.sees_contents_of_all())
+           OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+         THEN r.error END AS error,
+    r.sqlstate,
+    q.queue,
+    t.owner,
+    r.trace_id
+FROM taskcenter.finished_runs AS r
+LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id
+LEFT JOIN taskcenter.queues AS q ON q.queue_id = r.queue_id
+WHERE r.retention_class = ANY (ARRAY[2, 3])
+  AND r.status = ANY (ARRAY['failed', 'timed_out'])
+  AND ((SELECT taskcenter.sees_states_of_all())
+    OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]))
+ORDER BY r.finished_at DESC;
+
+CREATE VIEW taskcenter.next_fires WITH (security_barrier) AS
+SELECT s.next_run_at AS fires_at,
+    t.name AS task,
+    s.name AS schedule_name,
+    s.schedule,
+    s.timezone,
+    s.last_run_at,
+    t.owner,
+    s.schedule_id
+FROM taskcenter.schedules AS s
+JOIN taskcenter.tasks AS t ON t.task_id = s.task_id
+WHERE s.state = 'active'
+  AND s.next_run_at IS NOT NULL
+  AND t.state = 'active'
+  AND ((SELECT taskcenter.sees_states_of_all())
+    OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]))
+ORDER BY s.next_run_at;
+
+CREATE VIEW taskcenter.status AS
+SELECT check_name, state, detail, hint FROM taskcenter.status_checks();
+
+GRANT SELECT ON taskcenter.task_runs, taskcenter.running_runs, taskcenter.recent_runs,
+    taskcenter.failed_runs, taskcenter.next_fires, taskcenter.status TO PUBLIC;
+
+RESET ROLE;
+
+/* ---- listing ---- */
+
+CREATE FUNCTION taskcenter.listed_run_ids(task text, statuses text[], since timestamptz,
+    before_run_id bigint, max_rows int) RETURNS bigint[]
+LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_listed_run_ids';
+COMMENT ON FUNCTION taskcenter.listed_run_ids(text, text[], timestamptz, bigint, int) IS
+'Ids of the rows that list_runs() shows';
+
+CREATE FUNCTION taskcenter.list_runs(task text = NULL, statuses text[] = NULL,
+    since timestamptz = NULL, before_run_id bigint = NULL, max_rows int = 50)
+RETURNS SETOF taskcenter.task_runs
+LANGUAGE SQL STABLE PARALLEL UNSAFE
+BEGIN ATOMIC
+    SELECT r.*
+    FROM taskcenter.task_runs AS r
+    WHERE r.run_id = ANY ((SELECT taskcenter.listed_run_ids(list_runs.task,
+        list_runs.statuses, list_runs.since, list_runs.before_run_id,
+        list_runs.max_rows))::bigint[])
+    ORDER BY r.run_id DESC;
+END;
+COMMENT ON FUNCTION taskcenter.list_runs(text, text[], timestamptz, bigint, int) IS
+'Runs, newest first: of a task, in some statuses, made since a time. The next page begins before the last run_id of this one';
+
+REVOKE ALL ON FUNCTION
+    taskcenter.listed_run_ids(text, text[], timestamptz, bigint, int),
+    taskcenter.list_runs(text, text[], timestamptz, bigint, int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    taskcenter.listed_run_ids(text, text[], timestamptz, bigint, int),
+    taskcenter.list_runs(text, text[], timestamptz, bigint, int) TO PUBLIC;
