@@ -18,9 +18,9 @@
 
 /*
  * Steps (months looked at, candidates rejected) that one search may take
- * before it answers "never": some four thousand years.
+ * before it answers "never": some 1,600 years.
  */
-#define TC_SEARCH_LIMIT 50000
+#define TC_SEARCH_LIMIT 20000
 
 /* Beyond any local second that an instant of the server can have. */
 #define TC_LOCAL_LIMIT INT64CONST(10000000000000)
@@ -318,6 +318,10 @@ extern bool tc_local_previous(LocalPattern *pattern, const LocalRules *rules,
 							  int64 from, int64 *found);
 extern int64 tc_local_count(LocalPattern *pattern, const LocalRules *rules,
 							int64 from, int64 until);
+
+/* The nth instant from there on, from 1; false: not in some 500 years. */
+extern bool tc_local_nth(LocalPattern *pattern, const LocalRules *rules,
+						 int64 from, int64 n, int64 *found);
 
 /* ----- one file per kind ----- */
 

@@ -18,6 +18,9 @@
  */
 #define SEAM_SECONDS (4 * SECS_PER_DAY)
 
+/* How far the nth instant is looked for: some 500 years. */
+#define NTH_HORIZON (INT64CONST(1) << 34)
+
 #define LAST_INSTANT \
 	((END_TIMESTAMP / USECS_PER_SEC) + TC_EPOCH_SECONDS - 1)
 #define FIRST_INSTANT \
@@ -327,4 +330,44 @@ tc_local_count(LocalPattern *pattern, const LocalRules *rules,
 		count += count_in_segment(pattern, rules, &segment, from, end);
 	}
 	return count;
+}
+
+bool
+tc_local_nth(LocalPattern *pattern, const LocalRules *rules,
+			 int64 from, int64 n, int64 *found)
+{
+	int64		end = from + NTH_HORIZON;
+	int64		width = SECS_PER_DAY;
+	int64		count;
+
+	/* Each stretch is counted once on the way out ... */
+	for (;;)
+	{
+		count = tc_local_count(pattern, rules, from, from + width);
+		if (count >= n)
+			break;
+		n -= count;
+		from += width;
+		width *= 2;
+		if (from > end)
+			return false;
+	}
+
+	/* ... and at most once on the way back: it is in [from, from + width). */
+	while (width > 1)
+	{
+		int64		half = width / 2;
+
+		count = tc_local_count(pattern, rules, from, from + half);
+		if (count >= n)
+			width = half;
+		else
+		{
+			n -= count;
+			from += half;
+			width -= half;
+		}
+	}
+	*found = from;
+	return true;
 }

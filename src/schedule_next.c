@@ -102,12 +102,21 @@ static void
 prepare_rrule(const RecurrenceRule *rule, const ScheduleContext *context,
 			  Question *question)
 {
+	int64		last;
+
 	resolve_rules(context, rule->frequency >= FREQUENCY_HOURLY &&
 				  rule->hours == 0, &question->rules);
 	tc_rrule_pattern(rule, local_anchor(context), &question->pattern.calendar);
 	if (rule->has_until && rule->until_is_utc)
 		question->ends_at = Min(question->ends_at,
 								timestamp_from_instant(rule->until));
+
+	/* COUNT is about instants: a repeated hour is not for free. */
+	if (rule->count > 0 &&
+		tc_local_nth(&question->pattern.base, &question->rules,
+					 instant_not_before(context->anchor), rule->count, &last))
+		question->ends_at = Min(question->ends_at,
+								timestamp_from_instant(last));
 }
 
 /* Prepares everything but the rule for elapsed intervals; false: never. */
@@ -120,6 +129,7 @@ prepare(const Schedule *schedule, const ScheduleContext *context,
 	if (context->starts_at >= END_TIMESTAMP ||
 		context->ends_at < MIN_TIMESTAMP)
 		return false;
+	question->pattern.base.work = TC_SEARCH_LIMIT;
 	resolve_rules(context, false, &question->rules);
 	switch (schedule->kind)
 	{
@@ -148,7 +158,6 @@ prepare(const Schedule *schedule, const ScheduleContext *context,
 		case SCHEDULE_REBOOT:
 			return false;
 	}
-	question->pattern.base.work = TC_SEARCH_LIMIT;
 	return question->starts_at <= question->ends_at;
 }
 

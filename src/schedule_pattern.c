@@ -273,6 +273,17 @@ count_in_unit(const CalendarPattern *pattern, int64 start,
 		count_times_below(times, Max(start, from));
 }
 
+/* Whether every unit of the day has the same times in it. */
+static bool
+units_are_alike(const CalendarPattern *pattern)
+{
+	const DayTimes *times = &pattern->times;
+
+	return times->hours == ALL_HOURS &&
+		(pattern->unit == SECS_PER_HOUR || times->minutes == ALL_SIXTY) &&
+		(pattern->unit != 1 || times->seconds == ALL_SIXTY);
+}
+
 /* The members of one matching day between two of its seconds. */
 static int64
 count_in_day(const CalendarPattern *pattern, int64 day, int64 from, int64 until)
@@ -289,9 +300,12 @@ count_in_day(const CalendarPattern *pattern, int64 day, int64 from, int64 until)
 	start = start_of_unit(pattern, midnight + from);
 	start += tc_floor_mod(pattern->origin - start, pattern->step);
 	start -= midnight;
-	if (pattern->unit == 1 && times->hours == ALL_HOURS &&
-		times->minutes == ALL_SIXTY && times->seconds == ALL_SIXTY)
-		return (start < until) ? (until - 1 - start) / pattern->step + 1 : 0;
+	if (start >= until)
+		return 0;
+	if (units_are_alike(pattern) && from % pattern->unit == 0 &&
+		until % pattern->unit == 0)
+		return ((until - 1 - start) / pattern->step + 1) *
+			(tc_times_count(times) * pattern->unit / SECS_PER_DAY);
 	for (; start < until; start += pattern->step)
 		count += count_in_unit(pattern, start, from, until);
 	return count;

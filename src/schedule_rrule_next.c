@@ -10,9 +10,6 @@
 
 #include "schedule_internal.h"
 
-/* How far COUNT looks before it counts as unlimited: some 1,000 years. */
-#define COUNT_HORIZON (INT64CONST(1) << 35)
-
 int64
 tc_rrule_period(const RecurrenceRule *rule, int64 day)
 {
@@ -204,47 +201,6 @@ complete_times(const RecurrenceRule *rule, int64 origin, DayTimes *times)
 		times->seconds = rule->seconds;
 }
 
-/*
- * Moves the pattern's end to its last member within the count.  Each stretch
- * of time is counted once on the way out and at most once on the way back.
- */
-static void
-limit_count(CalendarPattern *pattern, int64 count)
-{
-	int64		start = pattern->first;
-	int64		width = SECS_PER_DAY;
-	int64		members;
-
-	for (;;)
-	{
-		members = pattern->base.count(&pattern->base, start, start + width);
-		if (members >= count)
-			break;
-		count -= members;
-		start += width;
-		width *= 2;
-		if (start - pattern->first > COUNT_HORIZON)
-			return;
-	}
-
-	/* The last member wanted is in [start, start + width). */
-	while (width > 1)
-	{
-		int64		half = width / 2;
-
-		members = pattern->base.count(&pattern->base, start, start + half);
-		if (members >= count)
-			width = half;
-		else
-		{
-			count -= members;
-			start += half;
-			width -= half;
-		}
-	}
-	pattern->last = start;
-}
-
 void
 tc_rrule_pattern(const RecurrenceRule *rule, int64 origin,
 				 CalendarPattern *pattern)
@@ -270,8 +226,6 @@ tc_rrule_pattern(const RecurrenceRule *rule, int64 origin,
 	pattern->first = origin;
 	if (rule->has_until && !rule->until_is_utc)
 		pattern->last = rule->until;
-	if (rule->count > 0)
-		limit_count(pattern, rule->count);
 }
 
 bool

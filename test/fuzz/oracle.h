@@ -84,10 +84,10 @@ extern void oracle_step_list(int months, int days, const OracleZone *zone,
 							 long long anchor, long long until,
 							 OracleList *list);
 
-/* A recurrence rule without its prefix, from a local anchor. */
+/* A recurrence rule without its prefix, from an anchor: local, and instant. */
 extern void oracle_rrule_list(const char *text, const OracleZone *zone,
 							  OracleGap gap, OracleRepeat repeat,
-							  long long anchor, long long until,
-							  OracleList *list);
+							  long long anchor, long long since,
+							  long long until, OracleList *list);
 
 #endif							/* ORACLE_H */

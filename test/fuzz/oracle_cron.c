@@ -12,7 +12,7 @@
 #include "oracle.h"
 
 static int
-read_value(const char *text, char **end)
+read_value(const char *expression, char **end)
 {
 	static const char *const names[] = {
 		"JAN", "FEB", "MAR", "APR", "MAY", "JUN",
@@ -23,13 +23,14 @@ read_value(const char *text, char **end)
 
 	for (i = 0; i < 19; i++)
 	{
-		if (strncasecmp(text, names[i], 3) == 0)
+		if (strncasecmp(expression, names[i], 3) == 0)
 		{
-			*end = (char *) text + 3;
+			*end = (char *) expression + 3;
+
 			return i < 12 ? i + 1 : i - 12;
 		}
 	}
-	return strtol(text, end, 10);
+	return strtol(expression, end, 10);
 }
 
 /* Sets the plain values of a field; leaves special items to others. */
@@ -68,7 +69,7 @@ read_field(const char *field, bool *set, int low, int high, int modulo)
 }
 
 void
-oracle_cron_read(const char *text, OracleCron *cron)
+oracle_cron_read(const char *expression, OracleCron *cron)
 {
 	char		copy[1200];
 	char	   *fields[6] = {NULL};
@@ -76,7 +77,7 @@ oracle_cron_read(const char *text, OracleCron *cron)
 	int			count = 0;
 
 	memset(cron, 0, sizeof(*cron));
-	strcpy(copy, text);
+	strcpy(copy, expression);
 	for (rest = strtok(copy, " "); rest != NULL; rest = strtok(NULL, " "))
 		fields[count++] = rest;
 	cron->has_seconds = count == 6;

@@ -32,6 +32,9 @@ typedef struct Rule
 	Numbers		positions;
 	Numbers		weekdays;		/* 0 is Sunday */
 	Numbers		weeks;			/* for each weekday: its number, or 0 */
+	bool		has_hour[60];
+	bool		has_minute[60];
+	bool		has_second[60];
 } Rule;
 
 static const char weekday_names[] = "SUMOTUWETHFRSA";
@@ -47,9 +50,9 @@ weekday_by_name(const char *name)
 }
 
 static void
-read_numbers(const char *text, Numbers *numbers)
+read_numbers(const char *expression, Numbers *numbers)
 {
-	char	   *end = (char *) text - 1;
+	char	   *end = (char *) expression - 1;
 
 	do
 		numbers->values[numbers->count++] = strtol(end + 1, &end, 10);
@@ -57,9 +60,9 @@ read_numbers(const char *text, Numbers *numbers)
 }
 
 static void
-read_weekdays(const char *text, Rule *rule)
+read_weekdays(const char *expression, Rule *rule)
 {
-	char	   *end = (char *) text - 1;
+	char	   *end = (char *) expression - 1;
 
 	do
 	{
@@ -74,20 +77,20 @@ read_weekdays(const char *text, Rule *rule)
 }
 
 static void
-read_until(const char *text, Rule *rule)
+read_until(const char *expression, Rule *rule)
 {
 	struct tm	tm = {0};
 
-	sscanf(text, "%4d%2d%2dT%2d%2d%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+	sscanf(expression, "%4d%2d%2dT%2d%2d%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
 		   &tm.tm_hour, &tm.tm_min, &tm.tm_sec);
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
 	rule->until = timegm(&tm);
-	rule->until_is_utc = text[15] == 'Z';
+	rule->until_is_utc = expression[15] == 'Z';
 }
 
 static void
-read_rule(const char *text, Rule *rule)
+read_rule(const char *expression, Rule *rule)
 {
 	char		copy[1200];
 	char	   *part;
@@ -95,7 +98,7 @@ read_rule(const char *text, Rule *rule)
 	memset(rule, 0, sizeof(*rule));
 	rule->interval = 1;
 	rule->week_start = 1;
-	strcpy(copy, text);
+	strcpy(copy, expression);
 	for (part = strtok(copy, ";"); part != NULL; part = strtok(NULL, ";"))
 	{
 		char	   *value = strchr(part, '=') + 1;
@@ -240,14 +243,23 @@ is_due(const Rule *rule, long long period, long long first)
 		(rule->frequency != 'W' || (period - first) / 7 % rule->interval == 0);
 }
 
-/* Whether a unit of the time of day is named, or left open so far. */
-static bool
-time_matches(const Numbers *numbers, const char *finer, char frequency,
-			 int value, int anchor)
+/*
+ * Which values of a unit of the time of day may occur: those named, or the
+ * anchor's for the frequencies given, or all.
+ */
+static void
+open_times(const Numbers *numbers, const char *coarser, char frequency,
+		   int anchor, bool *set)
 {
-	if (numbers->count > 0)
-		return contains(numbers, value);
-	return strchr(finer, frequency) == NULL || value == anchor;
+	int			i;
+
+	for (i = 0; i < 60; i++)
+	{
+		if (numbers->count > 0)
+			set[i] = contains(numbers, i);
+		else
+			set[i] = strchr(coarser, frequency) == NULL || i == anchor;
+	}
 }
 
 typedef struct Walk
@@ -257,22 +269,18 @@ typedef struct Walk
 	OracleGap	gap;
 	OracleRepeat repeat;
 	long long	anchor;
-	int			left;			/* of COUNT, or -1 */
 	OracleList *list;
 } Walk;
 
-/* Takes a candidate of the rule, in order. */
 static void
 take(Walk *walk, long long local)
 {
 	const Rule *rule = walk->rule;
 
-	if (local < walk->anchor || walk->left == 0 ||
-		(rule->until != 0 && !rule->until_is_utc && local > rule->until))
-		return;
-	if (walk->left > 0)
-		walk->left--;
-	oracle_add_local(walk->zone, walk->gap, walk->repeat, local, walk->list);
+	if (local >= walk->anchor &&
+		(rule->until == 0 || rule->until_is_utc || local <= rule->until))
+		oracle_add_local(walk->zone, walk->gap, walk->repeat, local,
+						 walk->list);
 }
 
 /* Takes what BYSETPOS leaves of a period's candidates. */
@@ -292,46 +300,36 @@ take_period(Walk *walk, OracleList *period)
 }
 
 static void
-add_day(const Rule *rule, long long day, const struct tm *anchor,
-		long long anchor_period, OracleList *period)
+add_day(const Rule *rule, long long day, long long anchor_period,
+		OracleList *period)
 {
 	struct tm	tm;
 	time_t		time = day;
-	int			hour;
-	int			minute;
-	int			second;
+	long long	local;
 
 	gmtime_r(&time, &tm);
-	for (hour = 0; hour < 24; hour++)
+	for (local = day; local < day + 86400; local++)
 	{
-		if (!time_matches(&rule->hours, "YMWD", rule->frequency,
-						  hour, anchor->tm_hour))
-			continue;
-		for (minute = 0; minute < 60; minute++)
-		{
-			if (!time_matches(&rule->minutes, "YMWDH", rule->frequency,
-							  minute, anchor->tm_min))
-				continue;
-			for (second = 0; second < 60; second++)
-			{
-				long long	local = day + hour * 3600 + minute * 60 + second;
+		int			second = local - day;
 
-				if (time_matches(&rule->seconds, "YMWDHN", rule->frequency,
-								 second, anchor->tm_sec) &&
-					is_due(rule, period_of(rule, &tm, local), anchor_period))
-					oracle_list_add(period, local);
-			}
-		}
+		if (!rule->has_hour[second / 3600])
+			local += 3599;
+		else if (!rule->has_minute[second / 60 % 60])
+			local += 59;
+		else if (rule->has_second[second % 60] &&
+				 is_due(rule, period_of(rule, &tm, local), anchor_period))
+			oracle_list_add(period, local);
 	}
 }
 
 void
-oracle_rrule_list(const char *text, const OracleZone *zone,
+oracle_rrule_list(const char *expression, const OracleZone *zone,
 				  OracleGap gap, OracleRepeat repeat,
-				  long long anchor, long long until, OracleList *list)
+				  long long anchor, long long since, long long until,
+				  OracleList *list)
 {
 	Rule		rule;
-	Walk		walk = {&rule, zone, gap, repeat, anchor, -1, list};
+	Walk		walk = {&rule, zone, gap, repeat, anchor, list};
 	OracleList	period = {0, 0, NULL};
 	struct tm	anchor_tm;
 	time_t		time = anchor;
@@ -339,11 +337,15 @@ oracle_rrule_list(const char *text, const OracleZone *zone,
 	long long	current = -1;
 	long long	day;
 
-	read_rule(text, &rule);
+	read_rule(expression, &rule);
 	gmtime_r(&time, &anchor_tm);
 	anchor_period = period_of(&rule, &anchor_tm, anchor);
-	if (rule.count > 0)
-		walk.left = rule.count;
+	open_times(&rule.hours, "YMWD", rule.frequency, anchor_tm.tm_hour,
+			   rule.has_hour);
+	open_times(&rule.minutes, "YMWDH", rule.frequency, anchor_tm.tm_min,
+			   rule.has_minute);
+	open_times(&rule.seconds, "YMWDHN", rule.frequency, anchor_tm.tm_sec,
+			   rule.has_second);
 	list->count = 0;
 
 	/* Begin early: positions count a period from its start. */
@@ -360,11 +362,13 @@ oracle_rrule_list(const char *text, const OracleZone *zone,
 			take_period(&walk, &period);
 		current = number;
 		if (day_matches(&rule, &tm, &anchor_tm))
-			add_day(&rule, day, &anchor_tm, anchor_period, &period);
+			add_day(&rule, day, anchor_period, &period);
 	}
 	take_period(&walk, &period);
 	if (rule.until_is_utc && rule.until + 1 < until)
 		until = rule.until + 1;
-	oracle_list_sort(list, 0, until);
+	oracle_list_sort(list, since, until);
+	if (rule.count > 0 && list->count > rule.count)
+		list->count = rule.count;
 	free(period.instants);
 }

@@ -37,9 +37,9 @@ cpu_seconds(void)
 
 /* Ends the program with a reason that libFuzzer keeps the input for. */
 static void
-fail(const char *text, const char *reason)
+fail(const char *expression, const char *reason)
 {
-	fprintf(stderr, "\"%s\": %s\n", text, reason);
+	fprintf(stderr, "\"%s\": %s\n", expression, reason);
 	abort();
 }
 
@@ -61,29 +61,29 @@ read_time(const uint8 *data)
 }
 
 static void
-check_refusal(const char *text, const ScheduleError *error)
+check_refusal(const char *expression, const ScheduleError *error)
 {
-	int			length = strlen(text);
+	int			length = strlen(expression);
 	int			i;
 
 	if (error->message == NULL || error->message[0] == '\0')
-		fail(text, "refused without a message");
+		fail(expression, "refused without a message");
 	if (error->position < -1 || error->position > length)
-		fail(text, "position is outside of the text");
+		fail(expression, "position is outside of the text");
 	for (i = 0; error->message[i] != '\0'; i++)
 	{
 		if (error->message[i] < ' ' || error->message[i] > '~')
-			fail(text, "message is not plain ASCII");
+			fail(expression, "message is not plain ASCII");
 	}
 	if (strlen(error->message) >= sizeof(error->message_buffer) - 1 ||
 		(error->hint == error->hint_buffer &&
 		 strlen(error->hint) >= sizeof(error->hint_buffer) - 1))
-		fail(text, "message or hint was cut off");
+		fail(expression, "message or hint was cut off");
 }
 
 /* The normal form's normal form is itself; returns what it parses to. */
 static Schedule *
-check_normal_form(const char *text, const Schedule *schedule)
+check_normal_form(const char *expression, const Schedule *schedule)
 {
 	ScheduleError error;
 	char	   *normal = tc_schedule_canonical(schedule);
@@ -91,12 +91,12 @@ check_normal_form(const char *text, const Schedule *schedule)
 	Schedule   *reparsed = tc_schedule_parse(normal, &error);
 
 	if (reparsed == NULL)
-		fail(text, "normal form is refused");
+		fail(expression, "normal form is refused");
 	again = tc_schedule_canonical(reparsed);
 	if (strcmp(normal, again) != 0)
-		fail(text, "normal form is not stable");
+		fail(expression, "normal form is not stable");
 	if (tc_schedule_kind(reparsed) != tc_schedule_kind(schedule))
-		fail(text, "normal form is of another kind");
+		fail(expression, "normal form is of another kind");
 	pfree(normal);
 	pfree(again);
 	return reparsed;
@@ -104,7 +104,7 @@ check_normal_form(const char *text, const Schedule *schedule)
 
 /* Walks some instants and asks the other questions about each. */
 static void
-check_instants(const char *text, const Schedule *schedule,
+check_instants(const char *expression, const Schedule *schedule,
 			   const Schedule *reparsed, const ScheduleContext *context,
 			   TimestampTz start)
 {
@@ -119,39 +119,39 @@ check_instants(const char *text, const Schedule *schedule,
 
 		if (tc_schedule_next(reparsed, context, time, &other) != found ||
 			(found && other != next))
-			fail(text, "normal form has another next instant");
+			fail(expression, "normal form has another next instant");
 		if (!found)
 			break;
 		if (next <= time || next < context->starts_at ||
 			next > context->ends_at || !IS_VALID_TIMESTAMP(next))
-			fail(text, "next is not after or out of bounds");
+			fail(expression, "next is not after or out of bounds");
 		if (!tc_schedule_previous(schedule, context, next, &other) ||
 			other != next)
-			fail(text, "next is not its own previous");
+			fail(expression, "next is not its own previous");
 		if (tc_schedule_previous(schedule, context, next - 1, &other) &&
 			other > time)
-			fail(text, "previous is between two instants");
+			fail(expression, "previous is between two instants");
 		if (next - time < INT64CONST(40000) * USECS_PER_DAY &&
 			tc_schedule_count(schedule, context, time, next) != 1)
-			fail(text, "count of one step is not one");
+			fail(expression, "count of one step is not one");
 		time = next;
 	}
 	if (step > 0 && time - start < INT64CONST(40000) * USECS_PER_DAY &&
 		tc_schedule_count(schedule, context, start, time) != step)
-		fail(text, "count differs from the steps taken");
+		fail(expression, "count differs from the steps taken");
 	(void) tc_schedule_count(schedule, context, time,
 							 time + 3653 * USECS_PER_DAY);
 }
 
 static void
-check_delay(const char *text, const Schedule *schedule,
+check_delay(const char *expression, const Schedule *schedule,
 			const ScheduleContext *context, TimestampTz ended_at)
 {
 	TimestampTz next;
 
 	if (tc_schedule_delay_after(schedule, context, ended_at, &next) &&
 		(next <= ended_at || next > context->ends_at))
-		fail(text, "delay does not lead forwards");
+		fail(expression, "delay does not lead forwards");
 }
 
 int
@@ -164,7 +164,7 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 	Schedule   *reparsed;
 	TimestampTz start;
 	double		began;
-	char	   *text;
+	char	   *expression;
 	int			zone;
 
 	if (size < HEAD_BYTES)
@@ -182,25 +182,27 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 		USECS_PER_DAY * 400 : DT_NOEND;
 	start = read_time(data + 7);
 
-	text = palloc(size - HEAD_BYTES + 1);
-	memcpy(text, data + HEAD_BYTES, size - HEAD_BYTES);
-	text[size - HEAD_BYTES] = '\0';
+	expression = palloc(size - HEAD_BYTES + 1);
+
+	memcpy(expression, data + HEAD_BYTES, size - HEAD_BYTES);
+	expression[size - HEAD_BYTES] = '\0';
+
 	began = cpu_seconds();
-	schedule = tc_schedule_parse(text, &error);
+	schedule = tc_schedule_parse(expression, &error);
 	if (schedule == NULL)
-		check_refusal(text, &error);
+		check_refusal(expression, &error);
 	else
 	{
-		reparsed = check_normal_form(text, schedule);
+		reparsed = check_normal_form(expression, schedule);
 		if (tc_schedule_kind(schedule) == SCHEDULE_DELAY)
-			check_delay(text, schedule, &context, start);
+			check_delay(expression, schedule, &context, start);
 		else
-			check_instants(text, schedule, reparsed, &context, start);
+			check_instants(expression, schedule, reparsed, &context, start);
 		pfree(schedule);
 		pfree(reparsed);
 	}
 	if (cpu_seconds() - began > MAX_CALL_SECONDS * (4 * STEPS + 4))
-		fail(text, "took too long");
-	pfree(text);
+		fail(expression, "took too long");
+	pfree(expression);
 	return 0;
 }

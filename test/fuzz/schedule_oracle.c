@@ -21,7 +21,10 @@
 #define MAX_REPORTS 40
 
 /* Walks longer than this are continued by samples. */
-#define MAX_STEPS 1000
+#define MAX_STEPS 400
+
+/* How long rules with instants within the hour are followed. */
+#define FREQUENT_SECONDS (250 * 86400)
 
 /* How far ranges to count in reach; each trial is also counted as a whole. */
 #define COUNT_SECONDS (400 * 86400)
@@ -54,7 +57,7 @@ static const char *const second_crons[] = {
 
 static const struct
 {
-	const char *text;
+	const char *expression;
 	int			months;
 	int			days;
 }			steps[] =
@@ -83,7 +86,8 @@ static const char *const rules[] = {
 	"FREQ=HOURLY;INTERVAL=36;BYMONTH=10,3", "FREQ=SECONDLY;INTERVAL=1000;BYDAY=SU,MO",
 	"FREQ=DAILY;COUNT=200;BYHOUR=2,3", "FREQ=MONTHLY;UNTIL=20090510T003000",
 	"FREQ=DAILY;BYHOUR=2;UNTIL=20090329T003000Z",
-	"FREQ=SECONDLY;INTERVAL=7777;BYMINUTE=0,1,2,3,30", "FREQ=MINUTELY;INTERVAL=7;COUNT=4000"
+	"FREQ=SECONDLY;INTERVAL=7777;BYMINUTE=0,1,2,3,30", "FREQ=MINUTELY;INTERVAL=7;COUNT=4000",
+	"FREQ=HOURLY;COUNT=5000", "FREQ=DAILY;BYHOUR=1,2,3;BYMINUTE=0,30;COUNT=700"
 };
 
 static int	reports;
@@ -115,7 +119,7 @@ to_instant(TimestampTz time)
 /* One schedule in one zone, and what it should do in [from, until). */
 typedef struct Trial
 {
-	const char *text;
+	const char *expression;
 	const OracleZone *zone;
 	Schedule   *schedule;
 	ScheduleContext context;
@@ -130,7 +134,7 @@ report(const Trial *trial, const char *question, int64 instant,
 {
 	if (reports++ < MAX_REPORTS)
 		printf("%s, \"%s\", gap %s, repeat %s, anchor %lld: %s(%lld) is %lld, not %lld\n",
-			   trial->zone->name, trial->text,
+			   trial->zone->name, trial->expression,
 			   tc_schedule_gap_label(trial->context.gap),
 			   tc_schedule_repeat_label(trial->context.repeat),
 			   (long long) to_instant(trial->context.anchor),
@@ -258,12 +262,13 @@ check_trial(const Trial *trial, int probes)
 }
 
 static bool
-begin_trial(Trial *trial, const char *text, const OracleZone *zone,
+begin_trial(Trial *trial, const char *expression, const OracleZone *zone,
 			pg_tz *tz, int64 from, int64 until, OracleList *list)
 {
 	ScheduleError error;
 
-	trial->text = text;
+	trial->expression = expression;
+
 	trial->zone = zone;
 	trial->from = from;
 	trial->until = until;
@@ -274,11 +279,11 @@ begin_trial(Trial *trial, const char *text, const OracleZone *zone,
 	trial->context.ends_at = DT_NOEND;
 	trial->context.gap = SCHEDULE_GAP_DEFAULT;
 	trial->context.repeat = SCHEDULE_REPEAT_DEFAULT;
-	trial->schedule = tc_schedule_parse(text, &error);
+	trial->schedule = tc_schedule_parse(expression, &error);
 	if (trial->schedule != NULL)
 		return true;
 	reports++;
-	printf("\"%s\" is refused at %d: %s\n", text, error.position,
+	printf("\"%s\" is refused at %d: %s\n", expression, error.position,
 		   error.message);
 	return false;
 }
@@ -308,7 +313,7 @@ choose_rules(Trial *trial, int round)
 }
 
 static void
-try_cron(const char *text, const OracleZone *zone, pg_tz *tz,
+try_cron(const char *expression, const OracleZone *zone, pg_tz *tz,
 		 int64 from, int64 until, int rounds, OracleList *list)
 {
 	OracleCron	cron;
@@ -317,9 +322,9 @@ try_cron(const char *text, const OracleZone *zone, pg_tz *tz,
 	Trial		trial;
 	int			round;
 
-	if (!begin_trial(&trial, text, zone, tz, from, until, list))
+	if (!begin_trial(&trial, expression, zone, tz, from, until, list))
 		return;
-	oracle_cron_read(text, &cron);
+	oracle_cron_read(expression, &cron);
 	for (round = 0; round < rounds; round++)
 	{
 		choose_rules(&trial, round);
@@ -363,13 +368,13 @@ rule_follows_elapsed_time(const char *rule)
 
 /* Anchored schedules, from some time early in the range. */
 static void
-try_anchored(const OracleZone *zone, pg_tz *tz, int64 from, int64 until,
+try_anchored(const OracleZone *zone, pg_tz *tz, int64 from, int64 end,
 			 int rounds, OracleList *list)
 {
 	OracleGap	gap;
 	OracleRepeat repeat;
 	Trial		trial;
-	char		text[300];
+	char		expression[300];
 	int			i;
 	int			round;
 
@@ -377,21 +382,26 @@ try_anchored(const OracleZone *zone, pg_tz *tz, int64 from, int64 until,
 	{
 		int			rule = i - (int) lengthof(steps);
 		bool		is_elapsed = false;
+		bool		is_frequent;
 
-		snprintf(text, sizeof(text), rule < 0 ? "%s" : "RRULE:%s",
-				 rule < 0 ? steps[i].text : rules[rule]);
+		snprintf(expression, sizeof(expression), rule < 0 ? "%s" : "RRULE:%s",
+				 rule < 0 ? steps[i].expression : rules[rule]);
 		if (rule >= 0)
-			is_elapsed = rule_follows_elapsed_time(text);
+			is_elapsed = rule_follows_elapsed_time(expression);
+		is_frequent = strstr(expression, "HOURLY") != NULL ||
+			strstr(expression, "MINUTELY") != NULL ||
+			strstr(expression, "SECONDLY") != NULL;
 		for (round = 0; round < rounds; round++)
 		{
 			int64		anchor = from + random_below(1000 * 86400);
+			int64		until = is_frequent ? Min(end, anchor + FREQUENT_SECONDS) : end;
 			int64		local = anchor + oracle_offset(zone, anchor);
 
 			/* Prefer anchors whose time of day is skipped now and then. */
 			if (round % 2 == 0)
 				anchor += (int64) (26 * 3600 + random_below(4) * 1800) -
 					local % 86400;
-			if (!begin_trial(&trial, text, zone, tz, anchor, until, list))
+			if (!begin_trial(&trial, expression, zone, tz, anchor, until, list))
 				return;
 			choose_rules(&trial, round);
 			oracle_rules(&trial, is_elapsed, &gap, &repeat);
@@ -401,7 +411,7 @@ try_anchored(const OracleZone *zone, pg_tz *tz, int64 from, int64 until,
 								 gap, repeat, local, until, list);
 			else
 				oracle_rrule_list(rules[rule], zone, gap, repeat,
-								  local, until, list);
+								  local, anchor, until, list);
 			oracle_list_sort(list, anchor, until);
 			check_trial(&trial, 60);
 			pfree(trial.schedule);
@@ -424,7 +434,7 @@ try_zone(const char *name, bool is_full, OracleList *list)
 {
 	static OracleZone zone;
 	pg_tz	   *tz = shim_zone(name);
-	int64		from = start_of_year(is_full ? 1970 : 2006);
+	int64		from = start_of_year(is_full ? 1970 : 2009);
 	int64		until = start_of_year(is_full ? 2100 : 2013);
 	int			i;
 

@@ -69,7 +69,7 @@ typedef struct RuleDate
 	int			week;
 	int			day;
 	long		time;
-}			RuleDate;
+} RuleDate;
 
 static const char *
 skip_abbreviation(const char *p)
@@ -105,7 +105,7 @@ read_time(const char *p, long *seconds)
 }
 
 static const char *
-read_date(const char *p, RuleDate * date)
+read_date(const char *p, RuleDate *date)
 {
 	char	   *end;
 
@@ -151,7 +151,7 @@ count_days(int year, int month, int day)
 
 /* The local time of a rule's date in a year. */
 static int64
-date_in_year(const RuleDate * date, int year)
+date_in_year(const RuleDate *date, int year)
 {
 	int64		day;
 
