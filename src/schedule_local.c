@@ -13,10 +13,12 @@
 #include "schedule_internal.h"
 
 /*
- * How long after a change of the clock it still matters, and more than any
- * two offsets can differ: POSIX zones go up to 25 hours either way.
+ * How long after a change of the clock local times may still be ambiguous,
+ * which is the most that two offsets can differ: POSIX zones go up to 25
+ * hours either way.
  */
-#define SEAM_SECONDS (4 * SECS_PER_DAY)
+#define SHADOW_SECONDS (60 * SECS_PER_HOUR)
+#define SEAM_SECONDS (2 * SHADOW_SECONDS)
 
 /* How far the nth instant is looked for: some 500 years. */
 #define NTH_HORIZON (INT64CONST(1) << 34)
@@ -28,8 +30,8 @@
 
 /*
  * A stretch [start, end) of constant offset.  before and after are the
- * neighbours' offsets; before equals offset if the segment's true start lies
- * further back, after equals offset if it never ends.
+ * neighbours' offsets; before equals offset if the true start lies further
+ * back, after equals offset if it never ends.
  */
 typedef struct Segment
 {
@@ -77,19 +79,22 @@ next_change(const pg_tz *tz, int64 instant, int64 *offset,
 	return true;
 }
 
-/* Finds the segment that an instant lies in. */
+/*
+ * Finds the segment that an instant lies in.  If it began long ago, it is
+ * given from where the change before it does not matter any more.
+ */
 static void
 find_segment(const pg_tz *tz, int64 instant, Segment *segment)
 {
 	int64		offset;
 
-	segment->start = instant - SEAM_SECONDS;
-	if (!next_change(tz, segment->start, &segment->offset,
+	if (!next_change(tz, instant - SEAM_SECONDS, &segment->offset,
 					 &segment->end, &segment->after))
 	{
 		segment->end = PG_INT64_MAX;
 		segment->after = segment->offset;
 	}
+	segment->start = instant - SHADOW_SECONDS;
 	segment->before = segment->offset;
 	while (segment->end <= instant)
 	{

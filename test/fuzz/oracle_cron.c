@@ -247,18 +247,18 @@ oracle_cron_watch(const OracleCron *cron, const OracleZone *zone,
 				  long long from, long long until, OracleList *list)
 {
 	long long	instant;
-	long long	day = -1;
+	long long	day = -1000;
 	bool		matches = false;
 
 	list->count = 0;
 	for (instant = from; instant < until; instant++)
 	{
 		long long	local = instant + oracle_offset(zone, instant);
-		int			time = local % 86400;
+		int			time = (local % 86400 + 86400) % 86400;
 
-		if (local / 86400 != day)
+		if ((local - time) / 86400 != day)
 		{
-			day = local / 86400;
+			day = (local - time) / 86400;
 			matches = date_matches(cron, day * 86400);
 		}
 		if (matches && cron->second[time % 60] &&

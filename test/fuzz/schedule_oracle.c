@@ -253,8 +253,10 @@ check_trial(const Trial *trial, int probes)
 		for (j = 0; j < 4; j++)
 		{
 			int64		near = change + random_below(20000) - 10000;
+			int64		later = change + random_below(10 * 86400);
 
 			check_around(trial, near);
+			check_around(trial, later);
 			if (near >= trial->from && near + 4000 < trial->until)
 				check_count(trial, near, near + random_below(4000));
 		}
