@@ -88,6 +88,9 @@ reason_to_end(void)
 		return "served taskcenter.executor_max_runs runs";
 	if (session_defaults_now() != session_defaults)
 		return "the defaults of roles or databases changed";
+	/* a limit below what any process needs shall not keep it from serving */
+	if (runs_served == 0)
+		return NULL;
 	return tc_session_recycle_reason((Size) tc_executor_max_memory * 1024 * 1024);
 }
 
