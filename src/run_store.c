@@ -37,10 +37,14 @@ enum
 
 static Statement statements[] = {
 	[STATEMENT_CLAIM] = {
+		/*
+		 * The rows are found again by their place: joins would cost a copy of
+		 * each row for rechecks that locked rows never need.
+		 */
 		.label = "claim runs",
 		.text =
 		"WITH due AS ("
-		" SELECT r.run_id, r.status FROM taskcenter.live_runs AS r"
+		" SELECT r.ctid AS place, r.run_id, r.status FROM taskcenter.live_runs AS r"
 		" WHERE r.run_as_id = $1 AND r.queue_id = $2 AND r.priority = $3 AND r.gate = $4"
 		"   AND r.status = ANY (ARRAY['queued', 'retrying'])"
 		"   AND (r.run_at, r.run_id) >= ($5, $6) AND r.run_at <= $7"
@@ -52,16 +56,18 @@ static Statement statements[] = {
 		"   executor_id = $9, token = nextval('taskcenter.token_ids'), claimed_at = $7,"
 		"   unique_guard = CASE WHEN r.unique_until = 'started' THEN NULL"
 		"     ELSE r.unique_guard END"
-		" FROM due WHERE r.run_id = due.run_id RETURNING r.*, due.status AS old_status),"
+		" WHERE r.ctid = ANY (ARRAY(SELECT d.place FROM due AS d))"
+		" RETURNING r.run_id, r.token, r.task_id, r.schedule_id, r.parent_run_id, r.queue_id,"
+		"   r.attempt, r.max_attempts, r.lost, r.retention_class, r.is_catchup, r.run_at,"
+		"   r.scheduled_for, r.catchup_from, r.catchup_count, r.params, r.trace_id, r.step,"
+		"   r.owner_id),"
 		" noted AS ("
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   retention_class, attempt, old_status, new_status, actor)"
-		" SELECT c.run_id, $7, c.owner_id, c.retention_class, c.attempt, c.old_status,"
+		" SELECT c.run_id, $7, c.owner_id, c.retention_class, c.attempt,"
+		"   (SELECT d.status FROM due AS d WHERE d.run_id = c.run_id),"
 		"   'running', 'executor' FROM claimed AS c)"
-		" SELECT c.run_id, c.token, c.task_id, c.schedule_id, c.parent_run_id, c.queue_id,"
-		"   c.attempt, c.max_attempts, c.lost, c.retention_class, c.is_catchup, c.run_at,"
-		"   c.scheduled_for, c.catchup_from, c.catchup_count, c.params, c.trace_id, c.step"
-		" FROM claimed AS c ORDER BY c.run_at, c.run_id",
+		" SELECT c.* FROM claimed AS c ORDER BY c.run_at, c.run_id",
 		.nargs = 10,
 		.types = {INT8OID, INT8OID, INT4OID, INT8OID, TIMESTAMPTZOID, INT8OID,
 		TIMESTAMPTZOID, INT8OID, INT8OID, BOOLOID}
@@ -130,7 +136,12 @@ static Statement statements[] = {
 		.text =
 		"WITH gone AS ("
 		" DELETE FROM taskcenter.live_runs AS r"
-		" WHERE r.run_id = $1 AND r.token = $2 AND r.status = 'running' RETURNING r.*),"
+		" WHERE r.run_id = $1 AND r.token = $2 AND r.status = 'running'"
+		" RETURNING r.run_id, r.task_id, r.run_as_id, r.owner_id, r.queue_id, r.schedule_id,"
+		"   r.parent_run_id, r.run_at, r.created_at, r.scheduled_for, r.catchup_from,"
+		"   r.catchup_count, r.retention_class, r.priority, r.attempt, r.max_attempts, r.lost,"
+		"   r.is_catchup, r.params, r.step, r.unique_key, r.unique_until, r.trace_id,"
+		"   r.created_by),"
 		" kept AS ("
 		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
 		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
@@ -152,14 +163,17 @@ static Statement statements[] = {
 		JSONBOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	},
 	[STATEMENT_FINISH_BATCH] = {
+		/* no join: it would cost a copy of each row for rechecks */
 		.label = "finish a batch of runs",
 		.text =
 		"WITH gone AS ("
 		" DELETE FROM taskcenter.live_runs AS r"
-		" USING unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[],"
-		"   $5::jsonb[]) AS d (run_id, token, started_at, finished_at, output)"
-		" WHERE r.run_id = d.run_id AND r.token = d.token AND r.status = 'running'"
-		" RETURNING r.*, d.started_at AS began_at, d.finished_at, d.output),"
+		" WHERE r.run_id = ANY ($1) AND r.token = ANY ($2) AND r.status = 'running'"
+		" RETURNING r.run_id, r.task_id, r.run_as_id, r.owner_id, r.queue_id, r.schedule_id,"
+		"   r.parent_run_id, r.run_at, r.created_at, r.scheduled_for, r.catchup_from,"
+		"   r.catchup_count, r.retention_class, r.priority, r.attempt, r.max_attempts, r.lost,"
+		"   r.is_catchup, r.params, r.step, r.unique_key, r.unique_until, r.trace_id,"
+		"   r.created_by, array_position($1, r.run_id) AS place),"
 		" kept AS ("
 		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
 		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
@@ -168,12 +182,13 @@ static Statement statements[] = {
 		"   unique_key, unique_until, trace_id, created_by)"
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
 		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
-		"   g.catchup_count, g.began_at, g.finished_at, g.retention_class, g.priority,"
-		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'succeeded', g.params, g.output,"
-		"   g.step, g.unique_key, g.unique_until, g.trace_id, g.created_by FROM gone AS g)"
+		"   g.catchup_count, ($3)[g.place], ($4)[g.place], g.retention_class, g.priority,"
+		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'succeeded', g.params,"
+		"   ($5)[g.place], g.step, g.unique_key, g.unique_until, g.trace_id, g.created_by"
+		" FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   retention_class, attempt, old_status, new_status, actor)"
-		" SELECT g.run_id, g.finished_at, g.owner_id, g.retention_class, g.attempt,"
+		" SELECT g.run_id, ($4)[g.place], g.owner_id, g.retention_class, g.attempt,"
 		"   'running', 'succeeded', 'executor' FROM gone AS g",
 		.nargs = 5,
 		.types = {INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID,
