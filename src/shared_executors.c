@@ -110,6 +110,20 @@ tc_executor_free(ExecutorSlot *slot)
 	}
 }
 
+bool
+tc_executor_ended_in_work(Oid database, Oid role)
+{
+	for (int i = 0; i < tc_shared->executor_capacity; i++)
+	{
+		const ExecutorSlot *slot = &tc_shared->executors[i];
+
+		if (slot->state == EXECUTOR_STATE_ENDED && !slot->ended_clean &&
+			slot->database == database && slot->role == role)
+			return true;
+	}
+	return false;
+}
+
 void
 tc_shared_executor_release(int slot)
 {
@@ -204,8 +218,12 @@ bool
 tc_shared_executor_make_room(Oid database, Oid role)
 {
 	ExecutorSlot *best = NULL;
+	DatabaseSlot *owner;
 
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	owner = tc_shared_database(database);
+	if (owner != NULL)
+		owner->executor_wanted = true;
 	for (int i = 0; i < tc_shared->executor_capacity; i++)
 	{
 		ExecutorSlot *slot = &tc_shared->executors[i];
@@ -235,7 +253,8 @@ leave_slot(int code, Datum arg)
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
 	slot->pid = 0;
 	slot->latch = NULL;
-	slot->ended_clean = (code == 0);
+	slot->ended_clean = code == 0 || slot->state == EXECUTOR_STATE_STARTING ||
+		slot->state == EXECUTOR_STATE_IDLE;
 	tc_executor_set_state(slot, EXECUTOR_STATE_ENDED, GetCurrentTimestamp());
 	tc_shared_set_scheduler_latch(slot->database);
 	LWLockRelease(tc_shared->lock);
@@ -295,6 +314,10 @@ tc_shared_executor_busy(TimestampTz now)
 
 /* ---- waking ---- */
 
+/*
+ * The scheduler can help while a slot is free, can be freed at once, or when
+ * nobody serves the role at all.
+ */
 void
 tc_wake_role(Oid database, Oid role)
 {
@@ -307,7 +330,9 @@ tc_wake_role(Oid database, Oid role)
 	{
 		ExecutorSlot *slot = &tc_shared->executors[i];
 
-		room |= slot->state == EXECUTOR_STATE_FREE;
+		room |= slot->state == EXECUTOR_STATE_FREE ||
+			slot->state == EXECUTOR_STATE_ENDED ||
+			slot->state == EXECUTOR_STATE_IDLE;
 		if (!tc_executor_serves(slot, database, role) || slot->only_task != 0 ||
 			slot->stop_requested)
 			continue;

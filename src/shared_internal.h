@@ -38,6 +38,9 @@ extern void tc_lanes_forget(Oid database);
 /* does it exist, and serve the role in the database?  InvalidOid: any */
 extern bool tc_executor_serves(const ExecutorSlot *slot, Oid database, Oid role);
 extern void tc_executor_set_state(ExecutorSlot *slot, ExecutorState state, TimestampTz now);
+
+/* did one of the role end with claims that were rolled back? */
+extern bool tc_executor_ended_in_work(Oid database, Oid role);
 extern void tc_executor_free(ExecutorSlot *slot);
 extern void tc_executors_stop(Oid database);
 extern void tc_wake_role(Oid database, Oid role);

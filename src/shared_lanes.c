@@ -351,8 +351,11 @@ tc_shared_lanes_reset(Oid database, Oid role)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
+	bool		needed;
+
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < tc_shared->lane_count; i++)
+	needed = tc_executor_ended_in_work(database, role);
+	for (int i = 0; i < tc_shared->lane_count && needed; i++)
 	{
 		Lane	   *lane = &tc_shared->lanes[i];
 

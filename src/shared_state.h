@@ -49,9 +49,9 @@ typedef struct DatabaseSlot
 	int			scheduler_pid;	/* tc_worker_init, and its exit; 0: none */
 	Latch	   *scheduler_latch;	/* the same; NULL: none */
 	bool		stop_requested; /* holder or launcher: scheduler must end */
-	bool		executor_wanted;	/* a reserve found no free slot; cleared,
-									 * and the scheduler woken, when one is
-									 * freed */
+	bool		executor_wanted;	/* no slot was free for an executor;
+									 * cleared, and the scheduler woken, when
+									 * one is freed */
 	uint64		control_version;	/* grows at each commit that changes
 									 * tasks, queues, settings or the
 									 * scheduler state */
@@ -144,8 +144,7 @@ typedef struct ExecutorSlot
 	Latch	   *latch;			/* executor */
 	bool		connected;		/* it reached its loop: false at ENDED means
 								 * that it could not start */
-	bool		ended_clean;	/* at ENDED: exit code 0, so no claim of it
-								 * was rolled back and no lane needs a reset */
+	bool		ended_clean;	/* at ENDED: no claim of it was rolled back */
 	bool		stop_requested; /* end as soon as no run is executing */
 	int64		only_task;		/* isolation = 'process': serve this task
 								 * once; 0: any */
@@ -262,7 +261,7 @@ extern void tc_shared_lane_block(const Lane *seen);
 /* a finish: lanes of this queue or gate that were blocked may go on */
 extern bool tc_shared_lanes_unblock(Oid database, int64 queue_id, int64 gate);
 
-/* forget bounds of a role's lanes (its executor died with locks held) */
+/* forget bounds of a role's lanes, if a slot that ended says that claims were rolled back */
 extern void tc_shared_lanes_reset(Oid database, Oid role);
 
 /* forget all lanes of a database */
@@ -298,7 +297,8 @@ extern int	tc_shared_executor_find(Oid database, ExecutorState state, int after)
 
 /*
  * scheduler without a free slot: ask the executor that is idle for longest, in
- * any database, and not of (database, role), to end; false: none is idle
+ * any database, and not of (database, role), to end; false: none is idle.  The
+ * scheduler is woken when a slot is freed.
  */
 extern bool tc_shared_executor_make_room(Oid database, Oid role);
 
@@ -347,9 +347,12 @@ extern void tc_shared_progress(int64 done, int64 total, const char *phase);
 extern void tc_shared_wake_init(void);	/* once per process: registers the
 										 * callbacks */
 
-/* a run is, or was, claimable in a lane: lowered at the end, commit or not */
+/*
+ * A run will be claimable in a lane: lowered at commit.  passed_by: it was
+ * before, and we have locked it, so that claims go past it: lowered at abort, too.
+ */
 extern void tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
-								 TimestampTz run_at, int64 run_id);
+								 TimestampTz run_at, int64 run_id, bool passed_by);
 extern void tc_shared_touch_control(void);	/* tasks, queues, settings, state
 											 * changed */
 extern void tc_shared_touch_schedules(TimestampTz next_run_at);
