@@ -57,7 +57,7 @@ static const AuditedRelation relations[] = {
 /* columns that are no definition: bookkeeping, cursors, what follows from others */
 static const char *const unaudited[] = {"updated_at", "changed_at", "changed_by", "updated_by",
 	"definition_version", "gated", "next_run_at", "last_run_at", "rebooted_at",
-"created_at"};
+"created_at", "only_row"};
 
 static const AuditedRelation *
 audited_relation(Relation rel)
@@ -203,6 +203,7 @@ column_text(HeapTuple tuple, TupleDesc desc, const char *name)
 	return find_column(tuple, desc, name, &value) ? TextDatumGetCString(value) : NULL;
 }
 
+/* ids, and instants: eight bytes passed by value */
 static int64
 column_id(HeapTuple tuple, TupleDesc desc, const char *name)
 {
@@ -267,9 +268,7 @@ action_of(const AuditedRelation *audited, HeapTuple old, HeapTuple new, TupleDes
 	new_state = column_text(new, desc, "state");
 	if (differ(old_state, new_state))
 		return state_action(old_state, new_state);
-	if (differ(column_text(old, desc, "system_identifier"),
-			   column_text(new, desc, "system_identifier")) ||
-		column_id(old, desc, "database_id") != column_id(new, desc, "database_id"))
+	if (column_id(old, desc, "adopted_at") != column_id(new, desc, "adopted_at"))
 		return "adopt";
 	if (audited->owner_id != NULL &&
 		column_id(old, desc, audited->owner_id) != column_id(new, desc, audited->owner_id))

@@ -445,6 +445,36 @@ tc_properties_reset(char *const *names, int count, TaskRow *task)
 
 /* ---- the whole ---- */
 
+/* a position in the command is none in the statement that calls us */
+static void
+point_into_command(void *argument)
+{
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery((const char *) argument);
+	}
+	errcontext("argument \"command\"");
+}
+
+static UserCommand *
+parse_command(char *text)
+{
+	ErrorContextCallback callback;
+	UserCommand *command;
+
+	callback.callback = point_into_command;
+	callback.arg = text;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	command = tc_user_command_prepare(text, CurrentMemoryContext);
+	error_context_stack = callback.previous;
+	return command;
+}
+
 static void
 check_command(TaskRow *task, bool *surely_autonomous)
 {
@@ -457,7 +487,7 @@ check_command(TaskRow *task, bool *surely_autonomous)
 				 errmsg("argument \"command\" must not be null"),
 				 errdetail("A task of kind \"%s\" executes its command.", task->kind),
 				 errhint("Give the SQL that the task executes.")));
-	command = tc_user_command_prepare(tc_task_text(task, TASK_COMMAND), CurrentMemoryContext);
+	command = parse_command(tc_task_text(task, TASK_COMMAND));
 	if (tc_user_command_has_transaction_control(command))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
