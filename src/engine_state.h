@@ -18,7 +18,8 @@ typedef struct EngineState
 	bool		enabled;		/* taskcenter.enabled */
 	int			launcher_pid;	/* 0: none */
 	int			scheduler_pid;	/* 0: none */
-	int			failures;		/* starts of the scheduler that failed in a row */
+	int			failures;		/* starts of the scheduler that failed in a
+								 * row */
 	TimestampTz last_cycle_at;	/* 0: none yet */
 	const char *waiting_reason; /* why no run is started; NULL: none */
 	int			executors;		/* of this database */
@@ -37,6 +38,7 @@ typedef struct EngineProblem
 } EngineProblem;
 
 extern void tc_engine_look(EngineState *engine);
+
 /* the first thing that keeps any run from starting; false: nothing does */
 extern bool tc_engine_problem(const EngineState *engine, EngineProblem *problem);
 

@@ -98,7 +98,7 @@ fill_run(NewRun *run, const TaskRow *task, const EnqueueRequest *request,
 {
 	const char *queue = request->queue;
 	bool		own_policy = !task->nulls[TASK_RETENTION] ||
-		!task->nulls[TASK_FAILED_RETENTION];
+	!task->nulls[TASK_FAILED_RETENTION];
 
 	if (queue == NULL)
 		queue = tc_task_text(task, TASK_QUEUE);

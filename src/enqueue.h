@@ -49,6 +49,7 @@ typedef struct EnqueueResult
 extern void tc_enqueue_check_task(const TaskRow *task);
 extern EnqueueResult tc_enqueue(const TaskRow *task, const EnqueueRequest *request,
 								const RunOrigin *origin);
+
 /* the same for many, tasks[i] being that of requests[i]; in their order */
 extern EnqueueResult *tc_enqueue_set(const TaskRow *const *tasks,
 									 const EnqueueRequest *requests, int count,

@@ -268,7 +268,7 @@ void
 tc_enqueue_insert_set(NewRun *runs, int count, const RunOrigin *origin)
 {
 	static const Oid types[] = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
-		TIMESTAMPTZOID, INT4OID, INT4OID, INT4OID, JSONBOID, TEXTOID, TEXTOID, TEXTOID};
+	TIMESTAMPTZOID, INT4OID, INT4OID, INT4OID, JSONBOID, TEXTOID, TEXTOID, TEXTOID};
 	Column		columns[lengthof(types)];
 	Bindings	bindings = {0};
 	uint64		made;

@@ -53,12 +53,14 @@ typedef struct KeyHolder
 
 /* false: a live run holds the key */
 extern bool tc_enqueue_insert(NewRun *run, const RunOrigin *origin);
+
 /* one statement; runs whose key is taken, or kept, are left with run_id 0 */
 extern void tc_enqueue_insert_set(NewRun *runs, int count, const RunOrigin *origin);
 
 /* a live run, or a kept key that has not expired */
 extern bool tc_enqueue_find_key(int64 task_id, const char *key, TimestampTz now,
 								KeyHolder *holder);
+
 /* the same for a set; run_id 0: nobody holds the key any more */
 extern void tc_enqueue_find_keys(const NewRun *runs, int count, TimestampTz now,
 								 KeyHolder *holders);

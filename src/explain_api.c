@@ -171,7 +171,7 @@ explain_engine(const Explanation *to, const EngineState *engine, const RunCircum
 {
 	EngineProblem problem;
 	bool		exempt = run->queue != NULL && strcmp(run->queue, "control") == 0 &&
-		engine->control->adopted && engine->scheduler_pid != 0;
+	engine->control->adopted && engine->scheduler_pid != 0;
 
 	if (tc_engine_problem(engine, &problem) && !exempt)
 	{

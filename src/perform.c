@@ -12,7 +12,6 @@
 #include "miscadmin.h"
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #include "backoff.h"
 #include "current_run.h"
@@ -28,11 +27,10 @@
 #define MAX_OUTPUT_ROWS 1000
 #define MAX_OUTPUT_BYTES (1024 * 1024)
 
-typedef struct Performance
+struct Performance
 {
 	const PerformedRun *run;
 	const TaskDefinition *task;
-	const char *actor;
 	MemoryContext context;
 	CurrentRun	facts;
 	UserCommand *command;
@@ -40,7 +38,7 @@ typedef struct Performance
 	TimestampTz started_at;
 	bool		impossible;		/* the command needs transactions of its own */
 	ErrorData  *error;			/* NULL: it succeeded */
-} Performance;
+};
 
 static bool initialized = false;
 
@@ -242,7 +240,7 @@ decide_failure(Performance *performance, RunOutcome *outcome)
 }
 
 static void
-write_logs(Performance *performance, const RunRow *row)
+write_logs(Performance *performance, const RunRow *row, TimestampTz finished_at)
 {
 	int			count = list_length(performance->facts.logs);
 	LogRow	   *logs = palloc(sizeof(LogRow) * (count + 1));
@@ -261,7 +259,7 @@ write_logs(Performance *performance, const RunRow *row)
 	}
 	if (performance->error != NULL)
 	{
-		logs[i].logged_at = GetCurrentTimestamp();
+		logs[i].logged_at = finished_at;
 		logs[i].level = "error";
 		logs[i].message = clipped(performance->error->message ? performance->error->message : "",
 								  MAX_ERROR_LENGTH);
@@ -272,16 +270,17 @@ write_logs(Performance *performance, const RunRow *row)
 		tc_run_write_logs(row, performance->task->owner_id, logs, i, false);
 }
 
-static void
-record(Performance *performance)
+void
+tc_perform_record(Performance *performance, const char *actor, TimestampTz finished_at)
 {
+	MemoryContext old = MemoryContextSwitchTo(performance->context);
 	RunRow		row = row_of(performance->run);
 	RunOutcome	outcome = {0};
 	bool		ours;
 
 	outcome.started_at = performance->started_at;
-	outcome.finished_at = GetCurrentTimestamp();
-	outcome.actor = performance->actor;
+	outcome.finished_at = finished_at;
+	outcome.actor = actor;
 	if (performance->error != NULL)
 		decide_failure(performance, &outcome);
 	else
@@ -289,7 +288,7 @@ record(Performance *performance)
 		outcome.status = "succeeded";
 		outcome.output = performance->facts.output;
 	}
-	write_logs(performance, &row);
+	write_logs(performance, &row, finished_at);
 	if (strcmp(outcome.status, "retrying") == 0)
 		ours = tc_run_retry(&row, &outcome);
 	else
@@ -301,10 +300,13 @@ record(Performance *performance)
 						(long long) performance->run->run_id),
 				 errdetail("Its command cancelled it, or performed it again."),
 				 errhint("Leave the run alone in its own command.")));
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(performance->context);
 }
 
-void
-tc_perform(const PerformedRun *run, const TaskDefinition *task, const char *actor)
+Performance *
+tc_perform_execute(const PerformedRun *run, const TaskDefinition *task,
+				   TimestampTz started_at)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "performed run",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -318,15 +320,13 @@ tc_perform(const PerformedRun *run, const TaskDefinition *task, const char *acto
 
 	performance->run = run;
 	performance->task = task;
-	performance->actor = actor;
 	performance->context = context;
+	performance->started_at = started_at;
 	if (task->capture_output)
 		performance->capture = tc_result_capture_create(context, MAX_OUTPUT_ROWS,
 														MAX_OUTPUT_BYTES);
 	describe(performance);
-	performance->started_at = GetCurrentTimestamp();
 	execute(performance);
-	record(performance);
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+	return performance;
 }

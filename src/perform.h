@@ -19,7 +19,17 @@
 /* 55000, 0A000 unless the task's command can be executed here */
 extern void tc_perform_check(const TaskDefinition *task);
 
-/* the run was started by tc_perform_start(); no frame is open */
-extern void tc_perform(const PerformedRun *run, const TaskDefinition *task, const char *actor);
+typedef struct Performance Performance;
+
+/*
+ * Execute a run that tc_perform_start() started; no frame is open.  On return
+ * the command's effects are there, or it is rolled back.
+ */
+extern Performance *tc_perform_execute(const PerformedRun *run, const TaskDefinition *task,
+									   TimestampTz started_at);
+
+/* Bring the run to its next status, and free the performance. */
+extern void tc_perform_record(Performance *performance, const char *actor,
+							  TimestampTz finished_at);
 
 #endif							/* TC_PERFORM_H */

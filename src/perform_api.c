@@ -69,6 +69,7 @@ perform_one(int64 run_id, int64 task_id)
 	TaskDefinition *task = tc_definition_load(task_id);
 	StoreFrame	frame;
 	PerformedRun run;
+	Performance *performance;
 	bool		started;
 
 	if (task == NULL)
@@ -77,9 +78,11 @@ perform_one(int64 run_id, int64 task_id)
 	tc_store_begin(&frame);
 	started = tc_perform_start(run_id, role, actor, GetCurrentTimestamp(), &run);
 	tc_store_end(&frame);
-	if (started)
-		tc_perform(&run, task, actor);
-	return started;
+	if (!started)
+		return false;
+	performance = tc_perform_execute(&run, task, GetCurrentTimestamp());
+	tc_perform_record(performance, actor, GetCurrentTimestamp());
+	return true;
 }
 
 static void

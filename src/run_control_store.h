@@ -73,21 +73,26 @@ typedef struct RetryTarget
 
 /* false: there is no such run */
 extern bool tc_run_find(int64 run_id, RunFacts *run);
+
 /* the same, but for the 42704 */
 extern void tc_run_require(int64 run_id, RunFacts *run);
 extern void tc_run_report_missing(int64 run_id) pg_attribute_noreturn();
 
 /* false: it is not, or not any more, waiting, queued or retrying */
 extern bool tc_run_cancel(int64 run_id, const RunChange *change);
+
 /* the same for all that match; running ones are left alone */
 extern int	tc_runs_cancel(const RunFilter *filter, const RunChange *change, ChosenRun **runs);
+
 /* running ones that match */
 extern int	tc_runs_running(const RunFilter *filter, ChosenRun **runs);
 
 /* finished runs that match and could be retried, by task, newest first */
 extern int	tc_runs_retryable(const RunFilter *filter, ChosenRun **runs);
+
 /* the same for one run; false: it is not in a status to retry */
 extern bool tc_run_retryable(int64 run_id, ChosenRun *run);
+
 /*
  * Make runs of one task queued again; those that somebody else moved are left
  * alone.  The ids that were moved come back in ascending order.

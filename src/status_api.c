@@ -97,9 +97,9 @@ check_scheduler(const Checks *checks)
 	const EngineState *engine = &checks->engine;
 	const ControlState *control = engine->control;
 	int64		silent = engine->last_cycle_at == 0 ? 0
-		: seconds_since(checks, engine->last_cycle_at);
+	: seconds_since(checks, engine->last_cycle_at);
 	bool		late = checks->facts.due > 0 && silent > SILENT_SCHEDULER_S &&
-		control->running;
+	control->running;
 
 	if (!engine->preloaded)
 		return;
@@ -123,7 +123,7 @@ check_executors(const Checks *checks)
 {
 	const EngineState *engine = &checks->engine;
 	bool		late = !TIMESTAMP_NOT_FINITE(checks->facts.due_since) &&
-		seconds_since(checks, checks->facts.due_since) > LATE_RUN_S;
+	seconds_since(checks, checks->facts.due_since) > LATE_RUN_S;
 
 	if (engine->preloaded)
 		check_that(checks, "executors", engine->waiting_reason == NULL, "warn",
@@ -200,7 +200,7 @@ check_house(const Checks *checks)
 	const StatusFacts *facts = &checks->facts;
 	bool		activated = checks->engine.control->activated;
 	bool		same = facts->extension_version != NULL &&
-		strcmp(facts->extension_version, LIBRARY_VERSION) == 0;
+	strcmp(facts->extension_version, LIBRARY_VERSION) == 0;
 	bool		ahead = facts->partitions_until > checks->now + USECS_PER_DAY;
 
 	check_that(checks, "guards", facts->disarmed_guards == NULL, "fail",

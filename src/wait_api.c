@@ -77,6 +77,7 @@ max_wait_ms(void)
 
 	tc_store_begin(&frame);
 	text = tc_setting_value(TC_SETTING_MAX_WAIT);
+
 	tc_store_end(&frame);
 	if (!tc_interval_usecs(tc_parse_interval(TC_SETTING_MAX_WAIT, text), &usecs))
 		usecs = PG_INT64_MAX;
