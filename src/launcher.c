@@ -170,21 +170,33 @@ read_databases(void)
 
 /* ---- slots; the lock is held ---- */
 
-/* A database that is new to us is probed. */
+/* Will the slot be free soon, because the database may have no extension? */
+static bool
+is_being_probed(const DatabaseSlot *slot)
+{
+	return slot->phase == DATABASE_PHASE_UNKNOWN ||
+		slot->phase == DATABASE_PHASE_STARTING ||
+		slot->phase == DATABASE_PHASE_ABSENT;
+}
+
+/* A database that is new to us is probed, as soon as a slot is free for it. */
 static void
 make_missing_slots(void)
 {
 	HASH_SEQ_STATUS scan;
 	KnownDatabase *entry;
+	bool		missing = false;
 
-	database_slots_missing = false;
 	hash_seq_init(&scan, known);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
 		if (entry->listed && !entry->absent &&
 			tc_shared_database_make(entry->database) == NULL)
-			database_slots_missing = true;
+			missing = true;
 	}
+	for (int i = 0; i < TC_MAX_DATABASES && missing; i++)
+		missing = !is_being_probed(&tc_shared->databases[i]);
+	database_slots_missing = missing;
 }
 
 static void

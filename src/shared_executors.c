@@ -265,6 +265,7 @@ bool
 tc_shared_executor_attach(int slot, int64 executor_id, TimestampTz now)
 {
 	ExecutorSlot *mine = &tc_shared->executors[slot];
+	DatabaseSlot *owner;
 	bool		attached;
 
 	if (tc_my_executor != NULL)
@@ -279,6 +280,8 @@ tc_shared_executor_attach(int slot, int64 executor_id, TimestampTz now)
 		mine->pid = MyProcPid;
 		mine->latch = MyLatch;
 		mine->served_since = now;
+		owner = tc_shared_database(mine->database);
+		mine->session_defaults = owner != NULL ? owner->session_defaults_version : 0;
 		tc_my_executor = mine;
 	}
 	LWLockRelease(tc_shared->lock);
