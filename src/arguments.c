@@ -318,7 +318,7 @@ tc_check_interval(const char *name, const Interval *value, int64 min, int64 max)
 typedef struct IntervalContext
 {
 	const char *name;
-	const char *text;
+	const char *value;
 } IntervalContext;
 
 static void
@@ -326,14 +326,14 @@ explain_interval(void *argument)
 {
 	IntervalContext *context = argument;
 
-	errdetail("\"%s\" is \"%s\".", context->name, tc_shorten(context->text));
+	errdetail("\"%s\" is \"%s\".", context->name, tc_shorten(context->value));
 	errhint("Write an interval such as \"90 seconds\" or \"1 day 12:00\".");
 }
 
 Interval *
-tc_parse_interval(const char *name, const char *text)
+tc_parse_interval(const char *name, const char *source)
 {
-	IntervalContext context = {name, text};
+	IntervalContext context = {name, source};
 	ErrorContextCallback callback;
 	Datum		value;
 
@@ -341,21 +341,21 @@ tc_parse_interval(const char *name, const char *text)
 	callback.arg = &context;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
-	value = DirectFunctionCall3(interval_in, CStringGetDatum(text),
+	value = DirectFunctionCall3(interval_in, CStringGetDatum(source),
 								ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
 	error_context_stack = callback.previous;
 	return DatumGetIntervalP(value);
 }
 
 int64
-tc_parse_retention(const char *name, const char *text)
+tc_parse_retention(const char *name, const char *source)
 {
 	Interval   *interval;
 	int64		usecs;
 
-	if (strcmp(text, "keep") == 0)
+	if (strcmp(source, "keep") == 0)
 		return TC_RETENTION_KEEP;
-	interval = tc_parse_interval(name, text);
+	interval = tc_parse_interval(name, source);
 	tc_check_interval(name, interval, USECS_PER_HOUR, TC_INTERVAL_MAX);
 	if (!tc_interval_usecs(interval, &usecs))
 		elog(ERROR, "interval of \"%s\" does not fit", name);

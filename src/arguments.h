@@ -31,20 +31,26 @@
 
 /* 22004 unless the argument is given */
 extern void tc_arg_require(FunctionCallInfo fcinfo, int n, const char *name);
+
 /* NULL: not given */
 extern char *tc_arg_text(FunctionCallInfo fcinfo, int n);
 extern char *tc_arg_required_text(FunctionCallInfo fcinfo, int n, const char *name);
 extern bool tc_arg_bool(FunctionCallInfo fcinfo, int n, bool otherwise);
 extern int32 tc_arg_int32(FunctionCallInfo fcinfo, int n, int32 otherwise);
 extern int64 tc_arg_int64(FunctionCallInfo fcinfo, int n, int64 otherwise);
+
 /* DT_NOBEGIN: not given; infinite values are refused */
 extern TimestampTz tc_arg_timestamptz(FunctionCallInfo fcinfo, int n, const char *name);
+
 /* NULL: not given */
 extern Interval *tc_arg_interval(FunctionCallInfo fcinfo, int n);
+
 /* NULL: not given, or JSON null; anything but an object is refused */
 extern Jsonb *tc_arg_object(FunctionCallInfo fcinfo, int n, const char *name);
+
 /* elements, NULL: not given; NULL elements and more dimensions are refused */
 extern char **tc_arg_text_array(FunctionCallInfo fcinfo, int n, const char *name, int *count);
+
 /* a free text with a bound, not given if empty */
 extern char *tc_arg_reason(FunctionCallInfo fcinfo, int n);
 
@@ -57,12 +63,16 @@ extern char *tc_arg_reason(FunctionCallInfo fcinfo, int n);
 extern void tc_check_name(const char *name, const char *value);
 extern void tc_check_length(const char *name, const char *value, int max_bytes);
 extern void tc_check_int(const char *name, int64 value, int64 min, int64 max);
+
 /* choices end with NULL; a NULL value passes */
 extern void tc_check_choice(const char *name, const char *value, const char *const *choices);
+
 /* NULL passes; microseconds as tc_interval_usecs() counts them */
 extern void tc_check_interval(const char *name, const Interval *value, int64 min, int64 max);
+
 /* false: does not fit */
 extern bool tc_interval_usecs(const Interval *value, int64 *usecs);
+
 /* an id of a run, worker, dead letter: positive and below 2^53 */
 extern void tc_check_id(const char *name, int64 value);
 
@@ -70,8 +80,10 @@ extern void tc_check_id(const char *name, int64 value);
 
 /* refuse keys that are not in known (ends with NULL); options may be NULL */
 extern void tc_options_check(const Jsonb *options, const char *const *known);
+
 /* is the key there, with a value that is not null? */
 extern bool tc_options_has(const Jsonb *options, const char *key);
+
 /* NULL or false: not given; a value of another type is refused */
 extern char *tc_option_text(const Jsonb *options, const char *key);
 extern bool tc_option_int32(const Jsonb *options, const char *key, int32 *value);
@@ -81,11 +93,11 @@ extern Jsonb *tc_option_object(const Jsonb *options, const char *key);
 extern Jsonb *tc_option_array(const Jsonb *options, const char *key);
 
 /* an interval out of a text; a failure names the argument or key */
-extern Interval *tc_parse_interval(const char *name, const char *text);
+extern Interval *tc_parse_interval(const char *name, const char *source);
 
 /* how long something is kept: an interval in microseconds, or "keep" */
 #define TC_RETENTION_KEEP (-1)
-extern int64 tc_parse_retention(const char *name, const char *text);
+extern int64 tc_parse_retention(const char *name, const char *source);
 
 /* the beginning of a text, for a DETAIL */
 extern const char *tc_shorten(const char *value);

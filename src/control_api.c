@@ -259,7 +259,7 @@ taskcenter_list_settings(PG_FUNCTION_ARGS)
 /* ---- set_context(actor, reason, trace_id) ---- */
 
 static void
-put_text(JsonbParseState **state, const char *key, const char *text)
+put_text(JsonbParseState **state, const char *key, const char *word)
 {
 	JsonbValue	value;
 
@@ -267,12 +267,12 @@ put_text(JsonbParseState **state, const char *key, const char *text)
 	value.val.string.val = unconstify(char *, key);
 	value.val.string.len = strlen(key);
 	pushJsonbValue(state, WJB_KEY, &value);
-	if (text == NULL)
+	if (word == NULL)
 		value.type = jbvNull;
 	else
 	{
-		value.val.string.val = unconstify(char *, text);
-		value.val.string.len = strlen(text);
+		value.val.string.val = unconstify(char *, word);
+		value.val.string.len = strlen(word);
 	}
 	pushJsonbValue(state, WJB_VALUE, &value);
 }

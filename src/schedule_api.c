@@ -267,6 +267,7 @@ typedef struct FirePlan
 	TimestampTz next;
 } FirePlan;
 
+/* the other way round: the heap's first is the greatest */
 static int
 compare_plans(Datum a, Datum b, void *argument)
 {
@@ -274,7 +275,7 @@ compare_plans(Datum a, Datum b, void *argument)
 	const FirePlan *other = (const FirePlan *) DatumGetPointer(b);
 
 	if (one->next != other->next)
-		return one->next < other->next ? 1 : -1;	/* the heap's first is the greatest */
+		return one->next < other->next ? 1 : -1;
 	if (one->row->schedule_id != other->row->schedule_id)
 		return one->row->schedule_id < other->row->schedule_id ? 1 : -1;
 	return 0;
@@ -317,7 +318,7 @@ merge_plans(ReturnSetInfo *set, binaryheap *heap, TimestampTz ending)
 
 	for (shown = 0; !binaryheap_empty(heap) && shown < MAX_PLANNED; shown++)
 	{
-		FirePlan	   *plan = (FirePlan *) DatumGetPointer(binaryheap_first(heap));
+		FirePlan   *plan = (FirePlan *) DatumGetPointer(binaryheap_first(heap));
 
 		CHECK_FOR_INTERRUPTS();
 		put_fire(set, plan);
@@ -341,7 +342,7 @@ taskcenter_preview_fires(PG_FUNCTION_ARGS)
 	StoreFrame	frame;
 	TaskRow		task = {0};
 	ScheduleRow *rows;
-	FirePlan	   *plans;
+	FirePlan   *plans;
 	binaryheap *heap;
 	int			count;
 	int			i;

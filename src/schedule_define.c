@@ -250,9 +250,10 @@ static void
 change_schedule(const ScheduleRequest *request, const ScheduleRow *old, ScheduleRow *row,
 				TimestampTz now)
 {
-	bool		was_over = strcmp(old->state, "completed") == 0 ||
-		strcmp(old->state, "quarantined") == 0;
+	bool		was_over;
 
+	was_over = strcmp(old->state, "completed") == 0 ||
+		strcmp(old->state, "quarantined") == 0;
 	row->state = was_over ? pstrdup("active") : old->state;
 	row->state_reason = was_over ? NULL : old->state_reason;
 	if (same_instants(old, row) && strcmp(old->state, "quarantined") != 0)

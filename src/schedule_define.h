@@ -46,8 +46,8 @@ typedef struct ScheduleRequest
 	const char *dst_gap;
 	const char *dst_repeat;
 	bool		paused;			/* only where it is made */
-	bool		keep;			/* what is not given stays as it is, instead of
-								 * going to its default */
+	bool		keep;			/* what is not given stays as it is, instead
+								 * of going to its default */
 	bool		declared;		/* an instant that has passed completes the
 								 * schedule instead of being refused */
 } ScheduleRequest;

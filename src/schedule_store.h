@@ -60,11 +60,14 @@ extern int	tc_schedules_planned(int64 task_id, TimestampTz ending, int most,
 
 /* 0: the task has a schedule of that name by now */
 extern int64 tc_schedule_insert(const ScheduleRow *row, TimestampTz now);
+
 /* everything but ids and last_run_at */
 extern void tc_schedule_update(const ScheduleRow *row, TimestampTz now);
 extern void tc_schedule_delete(int64 schedule_id);
+
 /* of a task that is archived: nothing is due any more */
 extern void tc_schedules_stop(int64 task_id, TimestampTz now);
+
 /* after a change of the task's owner */
 extern void tc_schedules_change_owner(int64 task_id, Oid owner_id);
 

@@ -27,9 +27,10 @@ refuse_while_running(const TaskRow *task, int64 running)
 void
 tc_task_change(const TaskRow *before, const TaskRow *after, TimestampTz now)
 {
-	bool		new_roles = before->owner_id != after->owner_id ||
-		before->run_as_id != after->run_as_id;
+	bool		new_roles;
 
+	new_roles = before->owner_id != after->owner_id ||
+		before->run_as_id != after->run_as_id;
 	tc_task_update(after, now);
 	if (tc_task_gate(before) != tc_task_gate(after))
 		tc_task_move_gate(after);

@@ -30,8 +30,8 @@ typedef struct PropertyRule
 	bool		is_option;
 	const char *default_value;	/* as text; NULL: null */
 	const char *const *choices; /* of texts; NULL: any */
-	int64		min;			/* of numbers; of intervals in microseconds; of
-								 * texts the shortest length */
+	int64		min;			/* of numbers; of intervals in microseconds;
+								 * of texts the shortest length */
 	int64		max;
 } PropertyRule;
 
@@ -293,7 +293,7 @@ read_argument(FunctionCallInfo fcinfo, int position, TaskProperty property, Task
 {
 	const PropertyRule *rule = &rules[property];
 	char	  **tags;
-	char	   *text;
+	char	   *word;
 	Jsonb	   *object;
 	int			count;
 
@@ -302,9 +302,9 @@ read_argument(FunctionCallInfo fcinfo, int position, TaskProperty property, Task
 	switch (rule->type)
 	{
 		case TEXTOID:
-			text = tc_arg_text(fcinfo, position);
-			check_text(property, text);
-			set_value(task, property, CStringGetTextDatum(text));
+			word = tc_arg_text(fcinfo, position);
+			check_text(property, word);
+			set_value(task, property, CStringGetTextDatum(word));
 			break;
 		case INT4OID:
 			tc_check_int(rule->name, PG_GETARG_INT32(position), rule->min, rule->max);
@@ -336,7 +336,7 @@ read_option(const Jsonb *options, TaskProperty property, TaskRow *task)
 	const PropertyRule *rule = &rules[property];
 	Interval   *interval;
 	Jsonb	   *object;
-	char	   *text;
+	char	   *word;
 	int32		number;
 	bool		flag;
 
@@ -345,9 +345,9 @@ read_option(const Jsonb *options, TaskProperty property, TaskRow *task)
 	switch (rule->type)
 	{
 		case TEXTOID:
-			text = tc_option_text(options, rule->name);
-			check_text(property, text);
-			set_value(task, property, CStringGetTextDatum(text));
+			word = tc_option_text(options, rule->name);
+			check_text(property, word);
+			set_value(task, property, CStringGetTextDatum(word));
 			break;
 		case INT4OID:
 			(void) tc_option_int32(options, rule->name, &number);
@@ -461,16 +461,16 @@ point_into_command(void *argument)
 }
 
 static UserCommand *
-parse_command(char *text)
+parse_command(char *source)
 {
 	ErrorContextCallback callback;
 	UserCommand *command;
 
 	callback.callback = point_into_command;
-	callback.arg = text;
+	callback.arg = source;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
-	command = tc_user_command_prepare(text, CurrentMemoryContext);
+	command = tc_user_command_prepare(source, CurrentMemoryContext);
 	error_context_stack = callback.previous;
 	return command;
 }
@@ -545,7 +545,7 @@ tc_properties_check(TaskRow *task, const TaskRow *before)
 	else if (!same_command)
 		task->learned_mode = NULL;
 
-	/* what may have been half done is not repeated, unless somebody says so later */
+	/* what may be half done is not repeated, unless somebody says so */
 	if (task->learned_mode != NULL && (before == NULL || before->learned_mode == NULL))
 		set_value(task, TASK_ON_CRASH, CStringGetTextDatum("fail"));
 }

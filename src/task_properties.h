@@ -19,9 +19,10 @@
 typedef struct PropertyArguments
 {
 	int			command;
-	int			params;			/* params to max_attempts, backoff to on_crash,
-								 * and description to application follow each
-								 * other in the order of TaskProperty */
+	int			params;			/* params to max_attempts, backoff to
+								 * on_crash, and description to application
+								 * follow each other in the order of
+								 * TaskProperty */
 	int			description;
 	int			options;
 } PropertyArguments;
