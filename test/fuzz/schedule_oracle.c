@@ -21,10 +21,10 @@
 #define MAX_REPORTS 40
 
 /* Walks longer than this are continued by samples. */
-#define MAX_STEPS 400
+#define MAX_STEPS 250
 
 /* How long rules with instants within the hour are followed. */
-#define FREQUENT_SECONDS (250 * 86400)
+#define FREQUENT_SECONDS (60 * 86400)
 
 /* How far ranges to count in reach; each trial is also counted as a whole. */
 #define COUNT_SECONDS (400 * 86400)
@@ -368,6 +368,20 @@ rule_follows_elapsed_time(const char *rule)
 		strstr(rule, "BYHOUR") == NULL;
 }
 
+/* Somewhere early in the range; for short ranges, before a change. */
+static int64
+choose_anchor(const OracleZone *zone, int64 from, int64 end, bool is_frequent)
+{
+	if (is_frequent && zone->count > 1)
+	{
+		int64		change = zone->at[1 + random_below(zone->count - 1)];
+
+		if (change < end)
+			return Max(from, change - random_below(FREQUENT_SECONDS));
+	}
+	return from + random_below(1000 * 86400);
+}
+
 /* Anchored schedules, from some time early in the range. */
 static void
 try_anchored(const OracleZone *zone, pg_tz *tz, int64 from, int64 end,
@@ -395,8 +409,9 @@ try_anchored(const OracleZone *zone, pg_tz *tz, int64 from, int64 end,
 			strstr(expression, "SECONDLY") != NULL;
 		for (round = 0; round < rounds; round++)
 		{
-			int64		anchor = from + random_below(1000 * 86400);
-			int64		until = is_frequent ? Min(end, anchor + FREQUENT_SECONDS) : end;
+			int64		anchor = choose_anchor(zone, from, end, is_frequent);
+			int64		until = is_frequent ?
+			Min(end, anchor + FREQUENT_SECONDS) : end;
 			int64		local = anchor + oracle_offset(zone, anchor);
 
 			/* Prefer anchors whose time of day is skipped now and then. */
