@@ -104,14 +104,14 @@ status_of(HeapTuple tuple, Relation rel)
 }
 
 static void
-touch_lane(HeapTuple tuple, TupleDesc desc)
+touch_lane(HeapTuple tuple, TupleDesc desc, bool passed_by)
 {
 	tc_shared_touch_lane((Oid) DatumGetInt64(column(tuple, desc, LIVE_RUN_AS_ID)),
 						 DatumGetInt64(column(tuple, desc, LIVE_QUEUE_ID)),
 						 DatumGetInt32(column(tuple, desc, LIVE_PRIORITY)),
 						 DatumGetInt64(column(tuple, desc, LIVE_GATE)),
 						 DatumGetTimestampTz(column(tuple, desc, LIVE_RUN_AT)),
-						 DatumGetInt64(column(tuple, desc, LIVE_RUN_ID)));
+						 DatumGetInt64(column(tuple, desc, LIVE_RUN_ID)), passed_by);
 }
 
 static void
@@ -184,9 +184,9 @@ check_update(Relation rel, HeapTuple old, HeapTuple new)
 
 	/* whoever holds a ready row makes claims pass it by: look again at his end */
 	if (tc_run_status_is_ready(from) && !claim)
-		touch_lane(old, desc);
+		touch_lane(old, desc, true);
 	if (tc_run_status_is_ready(to))
-		touch_lane(new, desc);
+		touch_lane(new, desc, false);
 	if (from == RUN_STATUS_RUNNING && to != RUN_STATUS_RUNNING)
 		tc_shared_touch_finish(DatumGetInt64(column(old, desc, LIVE_RUN_ID)),
 							   DatumGetInt64(column(old, desc, LIVE_QUEUE_ID)),
@@ -202,7 +202,7 @@ check_leave(Relation rel, HeapTuple old)
 		refuse_change(rel, "delete from",
 					  "Use taskcenter.cancel_run(); retention removes finished runs.");
 	if (tc_run_status_is_ready(status_of(old, rel)))
-		touch_lane(old, desc);
+		touch_lane(old, desc, true);
 	tc_shared_touch_finish(DatumGetInt64(column(old, desc, LIVE_RUN_ID)),
 						   DatumGetInt64(column(old, desc, LIVE_QUEUE_ID)),
 						   DatumGetInt64(column(old, desc, LIVE_GATE)));
@@ -218,7 +218,7 @@ taskcenter_guard_live_run(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
 	{
 		if (tc_run_status_is_ready(status_of(call->tg_trigtuple, rel)))
-			touch_lane(call->tg_trigtuple, RelationGetDescr(rel));
+			touch_lane(call->tg_trigtuple, RelationGetDescr(rel), false);
 		return PointerGetDatum(call->tg_trigtuple);
 	}
 	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))

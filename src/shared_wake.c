@@ -5,8 +5,8 @@
  *
  * A transaction only notes what it touches; the effect comes at its end, when
  * others can see its rows: at commit everything, in one hold of the lock; at
- * abort only the lanes, because a claim passes by the rows that the aborted
- * (sub)transaction had locked.  The notes have a fixed size; what does not fit
+ * abort only lanes in which the (sub)transaction had locked rows, because
+ * claims passed them by.  The notes have a fixed size; what does not fit
  * becomes "look at everything".
  *
  * The callbacks run in the middle of a commit: they must not throw.
@@ -34,6 +34,7 @@ typedef struct PendingLane
 	int64		run_id;
 	int			level;			/* outermost subtransaction that touched it */
 	int			deepest;		/* innermost one */
+	bool		passed_by;		/* one of its rows is locked by us */
 } PendingLane;
 
 typedef struct PendingFinish
@@ -110,7 +111,7 @@ note_work(void)
 
 void
 tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
-					 TimestampTz run_at, int64 run_id)
+					 TimestampTz run_at, int64 run_id, bool passed_by)
 {
 	LaneKey		key = {MyDatabaseId, role, queue_id, gate, priority, 0};
 	int			level = GetCurrentTransactionNestLevel();
@@ -125,6 +126,7 @@ tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
 	if (lane != NULL)
 	{
 		lane->deepest = Max(lane->deepest, level);
+		lane->passed_by |= passed_by;
 		if (run_at < lane->run_at ||
 			(run_at == lane->run_at && run_id < lane->run_id))
 		{
@@ -139,6 +141,7 @@ tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
 		lane->run_at = run_at;
 		lane->run_id = run_id;
 		lane->level = lane->deepest = level;
+		lane->passed_by = passed_by;
 	}
 	else
 		pending.all_lanes = true;
@@ -241,10 +244,13 @@ apply_lane(const PendingLane *touched, TimestampTz now)
 }
 
 static void
-apply_lanes(TimestampTz now)
+apply_lanes(TimestampTz now, bool committed)
 {
 	for (int i = 0; i < pending.lane_count; i++)
-		apply_lane(&pending.lanes[i], now);
+	{
+		if (committed || pending.lanes[i].passed_by)
+			apply_lane(&pending.lanes[i], now);
+	}
 	if (pending.all_lanes)
 	{
 		DatabaseSlot *database = tc_shared_database(MyDatabaseId);
@@ -403,7 +409,7 @@ apply_commit(void)
 	TimestampTz now = GetCurrentTimestamp();
 
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
-	apply_lanes(now);
+	apply_lanes(now, true);
 	apply_finishes(now);
 	apply_control(now);
 	apply_schedules(now);
@@ -429,7 +435,7 @@ apply_abort(void)
 	if (pending.lane_count == 0 && !pending.all_lanes)
 		return;
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
-	apply_lanes(GetCurrentTimestamp());
+	apply_lanes(GetCurrentTimestamp(), false);
 	LWLockRelease(tc_shared->lock);
 }
 
@@ -480,7 +486,7 @@ abort_lanes(int level)
 	{
 		PendingLane *lane = &pending.lanes[i];
 
-		if (tc_shared != NULL && lane->deepest >= level)
+		if (tc_shared != NULL && lane->passed_by && lane->deepest >= level)
 			apply_lane(lane, now);
 		if (lane->level >= level)
 			continue;
