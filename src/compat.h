@@ -40,6 +40,20 @@
 	(pg_database_aclcheck((database), (role), ACL_CONNECT) == ACLCHECK_OK)
 #endif
 
+/* Temporary slots of the session: replication/slot.h. */
+#if PG_VERSION_NUM >= 170000
+#define tc_replication_slot_cleanup() ReplicationSlotCleanup(false)
+#else
+#define tc_replication_slot_cleanup() ReplicationSlotCleanup()
+#endif
+
+/* How many settings there are, into an int: utils/guc.h, utils/guc_tables.h. */
+#if PG_VERSION_NUM >= 160000
+#define tc_count_settings(count) pfree(get_guc_variables(count))
+#else
+#define tc_count_settings(count) ((void) (*(count) = GetNumConfigOptions()))
+#endif
+
 /* A wait event of our own, made once per process: utils/wait_event.h. */
 #if PG_VERSION_NUM >= 170000
 #define tc_wait_event_new(name) WaitEventExtensionNew(name)
