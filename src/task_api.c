@@ -210,6 +210,21 @@ taskcenter_create_task(PG_FUNCTION_ARGS)
 }
 
 /*
+ * Write a definition that differs.  Who may manage a task that executes as a
+ * role which he could not become, may not decide what it executes.
+ */
+static void
+change_task(const TaskRow *before, const TaskRow *after, TimestampTz now)
+{
+	require_queue(after);
+	if (!tc_properties_same_execution(before, after))
+		tc_access_require_become("run_as", after->run_as_id);
+	if (after->run_as_id != before->run_as_id)
+		tc_access_require_executable("run_as", after->run_as_id);
+	tc_task_change(before, after, now);
+}
+
+/*
  * The declared definition over the row that exists.  A task that was learned
  * to be autonomous keeps what was decided with it about crashes.
  */
@@ -227,9 +242,7 @@ change_declared(const TaskRow *before, TaskRow *wanted, const char *run_as, Time
 		wanted->values[TASK_ON_CRASH] = before->values[TASK_ON_CRASH];
 	if (tc_properties_equal(before, wanted) && before->run_as_id == wanted->run_as_id)
 		return false;
-	require_queue(wanted);
-	tc_access_require_executable("run_as", wanted->run_as_id);
-	tc_task_change(before, wanted, now);
+	change_task(before, wanted, now);
 	return true;
 }
 
@@ -330,12 +343,7 @@ taskcenter_alter_task(PG_FUNCTION_ARGS)
 	}
 	tc_properties_check(&task, &before);
 	if (!same_task(&before, &task))
-	{
-		if (task.run_as_id != before.run_as_id)
-			tc_access_require_executable("run_as", task.run_as_id);
-		require_queue(&task);
-		tc_task_change(&before, &task, now);
-	}
+		change_task(&before, &task, now);
 	if (with_schedule)
 		(void) tc_define_schedule(&task, &request, now, &schedule_id);
 	woken = tc_task_wakes_from(before.state, task.state);

@@ -562,3 +562,9 @@ tc_properties_equal(const TaskRow *one, const TaskRow *other)
 	}
 	return true;
 }
+
+bool
+tc_properties_same_execution(const TaskRow *one, const TaskRow *other)
+{
+	return same_value(one, other, TASK_COMMAND) && same_value(one, other, TASK_SETTINGS);
+}

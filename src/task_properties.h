@@ -51,4 +51,7 @@ extern void tc_properties_check(TaskRow *task, const TaskRow *before);
 /* the same definition? */
 extern bool tc_properties_equal(const TaskRow *one, const TaskRow *other);
 
+/* does the role that runs it execute the same, under the same settings? */
+extern bool tc_properties_same_execution(const TaskRow *one, const TaskRow *other);
+
 #endif							/* TC_TASK_PROPERTIES_H */

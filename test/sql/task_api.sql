@@ -135,6 +135,11 @@ SELECT owner_id = 'regress_tc_team'::regrole::bigint AS owner,
 GRANT regress_tc_team TO regress_tc_job;
 SET ROLE regress_tc_job;
 SELECT taskcenter.pause_task('load'), taskcenter.resume_task('load');
+-- but decides what another role executes only if he could become it
+SELECT taskcenter.alter_task('load', priority => 1) > 0 AS altered;
+SELECT taskcenter.alter_task('load', 'DROP TABLE x');
+SELECT taskcenter.alter_task('load', options => '{"settings": {"search_path": "evil"}}');
+SELECT taskcenter.declare_task('load', 'DROP TABLE x');
 SELECT taskcenter.create_task('mine', 'SELECT 1') > 0 AS made;
 SELECT owner, run_as FROM taskcenter.tasks WHERE name = 'mine';
 \set VERBOSITY sqlstate
