@@ -172,8 +172,8 @@ load_tasks(const RunRow *rows, int count)
 
 /* One lane in the open transaction; remembers for later claims how far it got. */
 static int
-claim_lane(const Lane *lane, const LanePlan *plan, int64 executor_id, RunRow *rows,
-		   TimestampTz *next_due)
+claim_lane(const Lane *lane, const LanePlan *plan, int64 executor_id, TimestampTz now,
+		   RunRow *rows, TimestampTz *next_due)
 {
 	const QueueState *queue = tc_control_queue(tc_cache_control(), lane->key.queue_id);
 	ClaimRequest request;
@@ -185,7 +185,7 @@ claim_lane(const Lane *lane, const LanePlan *plan, int64 executor_id, RunRow *ro
 	request.gate = lane->key.gate;
 	request.bound_at = lane->bound_at;
 	request.bound_run = lane->bound_run;
-	request.now = GetCurrentTimestamp();
+	request.now = now;
 	request.max_runs = plan->max_runs;
 	request.executor_id = executor_id;
 	request.control_queue = queue->control;
@@ -206,7 +206,8 @@ note_lane(const Lane *lane, const RunRow *rows, int count, TimestampTz next_due)
 
 /* true: the lane gave runs, or ends the search for another reason */
 static bool
-try_lane(const Lane *lane, int64 executor_id, bool fresh, RunRow *rows, ClaimResult *result)
+try_lane(const Lane *lane, int64 executor_id, bool fresh, TimestampTz now, RunRow *rows,
+		 ClaimResult *result)
 {
 	LanePlan	plan = plan_lane(lane, fresh);
 	TimestampTz next_due = DT_NOBEGIN;
@@ -223,7 +224,7 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, RunRow *rows, ClaimRes
 	}
 	if (!apply_limits(lane, &plan))
 		return false;
-	result->count = claim_lane(lane, &plan, executor_id, rows, &next_due);
+	result->count = claim_lane(lane, &plan, executor_id, now, rows, &next_due);
 	result->batch = plan.batch;
 	result->queue = tc_control_queue(tc_cache_control(), lane->key.queue_id)->name;
 	load_tasks(rows, result->count);
@@ -241,11 +242,11 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, RunRow *rows, ClaimRes
 }
 
 ClaimResult
-tc_claim_runs(Oid role, int64 executor_id, bool fresh, RunRow *rows, MemoryContext context)
+tc_claim_runs(Oid role, int64 executor_id, bool fresh, TimestampTz now, RunRow *rows,
+			  MemoryContext context)
 {
 	static Lane lanes[MAX_LANES_SEEN];
 	ClaimResult result = {0};
-	TimestampTz now = GetCurrentTimestamp();
 	MemoryContext old = MemoryContextSwitchTo(context);
 	const char *problem;
 	int			count;
@@ -268,7 +269,7 @@ tc_claim_runs(Oid role, int64 executor_id, bool fresh, RunRow *rows, MemoryConte
 	{
 		if (lanes[i].blocked || lanes[i].next_due > now)
 			continue;
-		if (try_lane(&lanes[i], executor_id, fresh, rows, &result))
+		if (try_lane(&lanes[i], executor_id, fresh, now, rows, &result))
 			break;
 		MemoryContextSwitchTo(context);
 	}

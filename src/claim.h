@@ -26,7 +26,7 @@ typedef struct ClaimResult
  * earliest due.  rows has room for TC_MAX_CLAIM and is allocated in context.
  * fresh: this process has executed nothing yet.
  */
-extern ClaimResult tc_claim_runs(Oid role, int64 executor_id, bool fresh,
+extern ClaimResult tc_claim_runs(Oid role, int64 executor_id, bool fresh, TimestampTz now,
 								 RunRow *rows, MemoryContext context);
 /* give back what was published and not taken; reason for the history */
 extern void tc_claim_give_back(const char *reason);

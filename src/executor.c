@@ -245,7 +245,8 @@ serve(Oid role, int64 executor_id)
 			elog(DEBUG1, "taskcenter executor ends: %s", reason);
 			break;
 		}
-		claim = tc_claim_runs(role, executor_id, runs_served == 0, rows, claim_context);
+		claim = tc_claim_runs(role, executor_id, runs_served == 0, GetCurrentTimestamp(),
+							  rows, claim_context);
 		if (claim.role_is_gone || claim.needs_fresh_process)
 			break;
 		if (claim.count > 0)

@@ -55,13 +55,13 @@ tc_guard_regate(int64 task_id, bool gated)
 
 void
 tc_guard_record_move(int64 run_id, int64 owner_id, int64 task_id, int32 attempt,
-					 const char *old_status, const char *new_status)
+					 const char *old_status, const char *new_status, TimestampTz now)
 {
 	StoreFrame	frame;
 	Datum		values[8];
 
 	values[0] = Int64GetDatum(run_id);
-	values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[1] = TimestampTzGetDatum(now);
 	values[2] = Int64GetDatum(owner_id);
 	values[3] = Int64GetDatum(task_id);
 	values[4] = Int32GetDatum(attempt);

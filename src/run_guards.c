@@ -180,7 +180,8 @@ check_update(Relation rel, HeapTuple old, HeapTuple new)
 							 DatumGetInt64(column(new, desc, LIVE_OWNER_ID)),
 							 DatumGetInt64(column(new, desc, LIVE_TASK_ID)),
 							 DatumGetInt32(column(new, desc, LIVE_ATTEMPT)),
-							 tc_run_status_label(from), tc_run_status_label(to));
+							 tc_run_status_label(from), tc_run_status_label(to),
+							 GetCurrentTimestamp());
 
 	/* whoever holds a ready row makes claims pass it by: look again at his end */
 	if (tc_run_status_is_ready(from) && !claim)
