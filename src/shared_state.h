@@ -148,6 +148,8 @@ typedef struct ExecutorSlot
 	bool		stop_requested; /* end as soon as no run is executing */
 	int64		only_task;		/* isolation = 'process': serve this task
 								 * once; 0: any */
+	uint64		session_defaults;	/* the database's session_defaults_version
+									 * before the executor connected */
 	TimestampTz state_since;	/* of state */
 	TimestampTz served_since;	/* start of the process */
 
