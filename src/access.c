@@ -51,7 +51,8 @@ tc_access_is_monitor(Oid role)
 bool
 tc_access_may(Oid role, Oid owner_id, TaskRight right)
 {
-	if (has_privs_of_role(role, owner_id) || tc_access_is_admin(role))
+	/* not for the database's owner: tasks may execute as mightier roles */
+	if (has_privs_of_role(role, owner_id))
 		return true;
 	switch (right)
 	{
@@ -74,7 +75,7 @@ tc_access_check_task(const TaskRow *task, TaskRight right)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for task \"%s\"", task->name),
-			 errdetail("Role \"%s\" has not the privileges of the owner \"%s\".",
+			 errdetail("Role \"%s\" does not have the privileges of the owner \"%s\".",
 					   GetUserNameFromId(caller, true), task->owner),
 			 errhint("Ask the owner of the task, or SET ROLE to it.")));
 }
@@ -114,14 +115,24 @@ tc_access_require_role(const char *argument, const char *name)
 				 errmsg("role \"%s\" does not exist", tc_shorten(name)),
 				 errdetail("\"%s\" is \"%s\".", argument, tc_shorten(name)),
 				 errhint("Write the role's name in its own letters, without quotes around it.")));
-	if (!tc_role_may_set(tc_statement_caller(), role))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to give a task to role \"%s\"", name),
-				 errdetail("Role \"%s\" cannot become the role in \"%s\".",
-						   GetUserNameFromId(tc_statement_caller(), true), argument),
-				 errhint("Name a role that you could SET ROLE to.")));
+	tc_access_require_become(argument, role);
 	return role;
+}
+
+void
+tc_access_require_become(const char *argument, Oid role)
+{
+	Oid			caller = tc_statement_caller();
+
+	if (tc_role_may_set(caller, role))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to let role \"%s\" execute or own a task",
+					GetUserNameFromId(role, true)),
+			 errdetail("Role \"%s\" cannot become the role in \"%s\".",
+					   GetUserNameFromId(caller, true), argument),
+			 errhint("Name a role that you could SET ROLE to.")));
 }
 
 void

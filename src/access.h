@@ -16,13 +16,14 @@
 
 typedef enum TaskRight
 {
-	TASK_RIGHT_VIEW,			/* owner, admin, or a member of pg_monitor */
-	TASK_RIGHT_ENQUEUE,			/* owner or admin */
-	TASK_RIGHT_MANAGE			/* owner or admin */
+	TASK_RIGHT_VIEW,			/* the owner's privileges, or pg_monitor's */
+	TASK_RIGHT_ENQUEUE,			/* the owner's privileges */
+	TASK_RIGHT_MANAGE			/* the owner's privileges */
 } TaskRight;
 
 /* superuser, or owner of the database */
 extern bool tc_access_is_admin(Oid role);
+
 /* 42501 unless the caller is; what completes "permission denied to ..." */
 extern void tc_access_require_admin(const char *what);
 
@@ -30,6 +31,7 @@ extern void tc_access_require_admin(const char *what);
 extern bool tc_access_is_monitor(Oid role);
 
 extern bool tc_access_may(Oid role, Oid owner_id, TaskRight right);
+
 /* 42501 unless the caller has the right to the task */
 extern void tc_access_check_task(const TaskRow *task, TaskRight right);
 
@@ -40,11 +42,19 @@ extern void tc_access_check_task(const TaskRow *task, TaskRight right);
  */
 extern void tc_access_require_task(const char *name, bool lock, TaskRight right,
 								   TaskRow *task);
+
 /* the 42704 */
 extern void tc_access_report_missing_task(const char *name) pg_attribute_noreturn();
 
 /* OID of a role that the caller could become: 42704, 42501 */
 extern Oid	tc_access_require_role(const char *argument, const char *name);
+
+/*
+ * 42501 unless the caller could become the role: asked of whoever decides
+ * what a role executes.
+ */
+extern void tc_access_require_become(const char *argument, Oid role);
+
 /* 55000 unless the role may execute tasks here and now */
 extern void tc_access_require_executable(const char *argument, Oid role);
 

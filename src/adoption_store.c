@@ -70,7 +70,8 @@ static Statement map_live_runs = {
 	"   claimed_at, started_at, last_heartbeat_at, "
 	"   cancel_requested_at, priority, attempt, max_attempts, lost, "
 	"   is_catchup, status, params, step, unique_key, unique_guard, "
-	"   unique_until, reason, error, sqlstate, trace_id, created_by"
+	"   unique_until, reason, error, sqlstate, trace_id, created_by, "
+	"   retention_class"
 	" ) SELECT "
 	"   g.run_id, g.task_id, t.run_as_id, t.owner_id, g.queue_id, "
 	"   g.gate, g.schedule_id, g.parent_run_id, g.executor_id, "
@@ -80,7 +81,8 @@ static Statement map_live_runs = {
 	"   g.attempt, g.max_attempts, g.lost, g.is_catchup, g.status, "
 	"   g.params, g.step, g.unique_key, g.unique_guard, "
 	"   g.unique_until, g.reason, g.error, g.sqlstate, g.trace_id, "
-	"   g.created_by"
+	"   g.created_by, "
+	"   g.retention_class"
 	" FROM gone AS g JOIN taskcenter.tasks AS t USING (task_id)",
 	.any_plan = true
 };

@@ -32,6 +32,7 @@ typedef struct SchedulerStateRow
 extern bool tc_control_state(bool lock, SchedulerStateRow *row);
 extern void tc_control_set_state(const char *state, const char *reason,
 								 const char *actor, TimestampTz now);
+
 /* false: somebody else did it */
 extern bool tc_control_insert_identity(const char *system_identifier, Oid database,
 									   const char *database_name, const char *actor,
@@ -39,8 +40,10 @@ extern bool tc_control_insert_identity(const char *system_identifier, Oid databa
 extern void tc_control_change_identity(const char *system_identifier, Oid database,
 									   const char *database_name, const char *actor,
 									   TimestampTz now);
+
 /* are there rows that an activation must have preceded? */
 extern bool tc_control_has_content(void);
+
 /* the number of running runs, of one queue or (NULL) of all, but for one run */
 extern int64 tc_control_in_flight(const char *queue, int64 but_for_run);
 
@@ -58,6 +61,7 @@ typedef struct QueueRow
 
 /* false: there is none */
 extern bool tc_queue_find(const char *queue, bool lock, QueueRow *row);
+
 /* 0: the name is taken */
 extern int64 tc_queue_insert(const char *queue, int32 max_running,
 							 const char *description, TimestampTz now);
@@ -69,6 +73,7 @@ extern void tc_queue_update(const QueueRow *row, TimestampTz now);
 extern char *tc_setting_value(const char *key);
 extern void tc_setting_store(const char *key, const char *value,
 							 const char *actor, TimestampTz now);
+
 /* when and by whom it was stored; false: never */
 extern bool tc_setting_origin(const char *key, TimestampTz *updated_at, char **updated_by);
 

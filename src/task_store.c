@@ -88,12 +88,12 @@ static Statement insert_task = {
 	") ON CONFLICT (name) WHERE state <> 'archived' DO NOTHING RETURNING task_id",
 	.nargs = 47,
 	.types = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, TEXTOID,
-	INT8OID, TEXTOID, TIMESTAMPTZOID, TEXTOID, JSONBOID, TEXTOID,
-	INT4OID, INT4OID, TEXTOID, INTERVALOID, INTERVALOID, INTERVALOID,
-	TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID,
-	INT4OID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, TEXTOID, INT4OID,
-	INT4OID, INTERVALOID, INTERVALOID, INT4OID, TEXTOID, TEXTOID,
-	TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+		INT8OID, TEXTOID, TIMESTAMPTZOID, TEXTOID, JSONBOID, TEXTOID,
+		INT4OID, INT4OID, TEXTOID, INTERVALOID, INTERVALOID, INTERVALOID,
+		TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID,
+		INT4OID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, TEXTOID, INT4OID,
+		INT4OID, INTERVALOID, INTERVALOID, INT4OID, TEXTOID, TEXTOID,
+		TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 	JSONBOID}
 };
 
@@ -121,12 +121,12 @@ static Statement update_task = {
 	" WHERE task_id = $48",
 	.nargs = 48,
 	.types = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, TEXTOID,
-	INT8OID, TEXTOID, TIMESTAMPTZOID, TEXTOID, JSONBOID, TEXTOID,
-	INT4OID, INT4OID, TEXTOID, INTERVALOID, INTERVALOID, INTERVALOID,
-	TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID,
-	INT4OID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, TEXTOID, INT4OID,
-	INT4OID, INTERVALOID, INTERVALOID, INT4OID, TEXTOID, TEXTOID,
-	TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+		INT8OID, TEXTOID, TIMESTAMPTZOID, TEXTOID, JSONBOID, TEXTOID,
+		INT4OID, INT4OID, TEXTOID, INTERVALOID, INTERVALOID, INTERVALOID,
+		TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID,
+		INT4OID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, TEXTOID, INT4OID,
+		INT4OID, INTERVALOID, INTERVALOID, INT4OID, TEXTOID, TEXTOID,
+		TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 	JSONBOID, INT8OID}
 };
 
@@ -155,7 +155,8 @@ static Statement move_roles = {
 	"   claimed_at, started_at, last_heartbeat_at, "
 	"   cancel_requested_at, priority, attempt, max_attempts, lost, "
 	"   is_catchup, status, params, step, unique_key, unique_guard, "
-	"   unique_until, reason, error, sqlstate, trace_id, created_by"
+	"   unique_until, reason, error, sqlstate, trace_id, created_by, "
+	"   retention_class"
 	" ) SELECT "
 	"   run_id, task_id, $3, $2, queue_id, gate, schedule_id, "
 	"   parent_run_id, executor_id, token, run_at, created_at, "
@@ -163,7 +164,8 @@ static Statement move_roles = {
 	"   started_at, last_heartbeat_at, cancel_requested_at, priority, "
 	"   attempt, max_attempts, lost, is_catchup, status, params, "
 	"   step, unique_key, unique_guard, unique_until, reason, error, "
-	"   sqlstate, trace_id, created_by"
+	"   sqlstate, trace_id, created_by, "
+	"   retention_class"
 	" FROM gone",
 	.nargs = 3,
 	.types = {INT8OID, INT8OID, INT8OID},
@@ -183,21 +185,17 @@ static Statement cancel_unstarted = {
 	"   is_catchup, status, params, step, unique_key, unique_until, "
 	"   reason, error, sqlstate, trace_id, created_by"
 	" ) SELECT "
-	"   g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, "
-	"   g.schedule_id, g.parent_run_id, g.run_at, g.created_at, "
-	"   g.scheduled_for, g.catchup_from, g.catchup_count, "
-	"   g.started_at, $4, "
-	"   CASE WHEN t.retention IS NULL AND t.failed_retention IS NULL THEN 1 ELSE 3 END, "
-	"   g.priority, g.attempt, g.max_attempts, g.lost, g.is_catchup, "
-	"   'cancelled', g.params, g.step, g.unique_key, g.unique_until, "
-	"   $2, NULL, NULL, g.trace_id, g.created_by"
-	" FROM gone AS g LEFT JOIN taskcenter.tasks AS t USING (task_id))"
+	"   run_id, task_id, run_as_id, owner_id, queue_id, schedule_id, "
+	"   parent_run_id, run_at, created_at, scheduled_for, "
+	"   catchup_from, catchup_count, started_at, $4, "
+	"   retention_class, priority, attempt, max_attempts, lost, "
+	"   is_catchup, 'cancelled', params, step, unique_key, unique_until, "
+	"   $2, NULL, NULL, trace_id, created_by"
+	" FROM gone)"
 	" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 	"   retention_class, attempt, old_status, new_status, reason, actor)"
-	" SELECT g.run_id, $4, g.owner_id,"
-	"   CASE WHEN t.retention IS NULL AND t.failed_retention IS NULL THEN 1 ELSE 3 END,"
-	"   g.attempt, g.status, 'cancelled', $2, $3"
-	" FROM gone AS g LEFT JOIN taskcenter.tasks AS t USING (task_id)",
+	" SELECT run_id, $4, owner_id, retention_class, attempt, status, 'cancelled', $2, $3"
+	" FROM gone",
 	.nargs = 4,
 	.types = {INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID},
 	.any_plan = true
@@ -277,12 +275,12 @@ int64
 tc_task_gate(const TaskRow *task)
 {
 	bool		guarded = !task->nulls[TASK_MAX_RUNNING] ||
-		task->learned_mode != NULL ||
-		property_is(task, TASK_TRANSACTION_MODE, "autonomous") ||
-		property_is(task, TASK_TRANSACTION_MODE, "batched") ||
-		property_is(task, TASK_ISOLATION, "process") ||
-		property_is(task, TASK_ON_CRASH, "fail") ||
-		!tc_task_accepts_runs(task);
+	task->learned_mode != NULL ||
+	property_is(task, TASK_TRANSACTION_MODE, "autonomous") ||
+	property_is(task, TASK_TRANSACTION_MODE, "batched") ||
+	property_is(task, TASK_ISOLATION, "process") ||
+	property_is(task, TASK_ON_CRASH, "fail") ||
+	!tc_task_accepts_runs(task);
 
 	return guarded ? task->task_id : 0;
 }

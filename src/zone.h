@@ -15,6 +15,7 @@
 
 /* NULL: there is no such zone, or it counts leap seconds */
 extern pg_tz *tc_zone_find(const char *name);
+
 /* raises 22023 instead */
 extern pg_tz *tc_zone_require(const char *name);
 
