@@ -21,12 +21,14 @@
 
 #include "compat.h"
 #include "guard_store.h"
+#include "schedule_define.h"
 #include "shared_state.h"
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_guard_task);
 PG_FUNCTION_INFO_V1(taskcenter_regate_runs);
 PG_FUNCTION_INFO_V1(taskcenter_guard_schedule);
+PG_FUNCTION_INFO_V1(taskcenter_resume_by_update);
 PG_FUNCTION_INFO_V1(taskcenter_guard_control);
 
 static TriggerData *
@@ -87,6 +89,32 @@ check_may_name(Relation rel, HeapTuple old, HeapTuple new, const char *name)
 				 errhint("Name a role that you could SET ROLE to.")));
 }
 
+/*
+ * A plain UPDATE of a state: some moves do more than change a word, and have
+ * a function of their own.
+ */
+static void
+check_plain_move(Relation rel, HeapTuple old, HeapTuple new, const char *final,
+				 const char *hint)
+{
+	bool		isnull;
+	char	   *from;
+	char	   *to;
+
+	if (tc_statement_is_own() || IsLogicalWorker())
+		return;
+	from = TextDatumGetCString(column(rel, old, "state", &isnull));
+	to = TextDatumGetCString(column(rel, new, "state", &isnull));
+	if (strcmp(from, to) == 0 ||
+		(strcmp(from, final) != 0 && strcmp(to, final) != 0 && strcmp(to, "quarantined") != 0))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("state cannot go from \"%s\" to \"%s\" by a plain UPDATE", from, to),
+			 errhint("%s", hint),
+			 errtablecol(rel, column_number(rel, "state"))));
+}
+
 Datum
 taskcenter_guard_task(PG_FUNCTION_ARGS)
 {
@@ -106,6 +134,9 @@ taskcenter_guard_task(PG_FUNCTION_ARGS)
 					 errhint("Use taskcenter.archive_task().")));
 		return PointerGetDatum(call->tg_trigtuple);
 	}
+	if (update)
+		check_plain_move(rel, old, new, "archived",
+						 "Use taskcenter.archive_task() or taskcenter.unarchive_task().");
 	check_may_name(rel, old, new, "owner_id");
 	check_may_name(rel, old, new, "run_as_id");
 	tc_shared_touch_control();
@@ -146,10 +177,35 @@ taskcenter_guard_schedule(PG_FUNCTION_ARGS)
 					 errhint("Use taskcenter.drop_schedule().")));
 		return PointerGetDatum(new);
 	}
+	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
+		check_plain_move(call->tg_relation, call->tg_trigtuple, new, "completed",
+						 "Use taskcenter.schedule_task() to define it anew.");
 	next = column(call->tg_relation, new, "next_run_at", &isnull);
 	if (!isnull)
 		tc_shared_touch_schedules(DatumGetTimestampTz(next));
 	return PointerGetDatum(new);
+}
+
+/*
+ * AFTER UPDATE, when a schedule became active: as resume_schedule() does, what
+ * was due in between does not fire but is recorded as skipped.
+ */
+Datum
+taskcenter_resume_by_update(PG_FUNCTION_ARGS)
+{
+	TriggerData *call = called_as_trigger(fcinfo);
+	StoreFrame	frame;
+	ScheduleRow row;
+	bool		isnull;
+	Datum		id = column(call->tg_relation, call->tg_newtuple, "schedule_id", &isnull);
+
+	if (tc_statement_is_own() || IsLogicalWorker())
+		return PointerGetDatum(NULL);
+	tc_store_begin(&frame);
+	if (tc_schedule_find_id(DatumGetInt64(id), &row))
+		tc_define_resume(&row, "paused", GetCurrentTimestamp());
+	tc_store_end(&frame);
+	return PointerGetDatum(NULL);
 }
 
 /* queues, setting_values, scheduler_state */

@@ -46,7 +46,11 @@ CREATE TABLE taskcenter.live_runs (
     CONSTRAINT live_run_status_known
         CHECK (status = ANY (ARRAY['waiting', 'queued', 'running', 'retrying'])),
     CONSTRAINT live_run_running_is_claimed CHECK ((status = 'running') = (token IS NOT NULL))
-);
+)
+/* every run passes through here: keep it small whatever the server's defaults are */
+WITH (autovacuum_vacuum_scale_factor = 0.1, autovacuum_vacuum_threshold = 5000,
+      autovacuum_analyze_scale_factor = 0.2, autovacuum_analyze_threshold = 5000,
+      autovacuum_vacuum_cost_delay = 1);
 /* the claim's way: one lane is (run_as_id, queue_id, priority, gate) */
 CREATE INDEX live_runs_ready_idx ON taskcenter.live_runs
     (run_as_id, queue_id, priority, gate, run_at, run_id)

@@ -14,6 +14,8 @@ CREATE FUNCTION taskcenter.guard_task() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_guard_task';
 CREATE FUNCTION taskcenter.regate_runs() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_regate_runs';
+CREATE FUNCTION taskcenter.resume_by_update() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_resume_by_update';
 CREATE FUNCTION taskcenter.guard_schedule() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_guard_schedule';
 CREATE FUNCTION taskcenter.guard_control() RETURNS trigger
@@ -31,6 +33,8 @@ COMMENT ON FUNCTION taskcenter.guard_task() IS
 'Trigger: tasks are not deleted, and name only roles that the writer could become';
 COMMENT ON FUNCTION taskcenter.regate_runs() IS
 'Trigger: when a task becomes gated, or is no longer, its waiting runs change lanes';
+COMMENT ON FUNCTION taskcenter.resume_by_update() IS
+'Trigger: a schedule that a plain UPDATE makes active resumes as by resume_schedule()';
 COMMENT ON FUNCTION taskcenter.guard_schedule() IS
 'Trigger: schedules are dropped by drop_schedule() only; wakes the scheduler at commit';
 COMMENT ON FUNCTION taskcenter.guard_control() IS
@@ -38,6 +42,7 @@ COMMENT ON FUNCTION taskcenter.guard_control() IS
 
 REVOKE ALL ON FUNCTION taskcenter.guard_live_run(), taskcenter.guard_finished_run(),
     taskcenter.guard_record(), taskcenter.guard_truncate(), taskcenter.guard_task(), taskcenter.regate_runs(),
+    taskcenter.resume_by_update(),
     taskcenter.guard_schedule(), taskcenter.guard_control() FROM PUBLIC;
 
 CREATE TRIGGER guard_status BEFORE INSERT OR UPDATE OR DELETE ON taskcenter.live_runs
@@ -57,6 +62,9 @@ CREATE TRIGGER regate_runs AFTER UPDATE ON taskcenter.tasks
     EXECUTE FUNCTION taskcenter.regate_runs();
 CREATE TRIGGER guard_definition BEFORE INSERT OR UPDATE OR DELETE ON taskcenter.schedules
     FOR EACH ROW EXECUTE FUNCTION taskcenter.guard_schedule();
+CREATE TRIGGER resume_by_update AFTER UPDATE ON taskcenter.schedules
+    FOR EACH ROW WHEN (OLD.state <> NEW.state AND NEW.state = 'active')
+    EXECUTE FUNCTION taskcenter.resume_by_update();
 CREATE TRIGGER guard_control BEFORE INSERT OR UPDATE OR DELETE ON taskcenter.queues
     FOR EACH ROW EXECUTE FUNCTION taskcenter.guard_control();
 CREATE TRIGGER guard_control BEFORE INSERT OR UPDATE OR DELETE ON taskcenter.setting_values
@@ -123,6 +131,7 @@ ALTER TABLE taskcenter.task_run_logs ENABLE ALWAYS TRIGGER guard_record;
 ALTER TABLE taskcenter.task_audit_logs ENABLE ALWAYS TRIGGER guard_record;
 ALTER TABLE taskcenter.tasks ENABLE ALWAYS TRIGGER guard_definition;
 ALTER TABLE taskcenter.tasks ENABLE ALWAYS TRIGGER regate_runs;
+ALTER TABLE taskcenter.schedules ENABLE ALWAYS TRIGGER resume_by_update;
 ALTER TABLE taskcenter.schedules ENABLE ALWAYS TRIGGER guard_definition;
 ALTER TABLE taskcenter.queues ENABLE ALWAYS TRIGGER guard_control;
 ALTER TABLE taskcenter.setting_values ENABLE ALWAYS TRIGGER guard_control;
