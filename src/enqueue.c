@@ -265,6 +265,21 @@ tc_enqueue(const TaskRow *task, const EnqueueRequest *request, const RunOrigin *
 
 /* ---- many ---- */
 
+static void
+element_context(void *argument)
+{
+	errcontext("element %d of \"runs\"", *(int *) argument + 1);
+}
+
+static void
+enter_element(ErrorContextCallback *callback, int *place)
+{
+	callback->callback = element_context;
+	callback->arg = place;
+	callback->previous = error_context_stack;
+	error_context_stack = callback;
+}
+
 /*
  * Runs of a set that were not inserted: their key is taken, also by an earlier
  * element of the set.  Those that only ask for the existing run are answered
@@ -276,15 +291,17 @@ settle_rest(const TaskRow *const *tasks, const EnqueueRequest *requests, NewRun 
 {
 	NewRun	   *rest = palloc(sizeof(NewRun) * count);
 	KeyHolder  *holders = palloc(sizeof(KeyHolder) * count);
+	ErrorContextCallback callback;
+	int			place = 0;
 	int			i;
 
 	for (i = 0; i < count; i++)
 		rest[i] = runs[places[i]];
 	tc_enqueue_find_keys(rest, count, origin->now, holders);
+	enter_element(&callback, &place);
 	for (i = 0; i < count; i++)
 	{
-		int			place = places[i];
-
+		place = places[i];
 		if (holders[i].run_id != 0 &&
 			requests[place].on_conflict == ENQUEUE_CONFLICT_EXISTING)
 			results[place].run_id = settle_taken(tasks[place], &requests[place], &rest[i],
@@ -292,6 +309,7 @@ settle_rest(const TaskRow *const *tasks, const EnqueueRequest *requests, NewRun 
 		else
 			results[place] = enqueue_filled(tasks[place], &requests[place], &rest[i], origin);
 	}
+	error_context_stack = callback.previous;
 }
 
 EnqueueResult *
@@ -303,10 +321,12 @@ tc_enqueue_set(const TaskRow *const *tasks, const EnqueueRequest *requests, int 
 	int		   *places = palloc(sizeof(int) * count);
 	EnqueueResult *results = palloc0(sizeof(EnqueueResult) * count);
 	QueueMemo	memo = {0};
+	ErrorContextCallback callback;
 	int			in_batch = 0;
 	int			left = 0;
 	int			i;
 
+	enter_element(&callback, &i);
 	for (i = 0; i < count; i++)
 	{
 		if (i == 0 || tasks[i] != tasks[i - 1])
@@ -322,6 +342,7 @@ tc_enqueue_set(const TaskRow *const *tasks, const EnqueueRequest *requests, int 
 		else
 			results[i] = enqueue_filled(tasks[i], &requests[i], &runs[i], origin);
 	}
+	error_context_stack = callback.previous;
 	if (in_batch > 0)
 		tc_enqueue_insert_set(batch, in_batch, origin);
 

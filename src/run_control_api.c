@@ -139,7 +139,7 @@ filter_of(const char *task_name, char **statuses, int status_count,
 		tc_check_choice("statuses", statuses[i], allowed);
 	filter.statuses = (const char *const *) statuses;
 	filter.status_count = status_count;
-	filter.any_owner = tc_access_is_admin(caller);
+	filter.any_owner = superuser_arg(caller);
 	filter.owner_count = tc_roles_held_by(caller, &owners);
 	filter.owners = owners;
 	if (task_name != NULL)

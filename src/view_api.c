@@ -64,7 +64,7 @@ Datum
 taskcenter_sees_states_of_all(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(has_bypassrls_privilege(GetUserId()) ||
-				   tc_access_is_admin(GetUserId()) || tc_access_is_monitor(GetUserId()));
+				   tc_access_is_monitor(GetUserId()));
 }
 
 /* ---- executors ---- */

@@ -381,7 +381,7 @@ COMMENT ON SEQUENCE taskcenter.audit_ids IS
 COMMENT ON SEQUENCE taskcenter.skip_ids IS
 'Values of skip_id';
 COMMENT ON VIEW taskcenter.task_runs IS
-'All runs, finished or not, that the reader may see. Members of pg_monitor and the owner of the database see all runs, without params, output, error, reason and unique_key';
+'All runs, finished or not, that the reader may see. Members of pg_monitor see all runs, without params, output, error, reason and unique_key';
 COMMENT ON COLUMN taskcenter.task_runs.run_id IS
 'Identifies the run for ever; grows with the order of creation';
 COMMENT ON COLUMN taskcenter.task_runs.task_id IS 'Task of which this is a run';
@@ -510,6 +510,13 @@ COMMENT ON COLUMN taskcenter.status.state IS
 'ok, warn (it works, look at it) or fail (something does not work)';
 COMMENT ON COLUMN taskcenter.status.detail IS 'What was seen';
 COMMENT ON COLUMN taskcenter.status.hint IS 'What to do; null if nothing is to be done';
+
+COMMENT ON COLUMN taskcenter.settings.description IS 'What it is for';
+
+COMMENT ON COLUMN taskcenter.databases.database IS 'Name of the database';
+COMMENT ON COLUMN taskcenter.databases.has_scheduler IS 'Whether a scheduler of its own is running';
+COMMENT ON COLUMN taskcenter.databases.scheduler_pid IS
+'Process of its scheduler; null if none is running';
 
 COMMENT ON TYPE taskcenter.executor_info IS
 'An executor of this database and the run that it executes';
