@@ -224,12 +224,14 @@ typedef struct TextWord
 	int			position;		/* in the whole schedule */
 } TextWord;
 
-/* Fills the error and returns false; hint may be NULL. */
-extern bool tc_text_refuse(ScheduleError *error, int position,
-						   const char *hint, const char *format,...) pg_attribute_printf(4, 5);
+/* Fill the error, or the hint of one already filled; hint may be NULL. */
+extern void tc_text_set_error(ScheduleError *error, int position, const char *hint,
+							  const char *format,...) pg_attribute_printf(4, 5);
+extern void tc_text_set_hint(ScheduleError *error, const char *format,...) pg_attribute_printf(2, 3);
 
-/* Sets the hint of an error already filled; always returns false. */
-extern bool tc_text_hint(ScheduleError *error, const char *format,...) pg_attribute_printf(2, 3);
+/* The same as expressions that are false, for use after return. */
+#define tc_text_refuse(...) (tc_text_set_error(__VA_ARGS__), false)
+#define tc_text_hint(...) (tc_text_set_hint(__VA_ARGS__), false)
 
 /* The next word between blanks; false at the end. */
 extern bool tc_text_next_word(TextScanner *scanner, TextWord *word);

@@ -109,47 +109,66 @@ refuse_number(RuleReader *reader, RecurrencePart part, const TextWord *word,
 						parts[part].low, high, high, parts[part].low);
 }
 
-/* Reads a number of the part; with is_negative, a sign may come before. */
+/* Reads a number of the part; a sign may come before it if is_signed. */
 static bool
 parse_number(RuleReader *reader, RecurrencePart part, const TextWord *word,
-			 int *value, bool *is_negative)
+			 bool is_signed, int *value)
 {
 	TextWord	digits = *word;
+	bool		is_negative = false;
 	int64		number;
 
-	if (is_negative != NULL)
+	if (is_signed && word->length > 0)
 	{
-		*is_negative = word->length > 0 && word->chars[0] == '-';
-		if (word->length > 0 && (*is_negative || word->chars[0] == '+'))
+		is_negative = word->chars[0] == '-';
+		if (is_negative || word->chars[0] == '+')
 			digits = tc_text_cut(word, 1, word->length);
 	}
 	if (!tc_text_number(&digits, MAX_INTERVAL, &number) ||
 		number < parts[part].low || number > parts[part].high)
-		return refuse_number(reader, part, word, parts[part].high,
-							 is_negative != NULL);
-	*value = number;
+		return refuse_number(reader, part, word, parts[part].high, is_signed);
+	*value = is_negative ? -number : number;
 	return true;
 }
 
-/*
- * Reads a list of numbers into a set of so many words, the negative ones, if
- * there may be any, into a second.
- */
+static void
+add_number(uint64 *set, int number)
+{
+	set[number / 64] |= UINT64CONST(1) << (number % 64);
+}
+
 static bool
 parse_numbers(RuleReader *reader, RecurrencePart part, TextWord list,
-			  uint64 *set, uint64 *from_end)
+			  uint64 *set)
 {
 	TextWord	item;
-	bool		is_negative = false;
 	int			value;
 
 	while (tc_text_next_part(&list, ',', &item))
 	{
-		if (!parse_number(reader, part, &item, &value,
-						  from_end == NULL ? NULL : &is_negative))
+		if (!parse_number(reader, part, &item, false, &value))
 			return false;
-		(is_negative ? from_end : set)[value / 64] |=
-			UINT64CONST(1) << (value % 64);
+		add_number(set, value);
+	}
+	return true;
+}
+
+/* The same for numbers that may be negative; those go into the second set. */
+static bool
+parse_signed_numbers(RuleReader *reader, RecurrencePart part, TextWord list,
+					 uint64 *set, uint64 *from_end)
+{
+	TextWord	item;
+	int			value;
+
+	while (tc_text_next_part(&list, ',', &item))
+	{
+		if (!parse_number(reader, part, &item, true, &value))
+			return false;
+		if (value < 0)
+			add_number(from_end, -value);
+		else
+			add_number(set, value);
 	}
 	return true;
 }
@@ -173,7 +192,6 @@ parse_weekdays(RuleReader *reader, TextWord list)
 	TextWord	item;
 	TextWord	name;
 	TextWord	number;
-	bool		is_negative;
 	int			weekday;
 	int			nth;
 
@@ -190,12 +208,12 @@ parse_weekdays(RuleReader *reader, TextWord list)
 			rule->weekdays |= UINT64CONST(1) << weekday;
 			continue;
 		}
-		if (!parse_number(reader, PART_BYDAY, &number, &nth, &is_negative))
+		if (!parse_number(reader, PART_BYDAY, &number, true, &nth))
 			return false;
-		if (is_negative)
-			rule->nth_weekday_from_end[weekday] |= UINT64CONST(1) << nth;
+		if (nth < 0)
+			add_number(&rule->nth_weekday_from_end[weekday], -nth);
 		else
-			rule->nth_weekday[weekday] |= UINT64CONST(1) << nth;
+			add_number(&rule->nth_weekday[weekday], nth);
 	}
 	return true;
 }
@@ -271,32 +289,33 @@ parse_part(RuleReader *reader, RecurrencePart part, const TextWord *value)
 		case PART_FREQ:
 			return parse_frequency(reader, value);
 		case PART_INTERVAL:
-			return parse_number(reader, part, value, &rule->interval, NULL);
+			return parse_number(reader, part, value, false, &rule->interval);
 		case PART_COUNT:
-			return parse_number(reader, part, value, &rule->count, NULL);
+			return parse_number(reader, part, value, false, &rule->count);
 		case PART_UNTIL:
 			return parse_until(reader, value);
 		case PART_BYMONTH:
-			return parse_numbers(reader, part, *value, &rule->months, NULL);
+			return parse_numbers(reader, part, *value, &rule->months);
 		case PART_BYMONTHDAY:
-			return parse_numbers(reader, part, *value, &rule->month_days,
-								 &rule->month_days_from_end);
+			return parse_signed_numbers(reader, part, *value,
+										&rule->month_days,
+										&rule->month_days_from_end);
 		case PART_BYYEARDAY:
 			rule->has_year_days = true;
-			return parse_numbers(reader, part, *value, rule->year_days,
-								 rule->year_days_from_end);
+			return parse_signed_numbers(reader, part, *value, rule->year_days,
+										rule->year_days_from_end);
 		case PART_BYDAY:
 			return parse_weekdays(reader, *value);
 		case PART_BYHOUR:
-			return parse_numbers(reader, part, *value, &rule->hours, NULL);
+			return parse_numbers(reader, part, *value, &rule->hours);
 		case PART_BYMINUTE:
-			return parse_numbers(reader, part, *value, &rule->minutes, NULL);
+			return parse_numbers(reader, part, *value, &rule->minutes);
 		case PART_BYSECOND:
-			return parse_numbers(reader, part, *value, &rule->seconds, NULL);
+			return parse_numbers(reader, part, *value, &rule->seconds);
 		case PART_BYSETPOS:
 			rule->has_positions = true;
-			return parse_numbers(reader, part, *value, rule->positions,
-								 rule->positions_from_end);
+			return parse_signed_numbers(reader, part, *value, rule->positions,
+										rule->positions_from_end);
 		case PART_WKST:
 			return parse_weekday(reader, value, &rule->week_start);
 		case PART_BYWEEKNO:

@@ -49,15 +49,17 @@ end_of_period(const RecurrenceRule *rule, int64 number, int64 *first_day)
 static void
 load_period(const CalendarPattern *pattern, int64 number, Period *period)
 {
-	int64		end_day = end_of_period(&pattern->rrule, number,
-										&period->first_day);
+	int64		end_day;
 	int			first_in_month;
 	int			last_in_month;
-	int			last_month = tc_month_of_day(end_day - 1, &last_in_month);
+	int			last_month;
 	int			day_count = 0;
 	int			i;
 
+	memset(period, 0, sizeof(Period));
 	period->number = number;
+	end_day = end_of_period(&pattern->rrule, number, &period->first_day);
+	last_month = tc_month_of_day(end_day - 1, &last_in_month);
 	period->first_month = tc_month_of_day(period->first_day, &first_in_month);
 	period->month_count = last_month - period->first_month + 1;
 	for (i = 0; i < period->month_count; i++)

@@ -11,9 +11,9 @@
 
 #include "schedule_internal.h"
 
-bool
-tc_text_refuse(ScheduleError *error, int position, const char *hint,
-			   const char *format,...)
+void
+tc_text_set_error(ScheduleError *error, int position, const char *hint,
+				  const char *format,...)
 {
 	va_list		args;
 
@@ -24,11 +24,10 @@ tc_text_refuse(ScheduleError *error, int position, const char *hint,
 	error->message = error->message_buffer;
 	error->hint = hint;
 	error->position = position;
-	return false;
 }
 
-bool
-tc_text_hint(ScheduleError *error, const char *format,...)
+void
+tc_text_set_hint(ScheduleError *error, const char *format,...)
 {
 	va_list		args;
 
@@ -36,7 +35,6 @@ tc_text_hint(ScheduleError *error, const char *format,...)
 	vsnprintf(error->hint_buffer, sizeof(error->hint_buffer), format, args);
 	va_end(args);
 	error->hint = error->hint_buffer;
-	return false;
 }
 
 bool
