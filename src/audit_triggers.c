@@ -2,7 +2,7 @@
  *
  * audit_triggers.c
  *		The audit of definitions and control: a row for each change, in the
- *		same transaction; and what has to follow a plain UPDATE of a state.
+ *		same transaction; and what follows when a plain UPDATE resumes a task.
  *
  * Fires as ENABLE ALWAYS row trigger after changes of tasks, schedules,
  * queues, setting_values and scheduler_state.  Only fields that changed are
@@ -17,6 +17,7 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "postmaster/bgworker.h"
 #include "replication/logicalworker.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -32,6 +33,8 @@
 #include "setting_keys.h"
 #include "statement.h"
 #include "task_change.h"
+
+#define SCHEDULER_TYPE "taskcenter scheduler"
 
 PG_FUNCTION_INFO_V1(taskcenter_audit_change);
 
@@ -296,11 +299,21 @@ require_actor(const AuditedRelation *audited)
 				 errhint("Call taskcenter.set_context(actor => ...) in this transaction first.")));
 }
 
+/* the scheduler acts on nobody's behalf */
+static const char *
+actor_of(Oid writer)
+{
+	if (MyBgworkerEntry != NULL && tc_audit_given_actor() == NULL &&
+		strcmp(MyBgworkerEntry->bgw_type, SCHEDULER_TYPE) == 0)
+		return SCHEDULER_TYPE;
+	return tc_audit_actor(writer);
+}
+
 static void
 describe_writer(Oid writer, AuditRow *row)
 {
 	row->recorded_at = GetCurrentTimestamp();
-	row->actor = tc_audit_actor(writer);
+	row->actor = actor_of(writer);
 	row->session_role = GetUserNameFromId(GetSessionUserId(), true);
 	row->effective_role = GetUserNameFromId(writer, true);
 	if (row->session_role == NULL)
@@ -315,30 +328,16 @@ describe_writer(Oid writer, AuditRow *row)
 
 /* ---- what follows ---- */
 
-/* a plain UPDATE changed a state: runs and schedules follow as they do behind our functions */
+/* a plain UPDATE resumed a task: its schedules follow as behind resume_task() */
 static void
-follow_state(const AuditedRelation *audited, HeapTuple old, HeapTuple new, TupleDesc desc)
+follow_state(HeapTuple old, HeapTuple new, TupleDesc desc)
 {
 	char	   *old_state = column_text(old, desc, "state");
 	char	   *new_state = column_text(new, desc, "state");
-	int64		id = column_id(new, desc, audited->id);
-	TimestampTz now = GetCurrentTimestamp();
-	const char *woken;
-	TaskRow		task;
-	ScheduleRow schedule;
+	const char *woken = tc_task_wakes_from(old_state, new_state);
 
-	if (!differ(old_state, new_state))
-		return;
-	woken = tc_task_wakes_from(old_state, new_state);
-	if (strcmp(audited->object_type, "task") == 0 && tc_task_find_id(id, false, &task))
-	{
-		tc_task_move_gate(&task);
-		if (woken != NULL)
-			tc_define_resume_task(id, woken, now);
-	}
-	else if (strcmp(audited->object_type, "schedule") == 0 && woken != NULL &&
-			 tc_schedule_find_id(id, &schedule))
-		tc_define_resume(&schedule, woken, now);
+	if (woken != NULL)
+		tc_define_resume_task(column_id(new, desc, "task_id"), woken, GetCurrentTimestamp());
 }
 
 static void
@@ -393,8 +392,8 @@ taskcenter_audit_change(PG_FUNCTION_ARGS)
 	tc_store_begin(&frame);
 	require_actor(audited);
 	write_row(audited, old, new, desc, writer);
-	if (!own && old != NULL && new != NULL)
-		follow_state(audited, old, new, desc);
+	if (!own && old != NULL && new != NULL && strcmp(audited->object_type, "task") == 0)
+		follow_state(old, new, desc);
 	tc_store_end(&frame);
 	return PointerGetDatum(NULL);
 }

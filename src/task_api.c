@@ -257,6 +257,7 @@ taskcenter_declare_task(PG_FUNCTION_ARGS)
 	TaskRow		task;
 	ScheduleRequest request;
 	int64		schedule_id;
+	bool		exists;
 	const char *result = "unchanged";
 
 	read_task(fcinfo, &given);
@@ -267,15 +268,19 @@ taskcenter_declare_task(PG_FUNCTION_ARGS)
 	(void) tc_activate_if_fresh(now);
 
 	tc_store_begin(&frame);
-	if (!tc_task_find(task.name, true, &before))
+	exists = tc_task_find(task.name, true, &before);
+	if (!exists)
 	{
 		set_roles(&task, tc_statement_caller(), run_as);
 		tc_access_require_executable("run_as", task.run_as_id);
-		if (!make_task(&task, &request, now))
+		if (make_task(&task, &request, now))
+			result = "created";
+		else if (tc_task_find(task.name, true, &before))
+			exists = true;		/* somebody else was faster */
+		else
 			report_name_taken(task.name);
-		result = "created";
 	}
-	else
+	if (exists)
 	{
 		tc_access_check_task(&before, TASK_RIGHT_MANAGE);
 		task = given;

@@ -32,8 +32,6 @@ tc_task_change(const TaskRow *before, const TaskRow *after, TimestampTz now)
 	new_roles = before->owner_id != after->owner_id ||
 		before->run_as_id != after->run_as_id;
 	tc_task_update(after, now);
-	if (tc_task_gate(before) != tc_task_gate(after))
-		tc_task_move_gate(after);
 	if (new_roles)
 	{
 		int64		running = tc_task_each_running(after->task_id, NULL, NULL);

@@ -14,7 +14,10 @@
 
 #include "task_store.h"
 
-/* write it; runs that are not running follow its gate and roles, schedules its owner */
+/*
+ * Write it; what is not running follows its roles, schedules its owner.  (A
+ * trigger lets runs follow its gate.)
+ */
 extern void tc_task_change(const TaskRow *before, const TaskRow *after, TimestampTz now);
 
 /*

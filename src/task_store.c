@@ -130,17 +130,6 @@ static Statement update_task = {
 	JSONBOID, INT8OID}
 };
 
-static Statement move_gate = {
-	.label = "move runs to the gate of their task",
-	.text =
-	"UPDATE taskcenter.live_runs SET gate = $2"
-	" WHERE task_id = $1 AND gate <> $2 AND gate >= 0"
-	" AND status = ANY ('{waiting,queued,retrying}')",
-	.nargs = 2,
-	.types = {INT8OID, INT8OID},
-	.any_plan = true
-};
-
 /* the role of a run never changes: the row is made anew */
 static Statement move_roles = {
 	.label = "give runs to the roles of their task",
@@ -390,16 +379,6 @@ tc_task_update(const TaskRow *task, TimestampTz now)
 	bind_row(&arguments, task, now);
 	tc_bind_int64(&arguments, task->task_id);
 	tc_run_bound(&update_task, &arguments);
-}
-
-void
-tc_task_move_gate(const TaskRow *task)
-{
-	Bindings	arguments = {0};
-
-	tc_bind_int64(&arguments, task->task_id);
-	tc_bind_int64(&arguments, tc_task_gate(task));
-	tc_run_bound(&move_gate, &arguments);
 }
 
 void

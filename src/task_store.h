@@ -105,11 +105,10 @@ extern bool tc_task_insert(TaskRow *task, TimestampTz now);
 extern void tc_task_update(const TaskRow *task, TimestampTz now);
 
 /*
- * After a change: let what is not running follow the task's gate, and its
- * roles.  Whoever changes roles makes sure that nothing runs: an attempt that
- * began as one role must not go on as another.
+ * After a change of roles: let what is not running follow.  The caller makes
+ * sure that nothing runs: an attempt that began as one role must not go on as
+ * another.
  */
-extern void tc_task_move_gate(const TaskRow *task);
 extern void tc_task_move_roles(const TaskRow *task);
 
 /*

@@ -6,7 +6,7 @@
 CREATE FUNCTION taskcenter.audit_change() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_audit_change';
 COMMENT ON FUNCTION taskcenter.audit_change() IS
-'Trigger: writes a row of task_audit_logs with the fields that changed, and lets runs and schedules follow a plain UPDATE of a state';
+'Trigger: writes a row of task_audit_logs with the fields that changed, and lets the schedules follow when a plain UPDATE resumes a task';
 REVOKE ALL ON FUNCTION taskcenter.audit_change() FROM PUBLIC;
 
 CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.tasks

@@ -108,9 +108,11 @@ SELECT taskcenter.schedule_task('load', 'at 2100-02-01 00:00', 'once') > 0 AS ma
 SELECT state, next_run_at FROM taskcenter.schedules WHERE name = 'once';
 
 -- Quarantined by somebody: resumed, or defined anew.
+ALTER TABLE taskcenter.schedules DISABLE TRIGGER guard_definition;
 UPDATE taskcenter.schedules SET state = 'quarantined', state_reason = 'bad' WHERE name = 'hourly';
 SELECT taskcenter.resume_schedule('load', 'hourly');
 UPDATE taskcenter.schedules SET state = 'quarantined', state_reason = 'bad' WHERE name = 'hourly';
+ALTER TABLE taskcenter.schedules ENABLE ALWAYS TRIGGER guard_definition;
 SELECT taskcenter.schedule_task('load', '0 * * * *', 'hourly') > 0 AS made;
 SELECT state, state_reason FROM taskcenter.schedules WHERE name = 'hourly';
 

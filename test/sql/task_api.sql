@@ -105,7 +105,9 @@ SELECT state, state_reason FROM taskcenter.tasks WHERE name = 'all';
 SELECT taskcenter.disable_task('all'), taskcenter.disable_task('all');
 SELECT taskcenter.enable_task('all'), taskcenter.enable_task('all');
 SELECT state, state_reason FROM taskcenter.tasks WHERE name = 'all';
+ALTER TABLE taskcenter.tasks DISABLE TRIGGER guard_definition;
 UPDATE taskcenter.tasks SET state = 'quarantined', state_reason = 'broken' WHERE name = 'all';
+ALTER TABLE taskcenter.tasks ENABLE ALWAYS TRIGGER guard_definition;
 SELECT taskcenter.alter_task('all', 'SELECT 2') > 0 AS altered;
 SELECT state, state_reason FROM taskcenter.tasks WHERE name = 'all';
 
