@@ -3,6 +3,7 @@
 -- the scheduler: a fitting SQLSTATE, never XX000, and nothing stored.
 --
 SET timezone = 'UTC';
+SET intervalstyle = 'postgres';
 SET client_min_messages = error;
 CREATE EXTENSION taskcenter;
 RESET client_min_messages;

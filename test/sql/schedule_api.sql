@@ -2,6 +2,7 @@
 -- Schedules: made, made anew, paused, resumed, dropped, previewed.
 --
 SET timezone = 'UTC';
+SET intervalstyle = 'postgres';
 SET datestyle = 'ISO, MDY';
 SET client_min_messages = error;
 CREATE EXTENSION taskcenter;

@@ -2,6 +2,7 @@
 -- The scheduler's state, queues, settings, adoption, partitions.
 --
 SET timezone = 'UTC';
+SET intervalstyle = 'postgres';
 SET datestyle = 'ISO, MDY';
 SET client_min_messages = error;
 CREATE EXTENSION taskcenter;

@@ -2,6 +2,7 @@
 -- Tasks: create, declare, alter, steer, and what each leaves in the tables.
 --
 SET timezone = 'UTC';
+SET intervalstyle = 'postgres';
 SET datestyle = 'ISO, MDY';
 SET client_min_messages = error;
 CREATE EXTENSION taskcenter;
