@@ -114,7 +114,8 @@ queue_is_open(int64 queue_id)
 }
 
 /*
- * May the run start, as the definitions are now?  A task whose role was
+ * May the run start, as the definitions are now?  A task that was given to
+ * another role takes its runs along when they go back; one whose role was
  * renamed since it was defined is quarantined.
  */
 static bool
@@ -132,7 +133,8 @@ may_start(const RunRow *run)
 		tc_worker_commit();
 	}
 	task = tc_cache_peek(run->task_id);
-	if (task->definition == NULL || !task->definition->runnable)
+	if (task->definition == NULL || !task->definition->runnable ||
+		task->definition->run_as_id != tc_worker_arguments()->role)
 		return false;
 	if (task->definition->role_renamed)
 	{
@@ -182,6 +184,9 @@ serve_one(RunRow *rows, int first, const ClaimResult *claim, MemoryContext conte
 	else
 		tc_execute_run(&rows[first], claim->queue, context);
 	runs_served += count;
+	/* others may have waited for it: see claim.c */
+	if (rows[first].lost > 0)
+		tc_shared_lanes_unblock_all(MyDatabaseId);
 	tc_claim_note_duration((GetCurrentTimestamp() - begun) / 1000.0 / count);
 }
 

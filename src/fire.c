@@ -319,7 +319,7 @@ evaluate(void *argument)
 	find_range(evaluation);
 	if (strcmp(due->task_state, "active") != 0)
 		add_skip(evaluation, due->next_run_at, evaluation->last, evaluation->instants,
-				 psprintf("task is %s", due->task_state));
+				 due->task_state);
 	else if (tc_schedule_kind(evaluation->schedule) == SCHEDULE_DELAY && due->busy)
 		return;					/* its next instant is counted from the run's end */
 	else if (tc_schedule_kind(evaluation->schedule) == SCHEDULE_DELAY ||

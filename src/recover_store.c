@@ -26,6 +26,8 @@ enum
 	STATEMENT_END_LOST,
 	STATEMENT_FIND_LOST,
 	STATEMENT_OF_EXECUTOR,
+	STATEMENT_LOCK_LAST_CHANCES,
+	STATEMENT_LAST_CHANCES,
 	STATEMENT_LANES,
 	STATEMENT_EXECUTOR_ID
 };
@@ -37,6 +39,7 @@ static Statement statements[] = {
 		"WITH back AS ("
 		" UPDATE taskcenter.live_runs AS r SET status = 'queued', attempt = r.attempt - 1,"
 		"   executor_id = NULL, token = NULL, claimed_at = NULL,"
+		"   run_as_id = t.run_as_id, owner_id = t.owner_id,"
 		"   gate = CASE WHEN r.gate < -1 THEN r.gate WHEN t.gated THEN r.task_id"
 		"     WHEN r.gate < 0 THEN r.gate ELSE 0 END"
 		" FROM unnest($1::bigint[], $2::bigint[]) AS c (run_id, token), taskcenter.tasks AS t"
@@ -121,6 +124,25 @@ static Statement statements[] = {
 		" WHERE r.status = 'running' AND r.executor_id = $1",
 		.nargs = 1,
 		.types = {INT8OID}
+	},
+	[STATEMENT_LOCK_LAST_CHANCES] = {
+		.label = "be the only one to look for last chances",
+		.text =
+		"SELECT s.only_row FROM taskcenter.scheduler_state AS s FOR NO KEY UPDATE",
+		.nargs = 0
+	},
+	[STATEMENT_LAST_CHANCES] = {
+		.label = "look for last chances",
+		.text =
+		"SELECT count(*) FILTER (WHERE r.run_as_id = $1 AND r.queue_id = $2"
+		"   AND r.priority = $3 AND r.gate = $4"
+		"   AND r.status = ANY (ARRAY['queued', 'retrying'])),"
+		"   count(*) FILTER (WHERE r.status = 'running')"
+		" FROM taskcenter.live_runs AS r"
+		" JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
+		" WHERE r.lost > 0 AND r.lost + 1 >= t.max_lost",
+		.nargs = 4,
+		.types = {INT8OID, INT8OID, INT4OID, INT8OID}
 	},
 	[STATEMENT_LANES] = {
 		/* a loose index scan: one probe per lane, not per run */
@@ -272,6 +294,29 @@ tc_runs_of_executor(int64 executor_id, LostRun **lost)
 
 	tc_bind_int64(&bindings, executor_id);
 	return find_lost(&statements[STATEMENT_OF_EXECUTOR], &bindings, lost);
+}
+
+int64
+tc_runs_last_chances(Oid role, int64 queue_id, int32 priority, int64 gate, bool locked,
+					 int64 *running)
+{
+	StoreFrame	frame;
+	Bindings	nothing = {0};
+	Bindings	bindings = {0};
+	int64		waiting;
+
+	tc_bind_int64(&bindings, role);
+	tc_bind_int64(&bindings, queue_id);
+	tc_bind_int32(&bindings, priority);
+	tc_bind_int64(&bindings, gate);
+	tc_store_begin(&frame);
+	if (locked)
+		tc_run_bound(&statements[STATEMENT_LOCK_LAST_CHANCES], &nothing);
+	tc_run_bound(&statements[STATEMENT_LAST_CHANCES], &bindings);
+	waiting = tc_get_int64(0, 1);
+	*running = tc_get_int64(0, 2);
+	tc_store_end(&frame);
+	return waiting;
 }
 
 void
