@@ -331,7 +331,7 @@ try_cron(const char *expression, const OracleZone *zone, pg_tz *tz,
 	{
 		choose_rules(&trial, round);
 		oracle_rules(&trial, cron.hour_is_wildcard, &gap, &repeat);
-		if (gap == ORACLE_GAP_SKIP && repeat == ORACLE_BOTH)
+		if (round == 0 && cron.hour_is_wildcard)
 			oracle_cron_watch(&cron, zone, from, until, list);
 		else
 			oracle_cron_list(&cron, zone, gap, repeat, from, until, list);
@@ -484,7 +484,13 @@ main(int argc, char **argv)
 		return 2;
 	}
 	for (i = 0; i < count; i++)
+	{
 		try_zone(zones[i], is_full, &list);
+		if (is_full)
+			printf("%s: %lld comparisons so far, %d disagreements\n",
+				   zones[i], (long long) checks, reports);
+		fflush(stdout);
+	}
 	free(list.instants);
 	printf("%lld comparisons in %d zones, %d disagreements\n",
 		   (long long) checks, count, reports);
