@@ -144,6 +144,45 @@ apply_limits(const Lane *lane, LanePlan *plan)
 	return room > 0;
 }
 
+/* Is a last chance of the lane to wait, because another one runs? */
+static bool
+has_to_wait(const Lane *lane, bool locked, int64 *waiting)
+{
+	int64		running;
+
+	*waiting = tc_runs_last_chances(lane->key.role, lane->key.queue_id,
+									lane->key.priority, lane->key.gate, locked, &running);
+	return *waiting > 0 && running > 0;
+}
+
+/*
+ * A run that was lost as often as its task bears but once is executed while
+ * no other such run is: what kills its server each time is found out alone.
+ * Until then its lane waits; the end of such a run unblocks all lanes.
+ */
+static bool
+apply_last_chances(const Lane *lane, LanePlan *plan)
+{
+	int64		waiting;
+	bool		wait;
+
+	if (lane->key.gate == 0)
+		return true;
+	(void) has_to_wait(lane, false, &waiting);
+	if (waiting == 0)
+		return true;
+	plan->max_runs = 1;
+	wait = has_to_wait(lane, true, &waiting);
+	if (wait)
+	{
+		tc_shared_lane_block(lane);
+		wait = has_to_wait(lane, true, &waiting);
+		if (!wait)
+			tc_shared_lanes_unblock_all(MyDatabaseId);
+	}
+	return !wait;
+}
+
 static void
 publish(const RunRow *rows, int count)
 {
@@ -222,7 +261,7 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, TimestampTz now, RunRo
 		result->needs_fresh_process = true;
 		return true;
 	}
-	if (!apply_limits(lane, &plan))
+	if (!apply_last_chances(lane, &plan) || !apply_limits(lane, &plan))
 		return false;
 	result->count = claim_lane(lane, &plan, executor_id, now, rows, &next_due);
 	result->batch = plan.batch;

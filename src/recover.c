@@ -163,6 +163,8 @@ recover_slot(int index, TimestampTz now)
 	tc_worker_commit();
 	/* it may have died in a claim: what it had locked was passed by */
 	tc_shared_lanes_reset(MyDatabaseId, role);
+	if (count > 0)
+		tc_shared_lanes_unblock_all(MyDatabaseId);
 	tc_shared_executor_release(index);
 }
 

@@ -41,6 +41,14 @@ extern int	tc_runs_end_lost(const int64 *run_ids, const int64 *tokens, int count
 							 const char *status, const char *reason, const char *actor,
 							 TimestampTz now);
 
+/*
+ * Last chances: runs whose next loss would be the last that their task bears.
+ * Returns how many wait in a lane, and how many run in the database.  With
+ * `locked` no other claim finds out before this transaction ends.
+ */
+extern int64 tc_runs_last_chances(Oid role, int64 queue_id, int32 priority, int64 gate,
+								  bool locked, int64 *running);
+
 /* lanes that hold ready work, for a scheduler that starts; calls back per lane */
 typedef void (*LaneCallback) (Oid role, int64 queue_id, int32 priority, int64 gate,
 							  TimestampTz run_at, int64 run_id);

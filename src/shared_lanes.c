@@ -347,6 +347,14 @@ tc_shared_lanes_unblock(Oid database, int64 queue_id, int64 gate)
 }
 
 void
+tc_shared_lanes_unblock_all(Oid database)
+{
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	tc_lanes_unblock_all(database, GetCurrentTimestamp());
+	LWLockRelease(tc_shared->lock);
+}
+
+void
 tc_shared_lanes_reset(Oid database, Oid role)
 {
 	TimestampTz now = GetCurrentTimestamp();

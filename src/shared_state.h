@@ -263,6 +263,9 @@ extern void tc_shared_lane_block(const Lane *seen);
 /* a finish: lanes of this queue or gate that were blocked may go on */
 extern bool tc_shared_lanes_unblock(Oid database, int64 queue_id, int64 gate);
 
+/* all blocked lanes of a database may go on: each claim finds out anew */
+extern void tc_shared_lanes_unblock_all(Oid database);
+
 /* forget bounds of a role's lanes, if a slot that ended says that claims were rolled back */
 extern void tc_shared_lanes_reset(Oid database, Oid role);
 

@@ -59,6 +59,7 @@ CREATE INDEX live_runs_running_idx ON taskcenter.live_runs (task_id, executor_id
     WHERE status = 'running';
 CREATE INDEX live_runs_schedule_idx ON taskcenter.live_runs (task_id)
     WHERE schedule_id IS NOT NULL;
+CREATE INDEX live_runs_lost_idx ON taskcenter.live_runs (run_id) WHERE lost > 0;
 CREATE UNIQUE INDEX live_runs_unique_key ON taskcenter.live_runs (task_id, unique_guard)
     WHERE unique_guard IS NOT NULL;
 
