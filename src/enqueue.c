@@ -17,6 +17,7 @@
 
 #include "arguments.h"
 #include "enqueue.h"
+#include "shared_state.h"
 
 /* the queues that a call has met, by name */
 typedef struct QueueMemo
@@ -196,6 +197,22 @@ keep_key_of_holder(const EnqueueRequest *request, const NewRun *run,
 	(void) tc_enqueue_keep_key(&kept, kept_until(&kept, request->unique_for), now);
 }
 
+/*
+ * A key until the start promises a run that starts after this transaction, and
+ * so sees what it did.  Claims pass the run by meanwhile, and must look again.
+ */
+static bool
+hold_until_commit(const NewRun *run)
+{
+	NewRun		held;
+
+	if (!tc_enqueue_hold_key(run->task_id, run->unique_key, &held))
+		return false;
+	tc_shared_touch_lane((Oid) held.run_as_id, held.queue_id, held.priority, held.gate,
+						 held.run_at, held.run_id, true);
+	return true;
+}
+
 /* What a run that holds the key means for this call; 0: it is gone by now. */
 static int64
 settle_taken(const TaskRow *task, const EnqueueRequest *request, const NewRun *run,
@@ -208,6 +225,8 @@ settle_taken(const TaskRow *task, const EnqueueRequest *request, const NewRun *r
 		case ENQUEUE_CONFLICT_EXISTING:
 			if (compareJsonbContainers(&holder->params->root, &run->params->root) != 0)
 				refuse_other_params(task, run, holder);
+			if (request->until_started && holder->status != NULL && !hold_until_commit(run))
+				return 0;
 			if (request->unique_for != NULL && holder->status != NULL)
 				keep_key_of_holder(request, run, holder, origin->now);
 			return holder->run_id;
@@ -306,7 +325,7 @@ settle_rest(const TaskRow *const *tasks, const EnqueueRequest *requests, NewRun 
 			requests[place].on_conflict == ENQUEUE_CONFLICT_EXISTING)
 			results[place].run_id = settle_taken(tasks[place], &requests[place], &rest[i],
 												 &holders[i], origin);
-		else
+		if (results[place].run_id == 0)
 			results[place] = enqueue_filled(tasks[place], &requests[place], &rest[i], origin);
 	}
 	error_context_stack = callback.previous;

@@ -25,6 +25,7 @@ enum
 	STATEMENT_INSERT_SET,
 	STATEMENT_FIND_KEY,
 	STATEMENT_FIND_KEYS,
+	STATEMENT_HOLD_KEY,
 	STATEMENT_REPLACE,
 	STATEMENT_KEEP_KEY,
 	STATEMENT_FIND_QUEUE
@@ -117,6 +118,16 @@ static Statement statements[] = {
 		" ORDER BY w.place",
 		.nargs = 3,
 		.types = {INT8ARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID}
+	},
+	[STATEMENT_HOLD_KEY] = {
+		.label = "hold the run that has a key",
+		.text =
+		"SELECT r.run_id, r.run_as_id, r.queue_id, r.priority, r.gate, r.run_at"
+		" FROM taskcenter.live_runs AS r"
+		" WHERE r.task_id = $1 AND r.unique_guard = $2"
+		"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying']) FOR KEY SHARE",
+		.nargs = 2,
+		.types = {INT8OID, TEXTOID}
 	},
 	[STATEMENT_REPLACE] = {
 		.label = "replace a run",
@@ -344,6 +355,24 @@ tc_enqueue_find_keys(const NewRun *runs, int count, TimestampTz now, KeyHolder *
 	tc_run_bound(&statements[STATEMENT_FIND_KEYS], &bindings);
 	for (i = 0; i < count; i++)
 		read_holder(i, &holders[i]);
+}
+
+bool
+tc_enqueue_hold_key(int64 task_id, const char *key, NewRun *held)
+{
+	Bindings	bindings = {0};
+
+	tc_bind_int64(&bindings, task_id);
+	tc_bind_text(&bindings, key);
+	if (tc_run_bound(&statements[STATEMENT_HOLD_KEY], &bindings) == 0)
+		return false;
+	held->run_id = tc_get_int64(0, 1);
+	held->run_as_id = tc_get_int64(0, 2);
+	held->queue_id = tc_get_int64(0, 3);
+	held->priority = tc_get_int32(0, 4);
+	held->gate = tc_get_int64(0, 5);
+	held->run_at = tc_get_timestamptz(0, 6);
+	return true;
 }
 
 bool

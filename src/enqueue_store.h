@@ -65,6 +65,12 @@ extern bool tc_enqueue_find_key(int64 task_id, const char *key, TimestampTz now,
 extern void tc_enqueue_find_keys(const NewRun *runs, int count, TimestampTz now,
 								 KeyHolder *holders);
 
+/*
+ * Keep the run that holds a key from starting until the transaction ends, and
+ * say where it waits; false: it has started.
+ */
+extern bool tc_enqueue_hold_key(int64 task_id, const char *key, NewRun *held);
+
 /* give a run that is not running new params and a new time; false: none is there */
 extern bool tc_enqueue_replace(const NewRun *run, const RunOrigin *origin, int64 *run_id);
 
