@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
@@ -249,6 +250,19 @@ must_be_autonomous(const Attempt *attempt)
 		tc_user_command_needs_autonomous(attempt->error);
 }
 
+/*
+ * Let the other side of a collision go first: who repeats at once takes the
+ * locks again for which that one is being woken.
+ */
+static void
+pause_after_collision(int collisions)
+{
+	double		longest_us = 1000.0 * (1 << collisions);
+
+	pg_usleep((long) (longest_us * pg_prng_double(&pg_global_prng_state)));
+	CHECK_FOR_INTERRUPTS();
+}
+
 static void
 learn_autonomous(const Attempt *attempt)
 {
@@ -266,10 +280,12 @@ attempt_run(Attempt *attempt, MemoryContext context)
 	prepare_capture(attempt, context);
 	if (!autonomous)
 	{
-		do
+		run_atomic(attempt, context);
+		while (is_collision(attempt) && collisions++ < MAX_COLLISIONS)
 		{
+			pause_after_collision(collisions);
 			run_atomic(attempt, context);
-		} while (is_collision(attempt) && collisions++ < MAX_COLLISIONS);
+		}
 		if (!must_be_autonomous(attempt))
 			return;
 		/* recorded first: from its start on a crash must not repeat it */
