@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "commands/sequence.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -273,6 +274,8 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, TimestampTz now, RunRo
 	note_lane(lane, rows, result->count, next_due);
 	if (result->count > 0)
 	{
+		/* lastval() is the command's: it knows nothing of our sequence */
+		ResetSequenceCaches();
 		publish(rows, result->count);
 		return true;
 	}
