@@ -153,7 +153,8 @@ static Statement statements[] = {
 		"WITH gone AS ("
 		" DELETE FROM taskcenter.live_runs AS r"
 		" WHERE r.task_id = $1 AND r.schedule_id IS NOT NULL"
-		"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying']) RETURNING r.*),"
+		"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying'])"
+		" RETURNING r.*, greatest($2, clock_timestamp()) AS moved_at),"
 		" kept AS ("
 		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
 		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
@@ -162,13 +163,13 @@ static Statement statements[] = {
 		"   unique_key, unique_until, reason, error, sqlstate, trace_id, created_by)"
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
 		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
-		"   g.catchup_count, g.started_at, $2, g.retention_class, g.priority, g.attempt,"
-		"   g.max_attempts, g.lost, g.is_catchup, 'cancelled', g.params, NULL, g.step,"
+		"   g.catchup_count, g.started_at, g.moved_at, g.retention_class, g.priority,"
+		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'cancelled', g.params, NULL, g.step,"
 		"   g.unique_key, g.unique_until, 'overlap', g.error, g.sqlstate, g.trace_id,"
 		"   g.created_by FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, $2, g.owner_id, g.retention_class, g.attempt, g.status,"
+		" SELECT g.run_id, g.moved_at, g.owner_id, g.retention_class, g.attempt, g.status,"
 		"   'cancelled', 'overlap', 'scheduler' FROM gone AS g",
 		.nargs = 2,
 		.types = {INT8OID, TIMESTAMPTZOID}

@@ -29,7 +29,7 @@ static Statement start = {
 	" noted AS ("
 	" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 	"   retention_class, attempt, old_status, new_status, actor)"
-	" SELECT c.run_id, $3, c.owner_id, c.retention_class, c.attempt, c.old_status,"
+	" SELECT c.run_id, clock_timestamp(), c.owner_id, c.retention_class, c.attempt, c.old_status,"
 	"   'running', $4 FROM claimed AS c)"
 	" SELECT c.run_id, c.token, c.task_id, c.parent_run_id, c.attempt, c.max_attempts,"
 	"   c.retention_class, c.is_catchup, c.scheduled_for, c.catchup_from,"

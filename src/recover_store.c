@@ -79,7 +79,7 @@ static Statement statements[] = {
 		" DELETE FROM taskcenter.live_runs AS r"
 		" USING unnest($1::bigint[], $2::bigint[]) AS c (run_id, token)"
 		" WHERE r.run_id = c.run_id AND r.token = c.token AND r.status = 'running'"
-		" RETURNING r.*),"
+		" RETURNING r.*, greatest($6, clock_timestamp()) AS moved_at),"
 		" kept AS ("
 		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
 		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
@@ -88,7 +88,7 @@ static Statement statements[] = {
 		"   unique_key, unique_until, reason, error, sqlstate, trace_id, created_by)"
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
 		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
-		"   g.catchup_count, coalesce(g.started_at, g.claimed_at), $6,"
+		"   g.catchup_count, coalesce(g.started_at, g.claimed_at), g.moved_at,"
 		"   CASE WHEN g.retention_class <> 1 THEN g.retention_class"
 		"     WHEN $3 = 'cancelled' THEN 1 ELSE 2 END,"
 		"   g.priority, g.attempt, g.max_attempts, g.lost + 1, g.is_catchup, $3, g.params,"
@@ -97,8 +97,8 @@ static Statement statements[] = {
 		" FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, $6, g.owner_id, g.retention_class, g.attempt, 'running', $3, $4, $5"
-		" FROM gone AS g",
+		" SELECT g.run_id, g.moved_at, g.owner_id, g.retention_class, g.attempt, 'running',"
+		"   $3, $4, $5 FROM gone AS g",
 		.nargs = 6,
 		.types = {INT8ARRAYOID, INT8ARRAYOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}
 	},

@@ -61,7 +61,8 @@ static Statement statements[] = {
 		.text =
 		"WITH gone AS ("
 		" DELETE FROM taskcenter.live_runs AS r WHERE r.run_id = $1"
-		"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying']) RETURNING r.*),"
+		"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying'])"
+		" RETURNING r.*, greatest($2, clock_timestamp()) AS moved_at),"
 		" kept AS ("
 		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
 		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
@@ -70,13 +71,13 @@ static Statement statements[] = {
 		"   unique_until, reason, error, sqlstate, trace_id, created_by)"
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
 		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
-		"   g.catchup_count, g.started_at, $2, g.retention_class, g.priority, g.attempt,"
-		"   g.max_attempts, g.lost, g.is_catchup, 'cancelled', g.params, g.step,"
+		"   g.catchup_count, g.started_at, g.moved_at, g.retention_class, g.priority,"
+		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'cancelled', g.params, g.step,"
 		"   g.unique_key, g.unique_until, $3, g.error, g.sqlstate, g.trace_id, g.created_by"
 		" FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, $2, g.owner_id, g.retention_class, g.attempt, g.status,"
+		" SELECT g.run_id, g.moved_at, g.owner_id, g.retention_class, g.attempt, g.status,"
 		"   'cancelled', $3, $4 FROM gone AS g",
 		.nargs = 4,
 		.types = {INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID}
@@ -89,7 +90,7 @@ static Statement statements[] = {
 		" WHERE t.task_id = r.task_id AND ($1 = 0 OR r.task_id = $1)"
 		"   AND ($2 OR t.owner_id = ANY ($3)) AND ($4 IS NULL OR r.status = ANY ($4))"
 		"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying'])"
-		" RETURNING r.*, t.name AS task),"
+		" RETURNING r.*, t.name AS task, greatest($5, clock_timestamp()) AS moved_at),"
 		" kept AS ("
 		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
 		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
@@ -98,14 +99,14 @@ static Statement statements[] = {
 		"   unique_until, reason, error, sqlstate, trace_id, created_by)"
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
 		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
-		"   g.catchup_count, g.started_at, $5, g.retention_class, g.priority, g.attempt,"
-		"   g.max_attempts, g.lost, g.is_catchup, 'cancelled', g.params, g.step,"
+		"   g.catchup_count, g.started_at, g.moved_at, g.retention_class, g.priority,"
+		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'cancelled', g.params, g.step,"
 		"   g.unique_key, g.unique_until, $6, g.error, g.sqlstate, g.trace_id, g.created_by"
 		" FROM gone AS g),"
 		" noted AS ("
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, $5, g.owner_id, g.retention_class, g.attempt, g.status,"
+		" SELECT g.run_id, g.moved_at, g.owner_id, g.retention_class, g.attempt, g.status,"
 		"   'cancelled', $6, $7 FROM gone AS g)"
 		" SELECT g.run_id, g.task_id, g.task, g.status, g.attempt, false FROM gone AS g"
 		" ORDER BY g.run_id",
@@ -181,7 +182,7 @@ static Statement statements[] = {
 		" noted AS ("
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, $7, $4, $6, g.attempt, g.status, 'queued', $8, $9"
+		" SELECT g.run_id, greatest($7, clock_timestamp()), $4, $6, g.attempt, g.status, 'queued', $8, $9"
 		" FROM gone AS g)"
 		" SELECT g.run_id FROM gone AS g ORDER BY g.run_id",
 		.nargs = 9,

@@ -64,7 +64,7 @@ static Statement statements[] = {
 		" noted AS ("
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   retention_class, attempt, old_status, new_status, actor)"
-		" SELECT c.run_id, $7, c.owner_id, c.retention_class, c.attempt,"
+		" SELECT c.run_id, clock_timestamp(), c.owner_id, c.retention_class, c.attempt,"
 		"   (SELECT d.status FROM due AS d WHERE d.run_id = c.run_id),"
 		"   'running', 'executor' FROM claimed AS c)"
 		" SELECT c.* FROM claimed AS c ORDER BY c.run_at, c.run_id",

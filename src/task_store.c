@@ -165,7 +165,8 @@ static Statement cancel_unstarted = {
 	.label = "cancel the runs of a task",
 	.text =
 	"WITH gone AS (DELETE FROM taskcenter.live_runs"
-	"   WHERE ($1 = 0 OR task_id = $1 AND status <> 'running') RETURNING *),"
+	"   WHERE ($1 = 0 OR task_id = $1 AND status <> 'running') RETURNING *,"
+	"   greatest($4, clock_timestamp()) AS moved_at),"
 	" moved AS (INSERT INTO taskcenter.finished_runs ("
 	"   run_id, task_id, run_as_id, owner_id, queue_id, schedule_id, "
 	"   parent_run_id, run_at, created_at, scheduled_for, "
@@ -176,14 +177,14 @@ static Statement cancel_unstarted = {
 	" ) SELECT "
 	"   run_id, task_id, run_as_id, owner_id, queue_id, schedule_id, "
 	"   parent_run_id, run_at, created_at, scheduled_for, "
-	"   catchup_from, catchup_count, started_at, $4, "
+	"   catchup_from, catchup_count, started_at, moved_at, "
 	"   retention_class, priority, attempt, max_attempts, lost, "
 	"   is_catchup, 'cancelled', params, step, unique_key, unique_until, "
 	"   $2, NULL, NULL, trace_id, created_by"
 	" FROM gone)"
 	" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 	"   retention_class, attempt, old_status, new_status, reason, actor)"
-	" SELECT run_id, $4, owner_id, retention_class, attempt, status, 'cancelled', $2, $3"
+	" SELECT run_id, moved_at, owner_id, retention_class, attempt, status, 'cancelled', $2, $3"
 	" FROM gone",
 	.nargs = 4,
 	.types = {INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID},
