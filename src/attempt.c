@@ -114,7 +114,7 @@ tc_attempt_close(Attempt *attempt)
 	tc_current_run_end(&attempt->facts);
 	attempt->finished_at = GetCurrentTimestamp();
 	if (attempt->error != NULL && attempt->error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
-		!attempt->timed_out && !attempt->cancelled)
+		!attempt->timed_out && !attempt->cancelled && tc_run_cancel_signalled())
 	{
 		attempt->cancelled = true;
 		attempt->cancel_reason = pstrdup("pg_cancel_backend()");

@@ -271,6 +271,7 @@ taskcenter_executor_main(Datum main_arg)
 	if (tc_shared == NULL || arguments->incarnation != tc_shared->incarnation)
 		proc_exit(0);
 	pqsignal(SIGUSR2, cancel_signal);
+	pqsignal(SIGINT, tc_run_cancel_signal);
 	tc_worker_init(arguments->database, arguments->role, true);
 	if (!tc_shared_executor_attach(arguments->slot, arguments->executor_id,
 								   GetCurrentTimestamp()))

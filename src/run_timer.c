@@ -13,6 +13,7 @@
 
 #include "miscadmin.h"
 #include "storage/latch.h"
+#include "tcop/tcopprot.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
@@ -28,6 +29,7 @@ static TimeoutId run_timeout;
 static bool registered = false;
 static bool armed = false;
 static volatile sig_atomic_t fired = false;
+static volatile sig_atomic_t signalled = false;
 
 static void
 handle_run_timeout(void)
@@ -50,6 +52,7 @@ tc_run_timer_start(int64 limit_ms)
 	Assert(registered && !armed);
 
 	fired = false;
+	signalled = false;
 	if (limit_ms <= 0 || limit_ms > MAX_LIMIT_MS)
 		return;
 	armed = true;
@@ -111,4 +114,17 @@ tc_run_cancel_raise(void)
 	QueryCancelPending = true;
 	SetLatch(MyLatch);
 	errno = save_errno;
+}
+
+void
+tc_run_cancel_signal(SIGNAL_ARGS)
+{
+	signalled = true;
+	StatementCancelHandler(postgres_signal_arg);
+}
+
+bool
+tc_run_cancel_signalled(void)
+{
+	return signalled;
 }

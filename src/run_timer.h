@@ -49,4 +49,10 @@ extern void tc_run_cancel_release(void);
 /* Cancel the command that is executing now; safe in a signal handler. */
 extern void tc_run_cancel_raise(void);
 
+/* Handler of SIGINT, which pg_cancel_backend() sends. */
+extern void tc_run_cancel_signal(SIGNAL_ARGS);
+
+/* Did that come since the last start?  (A command can raise 57014 itself.) */
+extern bool tc_run_cancel_signalled(void);
+
 #endif							/* TC_RUN_TIMER_H */
