@@ -20,9 +20,13 @@
 
 #include "recover.h"
 #include "recover_store.h"
+#include "run_control_store.h"
 #include "settings.h"
 #include "shared_state.h"
+#include "statement.h"
 #include "worker_process.h"
+
+#define CANCEL_LOOK_US (20 * INT64CONST(1000))	/* at a run that is about to begin or to end */
 
 /* runs that share a fate: parallel arrays for the store */
 typedef struct Fate
@@ -211,6 +215,66 @@ tc_recover_tails(void)
 		slot->slow_front = false;
 		recover_tail(i);
 	}
+}
+
+/*
+ * In a transaction: cancel the run if it waits for an executor; true: nothing
+ * is left to do.  One that runs is about to begin or to end.
+ */
+static bool
+cancel_waiting(CancelRequest *request, TimestampTz now)
+{
+	RunChange	change = {request->actor, NULL, now};
+	StoreFrame	frame;
+	RunFacts	run;
+	bool		done = true;
+
+	if (request->reason[0] != '\0')
+		change.reason = request->reason;
+	tc_store_begin(&frame);
+	if (tc_run_find(request->run_id, &run) && !run.finished)
+	{
+		done = tc_run_cancel(request->run_id, &change);
+		request->attempt = run.attempt;
+	}
+	tc_store_end(&frame);
+	return done;
+}
+
+static bool
+see_to_cancel(const CancelRequest *asked, TimestampTz now)
+{
+	CancelRequest request = *asked;
+	int			holder = tc_shared_cancel_holder(asked);
+	bool		done;
+
+	if (holder >= 0)
+		recover_tail(holder);
+	if (tc_shared_cancel_signal(asked))
+		return true;
+	tc_worker_begin("cancel a run");
+	done = cancel_waiting(&request, now);
+	tc_worker_commit();
+	/* it may be a later attempt by now */
+	return done || tc_shared_cancel_signal(&request);
+}
+
+TimestampTz
+tc_recover_cancels(TimestampTz now)
+{
+	static CancelRequest requests[TC_MAX_CANCELS];
+	int			count = tc_shared_cancels_copy(MyDatabaseId, requests);
+	TimestampTz again = DT_NOEND;
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (see_to_cancel(&requests[i], now))
+			tc_shared_cancel_done(&requests[i]);
+		else
+			again = now + CANCEL_LOOK_US;
+	}
+	return again;
 }
 
 /* When this run must be terminated if it goes on; DT_NOEND: it need not. */

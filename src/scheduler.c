@@ -185,7 +185,8 @@ cycle(void)
 		load_control(calls.control_version);
 	tc_recover_ended(now);
 	tc_recover_tails();
-	again = tc_recover_hung(now);
+	again = tc_recover_cancels(now);
+	again = Min(again, tc_recover_hung(now));
 	if (!view.control->adopted || view.control->disabled)
 	{
 		view.lanes_known = false;

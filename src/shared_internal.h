@@ -47,7 +47,7 @@ extern void tc_wake_role(Oid database, Oid role);
 
 /* ---- shared_runs.c ---- */
 
-extern bool tc_cancel_attempt(Oid database, int64 run_id, int32 attempt,
+extern void tc_cancel_attempt(Oid database, int64 run_id, int32 attempt,
 							  const char *reason, const char *actor, TimestampTz now);
 
 /* ---- shared_waiters.c ---- */

@@ -183,70 +183,146 @@ note_cancel(ExecutorSlot *slot, const char *reason, const char *actor, Timestamp
 	strlcpy(slot->cancel_actor, actor ? actor : "", NAMEDATALEN);
 }
 
-/*
- * The attempt in the claimed list, if it has not begun: also the entry that
- * was taken a moment ago.
- */
-static ClaimedRun *
-find_claimed(ExecutorSlot *slot, int64 run_id, int32 attempt)
-{
-	uint64		position = pg_atomic_read_u64(&slot->position);
-	uint32		first = NEXT_OF(position);
-
-	if (first > 0)
-		first--;
-	for (uint32 i = first; i < LIMIT_OF(position); i++)
-	{
-		ClaimedRun *run = &slot->runs[i];
-
-		if (run->run_id == run_id && run->attempt == attempt &&
-			run->token != slot->ended_token && run->token != slot->current_token)
-			return run;
-	}
-	return NULL;
-}
-
-bool
-tc_cancel_attempt(Oid database, int64 run_id, int32 attempt,
-				  const char *reason, const char *actor, TimestampTz now)
+static bool
+signal_attempt(Oid database, int64 run_id, int32 attempt,
+			   const char *reason, const char *actor, TimestampTz now)
 {
 	for (int i = 0; i < tc_shared->executor_capacity; i++)
 	{
 		ExecutorSlot *slot = &tc_shared->executors[i];
-		ClaimedRun *claimed;
 
-		if (!tc_executor_serves(slot, database, InvalidOid) || slot->pid == 0)
+		if (!tc_executor_serves(slot, database, InvalidOid) || slot->pid == 0 ||
+			slot->current_run != run_id || slot->current_attempt != attempt)
 			continue;
-		if (slot->current_run == run_id && slot->current_attempt == attempt)
-		{
-			note_cancel(slot, reason, actor, now);
-			slot->cancel_token = slot->current_token;
-			kill(slot->pid, SIGUSR2);
-			return true;
-		}
-		claimed = find_claimed(slot, run_id, attempt);
-		if (claimed != NULL)
-		{
-			note_cancel(slot, reason, actor, now);
-			claimed->cancel_requested = true;
-			slot->slow_front = true;
-			tc_shared_set_scheduler_latch(database);
-			return true;
-		}
+		note_cancel(slot, reason, actor, now);
+		slot->cancel_token = slot->current_token;
+		kill(slot->pid, SIGUSR2);
+		return true;
 	}
 	return false;
 }
 
+/*
+ * Mark the attempt wherever it was claimed, whether it was taken or not: it
+ * may be about to begin, or to be repeated.  A mark on what has ended already
+ * is never looked at.
+ */
+static void
+mark_claimed(Oid database, int64 run_id, int32 attempt,
+			 const char *reason, const char *actor, TimestampTz now)
+{
+	for (int i = 0; i < tc_shared->executor_capacity; i++)
+	{
+		ExecutorSlot *slot = &tc_shared->executors[i];
+
+		if (!tc_executor_serves(slot, database, InvalidOid))
+			continue;
+		for (int j = 0; j < TC_MAX_CLAIM; j++)
+		{
+			ClaimedRun *run = &slot->runs[j];
+
+			if (run->run_id != run_id || run->attempt != attempt)
+				continue;
+			run->cancel_requested = true;
+			if (slot->cancel_token == 0)
+				note_cancel(slot, reason, actor, now);
+		}
+	}
+}
+
+/* Whatever status the run is in by now, the scheduler finds it. */
+static void
+ask_scheduler(Oid database, int64 run_id, int32 attempt,
+			  const char *reason, const char *actor, TimestampTz now)
+{
+	for (int i = 0; i < TC_MAX_CANCELS; i++)
+	{
+		CancelRequest *request = &tc_shared->cancels[i];
+
+		if (request->run_id != 0)
+			continue;
+		request->database = database;
+		request->run_id = run_id;
+		request->attempt = attempt;
+		request->requested_at = now;
+		strlcpy(request->reason, reason ? reason : "", TC_REASON_LENGTH);
+		strlcpy(request->actor, actor ? actor : "", NAMEDATALEN);
+		break;
+	}
+	tc_shared_set_scheduler_latch(database);
+}
+
+void
+tc_cancel_attempt(Oid database, int64 run_id, int32 attempt,
+				  const char *reason, const char *actor, TimestampTz now)
+{
+	if (signal_attempt(database, run_id, attempt, reason, actor, now))
+		return;
+	mark_claimed(database, run_id, attempt, reason, actor, now);
+	ask_scheduler(database, run_id, attempt, reason, actor, now);
+}
+
+int
+tc_shared_cancels_copy(Oid database, CancelRequest *requests)
+{
+	int			count = 0;
+
+	LWLockAcquire(tc_shared->lock, LW_SHARED);
+	for (int i = 0; i < TC_MAX_CANCELS; i++)
+	{
+		if (tc_shared->cancels[i].run_id != 0 && tc_shared->cancels[i].database == database)
+			requests[count++] = tc_shared->cancels[i];
+	}
+	LWLockRelease(tc_shared->lock);
+	return count;
+}
+
 bool
-tc_shared_cancel_attempt(Oid database, int64 run_id, int32 attempt,
-						 const char *reason, const char *actor, TimestampTz now)
+tc_shared_cancel_signal(const CancelRequest *request)
 {
 	bool		found;
 
-	if (tc_shared == NULL)
-		return false;
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
-	found = tc_cancel_attempt(database, run_id, attempt, reason, actor, now);
+	found = signal_attempt(request->database, request->run_id, request->attempt,
+						   request->reason, request->actor, request->requested_at);
 	LWLockRelease(tc_shared->lock);
 	return found;
+}
+
+int
+tc_shared_cancel_holder(const CancelRequest *request)
+{
+	int			holder = -1;
+
+	LWLockAcquire(tc_shared->lock, LW_SHARED);
+	for (int i = 0; i < tc_shared->executor_capacity && holder < 0; i++)
+	{
+		ExecutorSlot *slot = &tc_shared->executors[i];
+		uint64		position = pg_atomic_read_u64(&slot->position);
+
+		if (!tc_executor_serves(slot, request->database, InvalidOid))
+			continue;
+		for (uint32 j = NEXT_OF(position); j < LIMIT_OF(position); j++)
+		{
+			if (slot->runs[j].run_id == request->run_id)
+				holder = i;
+		}
+	}
+	LWLockRelease(tc_shared->lock);
+	return holder;
+}
+
+void
+tc_shared_cancel_done(const CancelRequest *request)
+{
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < TC_MAX_CANCELS; i++)
+	{
+		CancelRequest *kept = &tc_shared->cancels[i];
+
+		if (kept->run_id == request->run_id && kept->database == request->database &&
+			kept->attempt == request->attempt)
+			kept->run_id = 0;
+	}
+	LWLockRelease(tc_shared->lock);
 }

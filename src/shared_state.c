@@ -147,6 +147,11 @@ tc_shared_database_free(DatabaseSlot *slot)
 			executor->state == EXECUTOR_STATE_ENDED)
 			tc_executor_free(executor);
 	}
+	for (int i = 0; i < TC_MAX_CANCELS; i++)
+	{
+		if (tc_shared->cancels[i].database == slot->database)
+			tc_shared->cancels[i].run_id = 0;
+	}
 	MemSet(slot, 0, sizeof(DatabaseSlot));
 }
 

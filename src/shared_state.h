@@ -185,6 +185,23 @@ typedef struct ExecutorSlot
 	char		progress_phase[TC_PHASE_LENGTH];
 } ExecutorSlot;
 
+/* ---- cancellations ---- */
+
+/*
+ * One that met no executing attempt, at the commit of whoever asked for it.
+ * Where the attempt was claimed it is marked there, and cancelled when it
+ * begins; the scheduler sees to it that none is forgotten on the way.
+ */
+typedef struct CancelRequest
+{
+	Oid			database;
+	int64		run_id;			/* 0: free */
+	int32		attempt;
+	TimestampTz requested_at;
+	char		reason[TC_REASON_LENGTH];
+	char		actor[NAMEDATALEN];
+} CancelRequest;
+
 /* ---- waiters: sessions in wait_for_run, wait_until_idle ---- */
 
 typedef struct WaiterSlot
@@ -214,6 +231,7 @@ typedef struct SharedState
 	DatabaseSlot databases[TC_MAX_DATABASES];
 	Lane		lanes[TC_MAX_LANES];
 	WaiterSlot	waiters[TC_MAX_WAITERS];
+	CancelRequest cancels[TC_MAX_CANCELS];
 	ExecutorSlot executors[TC_MAX_EXECUTORS];
 } SharedState;
 
@@ -337,14 +355,15 @@ extern void tc_shared_run_end(void);
 /* executor, in a signal handler too: is the executing attempt to be cancelled? */
 extern bool tc_shared_cancel_wanted(void);
 
-/*
- * anybody, at commit: cancel an attempt.  Returns true when an executor
- * executes it (it is signalled by SIGUSR2) or has it in its claimed list: then
- * the entry is marked, slow_front is set and the scheduler woken to give the
- * tail back; if the executor begins the run first, it is cancelled there.
- */
-extern bool tc_shared_cancel_attempt(Oid database, int64 run_id, int32 attempt,
-									 const char *reason, const char *actor, TimestampTz now);
+/* scheduler: copies of what it was asked to see to; returns the count */
+extern int	tc_shared_cancels_copy(Oid database, CancelRequest *requests);
+/* scheduler: signal the executor that executes the attempt; false: none does */
+extern bool tc_shared_cancel_signal(const CancelRequest *request);
+/* scheduler: the slot whose claimed list holds the attempt, not begun; -1: none */
+extern int	tc_shared_cancel_holder(const CancelRequest *request);
+/* scheduler: it is seen to */
+extern void tc_shared_cancel_done(const CancelRequest *request);
+
 extern void tc_shared_progress(int64 done, int64 total, const char *phase);
 
 /* ---- shared_wake.c: what this transaction does to others when it ends ---- */

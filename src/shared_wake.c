@@ -345,8 +345,8 @@ apply_cancels(TimestampTz now)
 	{
 		PendingCancel *cancel = lfirst(cell);
 
-		(void) tc_cancel_attempt(MyDatabaseId, cancel->run_id, cancel->attempt,
-								 cancel->reason, cancel->actor, now);
+		tc_cancel_attempt(MyDatabaseId, cancel->run_id, cancel->attempt,
+						  cancel->reason, cancel->actor, now);
 	}
 }
 

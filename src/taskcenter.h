@@ -27,6 +27,7 @@
 #define TC_MAX_DATABASES 128
 #define TC_MAX_LANES 2048
 #define TC_MAX_WAITERS 256
+#define TC_MAX_CANCELS 256		/* cancellations that wait for the scheduler */
 #define TC_PHASE_LENGTH 64		/* bytes of report_progress()'s phase */
 #define TC_REASON_LENGTH 256	/* bytes of a reason that crosses shared memory */
 
