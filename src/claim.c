@@ -231,7 +231,16 @@ claim_lane(const Lane *lane, const LanePlan *plan, int64 executor_id, TimestampT
 	request.control_queue = queue->control;
 
 	count = tc_runs_claim(&request, rows);
-	*next_due = count < plan->max_runs ? tc_runs_next_due(&request) : DT_NOBEGIN;
+	if (count < plan->max_runs)
+		*next_due = tc_runs_next_due(&request);
+	else if (count == 1)
+	{
+		/* taken one by one: is there another, for another executor to wake up for? */
+		request.bound_at = rows[0].run_at;
+		request.bound_run = rows[0].run_id + 1;
+		request.now = DT_NOBEGIN;
+		*next_due = tc_runs_next_due(&request);
+	}
 	return count;
 }
 

@@ -39,7 +39,6 @@
 extern PGDLLEXPORT void taskcenter_executor_main(Datum main_arg);
 
 static TimeoutId slow_front_timeout;
-static uint64 session_defaults = 0; /* version of ALTER ROLE … SET at our start */
 static int64 runs_served = 0;
 
 static void
@@ -86,7 +85,7 @@ reason_to_end(void)
 		return "taskcenter.enabled is off";
 	if (tc_executor_max_runs > 0 && runs_served >= tc_executor_max_runs)
 		return "served taskcenter.executor_max_runs runs";
-	if (session_defaults_now() != session_defaults)
+	if (session_defaults_now() != tc_my_executor->session_defaults)
 		return "the defaults of roles or databases changed";
 	/* a limit below what any process needs shall not keep it from serving */
 	if (runs_served == 0)
@@ -279,7 +278,6 @@ taskcenter_executor_main(Datum main_arg)
 	tc_shared_wake_init();
 	tc_execute_init();
 	slow_front_timeout = RegisterTimeout(USER_TIMEOUT, slow_front_alarm);
-	session_defaults = session_defaults_now();
 	serve(arguments->role, arguments->executor_id);
 	proc_exit(0);
 }

@@ -237,7 +237,7 @@ bind_lane(Bindings *bindings, const ClaimRequest *request)
 	tc_bind_int64(bindings, request->gate);
 	tc_bind_datum(bindings, TimestampTzGetDatum(request->bound_at), false);
 	tc_bind_int64(bindings, request->bound_run);
-	tc_bind_timestamptz(bindings, request->now);
+	tc_bind_datum(bindings, TimestampTzGetDatum(request->now), false);
 }
 
 static void

@@ -19,6 +19,7 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "run_transaction.h"
 
 void
@@ -51,7 +52,7 @@ tc_run_transaction_abort(void)
 	PortalErrorCleanup();
 	if (MyReplicationSlot != NULL)
 		ReplicationSlotRelease();
-	ReplicationSlotCleanup();
+	tc_replication_slot_cleanup();
 	jit_reset_after_error();
 	RESUME_INTERRUPTS();
 	pgstat_report_stat(false);

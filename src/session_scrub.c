@@ -26,9 +26,11 @@
 #include "tcop/tcopprot.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
 
+#include "compat.h"
 #include "session_scrub.h"
 #include "taskcenter.h"
 
@@ -84,7 +86,7 @@ tc_session_scrub_init(void)
 
 	home_session_user = GetSessionUserId();
 	home_role = GetCurrentRoleId();
-	home_settings = GetNumConfigOptions();
+	tc_count_settings(&home_settings);
 	checked_libraries = EstimateLibraryStateSpace() - 1;
 	if (!pg_prng_strong_seed(&seed_source))
 		ereport(ERROR,
@@ -150,7 +152,7 @@ tc_session_scrub(void)
 	DropAllPreparedStatements();
 	LockReleaseAll(USER_LOCKMETHOD, true);
 	ResetSequenceCaches();
-	ReplicationSlotCleanup();
+	tc_replication_slot_cleanup();
 	restore_randomness();
 	if (temp_touched || identity_changed())
 		scrub_in_transaction();
@@ -243,12 +245,14 @@ const char *
 tc_session_recycle_reason(Size memory_limit)
 {
 	static int	calls = 0;
+	int			settings;
 
 	if (stateful_library_loaded())
 		return "a library that may keep state was loaded";
 	if (replorigin_session_origin != InvalidRepOriginId)
 		return "a replication origin was set up";
-	if (GetNumConfigOptions() > home_settings + MAX_NEW_SETTINGS)
+	tc_count_settings(&settings);
+	if (settings > home_settings + MAX_NEW_SETTINGS)
 		return "too many custom settings were made";
 	if (memory_limit > 0 && calls++ % MEMORY_CHECK_INTERVAL == 0 &&
 		private_memory() > memory_limit)
