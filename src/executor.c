@@ -146,11 +146,20 @@ may_start(const RunRow *run)
 	return true;
 }
 
+/* It goes back, but for one that was enqueued while its task was archived. */
 static void
 give_back_run(const RunRow *run)
 {
+	const CachedTask *task = tc_cache_peek(run->task_id);
+
 	tc_worker_begin("give a run back");
-	(void) tc_runs_give_back(&run->run_id, &run->token, 1, "not startable any more", "executor");
+	if (task != NULL && task->definition != NULL &&
+		strcmp(task->definition->state, "archived") == 0)
+		(void) tc_runs_end_lost(&run->run_id, &run->token, 1, "cancelled",
+								"its task was archived", "executor", GetCurrentTimestamp());
+	else
+		(void) tc_runs_give_back(&run->run_id, &run->token, 1, "not startable any more",
+								 "executor");
 	tc_worker_commit();
 }
 
