@@ -7,7 +7,7 @@ SELECT status AS after_two_seconds FROM taskcenter.wait_for_run(:run, '2 seconds
 
 \echo 'What runs now?  (view running_runs)'
 \echo
-SELECT run_id, task, attempt, running_for, progress_done, progress_total, progress_phase
+SELECT run_id, task, attempt, running_for, done, total, phase
 FROM taskcenter.running_runs WHERE task = 'checksums';
 
 SELECT taskcenter.cancel_run(:run, reason => 'the demo has no minutes') AS answer;

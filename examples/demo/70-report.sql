@@ -15,7 +15,7 @@ SELECT change, package, old_version, new_version FROM inventory.changes ORDER BY
 
 \echo 'What ran  (view recent_runs, without the ticks)'
 \echo
-SELECT run_id, task, status, attempt, finished_at - started_at AS took, left(error, 30) AS error
+SELECT run_id, task, status, attempt, duration, error
 FROM taskcenter.recent_runs WHERE task <> 'tick' ORDER BY run_id;
 
 SELECT taskcenter.pause_task('tick', reason => 'the demo ends') \gset

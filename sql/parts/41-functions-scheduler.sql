@@ -157,23 +157,22 @@ COMMENT ON FUNCTION taskcenter.scheduler_processes() IS
 SET LOCAL ROLE taskcenter_owner;
 
 CREATE VIEW taskcenter.settings AS
-SELECT key, value, default_value, description, updated_at, updated_by
+SELECT key, value, default_value, description
 FROM taskcenter.list_settings();
 COMMENT ON VIEW taskcenter.settings IS
-'The settings of this database; set_setting() changes them';
+'The settings of this database; set_setting() changes them, list_settings() shows also who did';
 COMMENT ON COLUMN taskcenter.settings.key IS 'What set_setting() and get_setting() take';
 COMMENT ON COLUMN taskcenter.settings.value IS 'The value that holds now';
 COMMENT ON COLUMN taskcenter.settings.default_value IS 'The value if nobody sets one';
-COMMENT ON COLUMN taskcenter.settings.updated_at IS 'When it was set; null: never';
-COMMENT ON COLUMN taskcenter.settings.updated_by IS 'Who set it; null: nobody did';
 
 CREATE VIEW taskcenter.databases AS
-SELECT database, phase, has_scheduler, scheduler_pid, executors, last_cycle_at, reason
+SELECT database, phase, scheduler_pid, executors,
+    date_trunc('second', last_cycle_at) AS last_cycle_at, reason
 FROM taskcenter.list_databases();
 COMMENT ON VIEW taskcenter.databases IS
 'One row per database of the server that takes connections: whether taskcenter works there';
 COMMENT ON COLUMN taskcenter.databases.phase IS
-'unknown (to be looked at), starting, running, absent (the extension is not there), backoff (its scheduler failed and starts again later), or not preloaded';
+'unknown (without the extension, or nobody has looked yet), starting, running, absent (the extension is not there), backoff (its scheduler failed and starts again later), or not preloaded';
 COMMENT ON COLUMN taskcenter.databases.executors IS 'Executors that exist or are starting there';
 COMMENT ON COLUMN taskcenter.databases.last_cycle_at IS
 'When its scheduler last had work to do';

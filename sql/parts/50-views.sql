@@ -177,57 +177,48 @@ LEFT JOIN taskcenter.queues AS q ON q.queue_id = r.queue_id
 WHERE (SELECT taskcenter.sees_states_of_all())
    OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]);
 
+/*
+ * For people: few columns, times to the second, the beginning of errors.  A
+ * default psql shows them without folding lines; task_runs has the rest.
+ */
 CREATE VIEW taskcenter.running_runs WITH (security_barrier) AS
 SELECT r.run_id,
     r.task,
-    r.step,
     r.attempt,
-    r.max_attempts,
-    r.queue,
-    r.owner,
-    e.role AS run_as,
     e.pid,
-    e.started_at,
-    clock_timestamp() - e.started_at AS running_for,
-    e.deadline_at,
-    e.progress_done,
-    e.progress_total,
-    e.progress_phase,
-    r.scheduled_for,
-    r.trace_id
+    date_trunc('second', clock_timestamp() - e.started_at) AS running_for,
+    e.progress_done AS done,
+    e.progress_total AS total,
+    e.progress_phase AS phase
 FROM taskcenter.task_runs AS r
 LEFT JOIN taskcenter.executor_activity() AS e
     ON e.run_id = r.run_id AND e.attempt = r.attempt
-WHERE r.status = 'running';
+WHERE r.status = 'running'
+ORDER BY r.run_id;
 
 CREATE VIEW taskcenter.recent_runs WITH (security_barrier) AS
-SELECT run_id, task, step, status, attempt, run_at, started_at, finished_at,
-    finished_at - started_at AS duration, error, sqlstate, reason, queue, owner, trace_id
+SELECT run_id,
+    task,
+    status,
+    attempt,
+    date_trunc('second', run_at) AS run_at,
+    date_trunc('milliseconds', finished_at - started_at) AS duration,
+    left(split_part(error, E'\n', 1), 40) AS error
 FROM taskcenter.task_runs
 WHERE finished_at IS NULL OR finished_at > now() - interval '24 hours'
-ORDER BY run_id DESC;
+ORDER BY task_runs.run_id DESC;
 
 CREATE VIEW taskcenter.failed_runs WITH (security_barrier) AS
 SELECT r.run_id,
     t.name AS task,
-    r.step,
     r.status,
-    r.attempt,
-    r.max_attempts,
-    r.lost,
-    r.run_at,
-    r.started_at,
-    r.finished_at,
+    date_trunc('second', r.finished_at) AS finished_at,
+    r.sqlstate,
     CASE WHEN (SELECT taskcenter.sees_contents_of_all())
            OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
-         THEN r.error END AS error,
-    r.sqlstate,
-    q.queue,
-    t.owner,
-    r.trace_id
+         THEN left(split_part(r.error, E'\n', 1), 40) END AS error
 FROM taskcenter.finished_runs AS r
 LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id
-LEFT JOIN taskcenter.queues AS q ON q.queue_id = r.queue_id
 WHERE r.retention_class = ANY (ARRAY[2, 3])
   AND r.status = ANY (ARRAY['failed', 'timed_out'])
   AND ((SELECT taskcenter.sees_states_of_all())
@@ -239,10 +230,7 @@ SELECT s.next_run_at AS fires_at,
     t.name AS task,
     s.name AS schedule_name,
     s.schedule,
-    s.timezone,
-    s.last_run_at,
-    t.owner,
-    s.schedule_id
+    s.timezone
 FROM taskcenter.schedules AS s
 JOIN taskcenter.tasks AS t ON t.task_id = s.task_id
 WHERE s.state = 'active'

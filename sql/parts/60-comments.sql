@@ -424,72 +424,42 @@ COMMENT ON COLUMN taskcenter.task_runs.trace_id IS
 'Correlation with the caller''s systems; null for none';
 
 COMMENT ON VIEW taskcenter.running_runs IS
-'Runs that are executing now, with their process and live progress';
+'Runs that are executing now, with their process and live progress; executor_activity() shows more';
 COMMENT ON COLUMN taskcenter.running_runs.run_id IS 'The run';
 COMMENT ON COLUMN taskcenter.running_runs.task IS 'Name of the task';
-COMMENT ON COLUMN taskcenter.running_runs.step IS 'Name of the step; null if it is none';
 COMMENT ON COLUMN taskcenter.running_runs.attempt IS 'Present attempt';
-COMMENT ON COLUMN taskcenter.running_runs.max_attempts IS 'Attempts that it has';
-COMMENT ON COLUMN taskcenter.running_runs.queue IS 'Name of its queue';
-COMMENT ON COLUMN taskcenter.running_runs.owner IS 'Role that manages the task';
-COMMENT ON COLUMN taskcenter.running_runs.run_as IS
-'Role that executes it; null while it is claimed and has not begun';
 COMMENT ON COLUMN taskcenter.running_runs.pid IS
 'Process that executes it; null while it is claimed and has not begun';
-COMMENT ON COLUMN taskcenter.running_runs.started_at IS
-'When the attempt began; null while it is claimed and has not begun';
-COMMENT ON COLUMN taskcenter.running_runs.running_for IS 'How long ago that was: an interval';
-COMMENT ON COLUMN taskcenter.running_runs.deadline_at IS
-'When its time limit ends; null without one';
-COMMENT ON COLUMN taskcenter.running_runs.progress_done IS
+COMMENT ON COLUMN taskcenter.running_runs.running_for IS
+'How long ago the attempt began: an interval; null while it has not begun';
+COMMENT ON COLUMN taskcenter.running_runs.done IS
 'How far it says that it has come; null if it said nothing';
-COMMENT ON COLUMN taskcenter.running_runs.progress_total IS 'Of how much; null if it did not say';
-COMMENT ON COLUMN taskcenter.running_runs.progress_phase IS
+COMMENT ON COLUMN taskcenter.running_runs.total IS 'Of how much; null if it did not say';
+COMMENT ON COLUMN taskcenter.running_runs.phase IS
 'What it says that it does; null if it did not say';
-COMMENT ON COLUMN taskcenter.running_runs.scheduled_for IS
-'Instant of the schedule that it stands for; null if none made it';
-COMMENT ON COLUMN taskcenter.running_runs.trace_id IS
-'Correlation with the caller''s systems; null for none';
 
 COMMENT ON VIEW taskcenter.recent_runs IS
-'Runs that are unfinished or finished in the last 24 hours, newest first';
+'Runs that are unfinished or finished in the last 24 hours, newest first; task_runs has all of them and more columns';
 COMMENT ON COLUMN taskcenter.recent_runs.run_id IS 'The run';
 COMMENT ON COLUMN taskcenter.recent_runs.task IS 'Name of the task';
-COMMENT ON COLUMN taskcenter.recent_runs.step IS 'Name of the step; null if it is none';
 COMMENT ON COLUMN taskcenter.recent_runs.status IS 'As in task_runs';
 COMMENT ON COLUMN taskcenter.recent_runs.attempt IS 'Attempts begun so far';
 COMMENT ON COLUMN taskcenter.recent_runs.run_at IS 'When it is, or was, due';
-COMMENT ON COLUMN taskcenter.recent_runs.started_at IS
-'When the last attempt that ended began; null before';
-COMMENT ON COLUMN taskcenter.recent_runs.finished_at IS 'When it finished; null while it has not';
-COMMENT ON COLUMN taskcenter.recent_runs.duration IS 'From started_at to finished_at: an interval';
+COMMENT ON COLUMN taskcenter.recent_runs.duration IS
+'How long the last attempt took: an interval; null before it ended';
 COMMENT ON COLUMN taskcenter.recent_runs.error IS
-'Message of the last failed attempt; null for none';
-COMMENT ON COLUMN taskcenter.recent_runs.sqlstate IS 'Its SQLSTATE';
-COMMENT ON COLUMN taskcenter.recent_runs.reason IS 'Why it ended as it did; null if nobody said';
-COMMENT ON COLUMN taskcenter.recent_runs.queue IS 'Name of its queue';
-COMMENT ON COLUMN taskcenter.recent_runs.owner IS 'Role that manages the task';
-COMMENT ON COLUMN taskcenter.recent_runs.trace_id IS
-'Correlation with the caller''s systems; null for none';
+'Beginning of the message of the last failed attempt; null for none';
 
 COMMENT ON VIEW taskcenter.failed_runs IS
-'Runs that failed or exceeded their time limit, the latest first';
+'Runs that failed or exceeded their time limit, the latest first; explain_run() says more of one';
 COMMENT ON COLUMN taskcenter.failed_runs.run_id IS 'The run';
 COMMENT ON COLUMN taskcenter.failed_runs.task IS 'Name of the task';
-COMMENT ON COLUMN taskcenter.failed_runs.step IS 'Name of the step; null if it is none';
 COMMENT ON COLUMN taskcenter.failed_runs.status IS 'failed or timed_out';
-COMMENT ON COLUMN taskcenter.failed_runs.attempt IS 'Attempts begun';
-COMMENT ON COLUMN taskcenter.failed_runs.max_attempts IS 'Attempts that it had';
-COMMENT ON COLUMN taskcenter.failed_runs.lost IS 'How often its executor was lost';
-COMMENT ON COLUMN taskcenter.failed_runs.run_at IS 'When it was due';
-COMMENT ON COLUMN taskcenter.failed_runs.started_at IS 'When the last attempt began';
 COMMENT ON COLUMN taskcenter.failed_runs.finished_at IS 'When it failed';
-COMMENT ON COLUMN taskcenter.failed_runs.error IS 'Message of the last attempt';
-COMMENT ON COLUMN taskcenter.failed_runs.sqlstate IS 'Its SQLSTATE';
-COMMENT ON COLUMN taskcenter.failed_runs.queue IS 'Name of its queue';
-COMMENT ON COLUMN taskcenter.failed_runs.owner IS 'Role that manages the task';
-COMMENT ON COLUMN taskcenter.failed_runs.trace_id IS
-'Correlation with the caller''s systems; null for none';
+COMMENT ON COLUMN taskcenter.failed_runs.sqlstate IS
+'SQLSTATE of the last attempt; null if it was lost';
+COMMENT ON COLUMN taskcenter.failed_runs.error IS
+'Beginning of the message of the last attempt; task_runs has all of it';
 
 COMMENT ON VIEW taskcenter.next_fires IS
 'Active schedules of active tasks by their next instant';
@@ -498,10 +468,6 @@ COMMENT ON COLUMN taskcenter.next_fires.task IS 'Name of the task';
 COMMENT ON COLUMN taskcenter.next_fires.schedule_name IS 'Name of the schedule';
 COMMENT ON COLUMN taskcenter.next_fires.schedule IS 'Its expression';
 COMMENT ON COLUMN taskcenter.next_fires.timezone IS 'Time zone in which local times are meant';
-COMMENT ON COLUMN taskcenter.next_fires.last_run_at IS
-'Instant that it fired for last; null if it never did';
-COMMENT ON COLUMN taskcenter.next_fires.owner IS 'Role that manages the task';
-COMMENT ON COLUMN taskcenter.next_fires.schedule_id IS 'The schedule';
 
 COMMENT ON VIEW taskcenter.status IS
 'Is everything as it should be? One row for each check, with advice where it is not';
@@ -514,7 +480,6 @@ COMMENT ON COLUMN taskcenter.status.hint IS 'What to do; null if nothing is to b
 COMMENT ON COLUMN taskcenter.settings.description IS 'What it is for';
 
 COMMENT ON COLUMN taskcenter.databases.database IS 'Name of the database';
-COMMENT ON COLUMN taskcenter.databases.has_scheduler IS 'Whether a scheduler of its own is running';
 COMMENT ON COLUMN taskcenter.databases.scheduler_pid IS
 'Process of its scheduler; null if none is running';
 

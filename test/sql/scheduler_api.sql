@@ -11,7 +11,7 @@ CREATE ROLE regress_tc_stranger;
 CREATE ROLE regress_tc_job LOGIN;
 
 -- Reading needs no activation, settings have defaults.
-SELECT key, value, default_value, updated_at, updated_by FROM taskcenter.settings ORDER BY key;
+SELECT key, value, default_value, updated_at, updated_by FROM taskcenter.list_settings() ORDER BY key;
 SELECT taskcenter.get_setting('max_wait');
 SELECT count(*) FROM taskcenter.scheduler_state;
 
@@ -62,7 +62,7 @@ WHERE queue = 'slow';
 SELECT taskcenter.set_setting('runs_retention', 'keep'),
     taskcenter.set_setting('max_wait', '90 minutes'),
     taskcenter.set_setting('require_actor', 'off');
-SELECT key, value, updated_by = current_user AS by_me FROM taskcenter.settings
+SELECT key, value, updated_by = current_user AS by_me FROM taskcenter.list_settings()
 WHERE updated_at IS NOT NULL ORDER BY key;
 SELECT taskcenter.set_setting('runs_retention', NULL), taskcenter.get_setting('runs_retention');
 
