@@ -319,6 +319,7 @@ typedef struct IntervalContext
 {
 	const char *name;
 	const char *value;
+	bool		may_keep;		/* is "keep" a value, too? */
 } IntervalContext;
 
 static void
@@ -327,13 +328,16 @@ explain_interval(void *argument)
 	IntervalContext *context = argument;
 
 	errdetail("\"%s\" is \"%s\".", context->name, tc_shorten(context->value));
-	errhint("Write an interval such as \"90 seconds\" or \"1 day 12:00\".");
+	if (context->may_keep)
+		errhint("Write an interval such as \"30 days\", or \"keep\" for ever.");
+	else
+		errhint("Write an interval such as \"90 seconds\" or \"1 day 12:00\".");
 }
 
-Interval *
-tc_parse_interval(const char *name, const char *source)
+static Interval *
+parse_interval(const char *name, const char *source, bool may_keep)
 {
-	IntervalContext context = {name, source};
+	IntervalContext context = {name, source, may_keep};
 	ErrorContextCallback callback;
 	Datum		value;
 
@@ -347,6 +351,12 @@ tc_parse_interval(const char *name, const char *source)
 	return DatumGetIntervalP(value);
 }
 
+Interval *
+tc_parse_interval(const char *name, const char *source)
+{
+	return parse_interval(name, source, false);
+}
+
 int64
 tc_parse_retention(const char *name, const char *source)
 {
@@ -355,7 +365,7 @@ tc_parse_retention(const char *name, const char *source)
 
 	if (strcmp(source, "keep") == 0)
 		return TC_RETENTION_KEEP;
-	interval = tc_parse_interval(name, source);
+	interval = parse_interval(name, source, true);
 	tc_check_interval(name, interval, USECS_PER_HOUR, TC_INTERVAL_MAX);
 	if (!tc_interval_usecs(interval, &usecs))
 		elog(ERROR, "interval of \"%s\" does not fit", name);

@@ -113,6 +113,11 @@ tc_attempt_close(Attempt *attempt)
 	tc_message_capture_stop();
 	tc_current_run_end(&attempt->facts);
 	attempt->finished_at = GetCurrentTimestamp();
+	if (attempt->timed_out && !attempt->cancelled && attempt->error != NULL &&
+		attempt->error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		attempt->error->message =
+			psprintf("time limit of " INT64_FORMAT " ms exceeded",
+					 Max(attempt->task->timeout / 1000, 1));
 	if (attempt->error != NULL && attempt->error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
 		!attempt->timed_out && !attempt->cancelled && tc_run_cancel_signalled())
 	{

@@ -174,6 +174,7 @@ taskcenter_guard_schedule(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("schedules are not deleted by plain SQL"),
+					 errdetail("What fires, and when, is changed by functions only."),
 					 errhint("Use taskcenter.drop_schedule().")));
 		return PointerGetDatum(new);
 	}
@@ -220,7 +221,8 @@ taskcenter_guard_control(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot delete from \"%s\"",
 						RelationGetRelationName(call->tg_relation)),
-				 errdetail("Unfinished runs and the record depend on its rows.")));
+				 errdetail("Unfinished runs and the record depend on its rows."),
+				 errhint("Pause a queue, or call taskcenter.set_setting() with null, instead.")));
 	tc_shared_touch_control();
 	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
 		return PointerGetDatum(call->tg_newtuple);

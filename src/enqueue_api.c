@@ -74,6 +74,12 @@ set_key(EnqueueRequest *request, const char *unique_key, const char *unique_unti
 	tc_check_choice("unique_until", unique_until, until_choices);
 	request->until_started = unique_until != NULL && strcmp(unique_until, "started") == 0;
 	request->on_conflict = conflict_of(on_conflict);
+	if (unique_key == NULL && request->until_started)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" needs a unique key", "unique_until"),
+				 errdetail("\"unique_until\" is \"started\", and \"unique_key\" is null."),
+				 errhint("Give the key that is to be unique.")));
 	if (unique_key == NULL)
 		return;
 	tc_check_length("unique_key", unique_key, MAX_KEY_LENGTH);
@@ -120,6 +126,7 @@ request_of_arguments(FunctionCallInfo fcinfo)
 	request.run_at = tc_arg_timestamptz(fcinfo, 2, "run_at");
 	request.has_priority = !PG_ARGISNULL(3);
 	request.priority = tc_arg_int32(fcinfo, 3, 0);
+	tc_check_int("priority", request.priority, -TC_MAX_PRIORITY, TC_MAX_PRIORITY);
 	set_key(&request, tc_arg_text(fcinfo, 4), tc_arg_text(fcinfo, 5), tc_arg_text(fcinfo, 6));
 	set_trace_id(&request, tc_arg_text(fcinfo, 7));
 	set_options(&request, tc_arg_object(fcinfo, 8, "options"));
@@ -219,6 +226,7 @@ request_of_element(const Jsonb *element)
 	request.params = tc_option_object(element, "params");
 	request.run_at = time_of_element(element);
 	request.has_priority = tc_option_int32(element, "priority", &request.priority);
+	tc_check_int("priority", request.priority, -TC_MAX_PRIORITY, TC_MAX_PRIORITY);
 	set_key(&request, tc_option_text(element, "unique_key"),
 			tc_option_text(element, "unique_until"), tc_option_text(element, "on_conflict"));
 	set_trace_id(&request, tc_option_text(element, "trace_id"));

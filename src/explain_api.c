@@ -76,10 +76,12 @@ explain_end(const Explanation *to, const RunCircumstances *run)
 	{
 		say(to, strcmp(run->status, "timed_out") == 0 ? "it exceeded its time limit" : "it failed",
 			to->contents ? run->error : NULL);
-		if (run->attempt >= run->max_attempts)
+		if (run->sqlstate == NULL)
+			;					/* no error of its own: the reason says it all */
+		else if (run->attempt >= run->max_attempts)
 			say(to, "its attempts are used up", psprintf("%d of %d.", run->attempt,
 														 run->max_attempts));
-		else if (run->sqlstate != NULL)
+		else
 			say(to, "the error is not worth another attempt",
 				psprintf("SQLSTATE %s, in attempt %d of %d.", run->sqlstate, run->attempt,
 						 run->max_attempts));

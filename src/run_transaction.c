@@ -86,8 +86,8 @@ tc_run_savepoint_rollback(RunSavepoint *savepoint)
 	CurrentResourceOwner = savepoint->owner;
 }
 
-static char *
-setting_text(const char *name, const JsonbValue *value)
+char *
+tc_run_setting_text(const char *name, const JsonbValue *value)
 {
 	switch (value->type)
 	{
@@ -123,7 +123,7 @@ tc_run_settings_apply(const Jsonb *settings, bool local)
 		if (token == WJB_KEY)
 			name = pnstrdup(value.val.string.val, value.val.string.len);
 		else if (token == WJB_VALUE)
-			(void) set_config_option(name, setting_text(name, &value),
+			(void) set_config_option(name, tc_run_setting_text(name, &value),
 									 superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION,
 									 local ? GUC_ACTION_LOCAL : GUC_ACTION_SET, true, 0, false);
 	}

@@ -40,5 +40,7 @@ extern void tc_run_savepoint_rollback(RunSavepoint *savepoint);
  * what SET would raise for this user.
  */
 extern void tc_run_settings_apply(const Jsonb *settings, bool local);
+/* a value of that object as SET would take it */
+extern char *tc_run_setting_text(const char *name, const JsonbValue *value);
 
 #endif							/* TC_RUN_TRANSACTION_H */

@@ -15,6 +15,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker_internals.h"
+#include "replication/logicallauncher.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -128,13 +129,13 @@ check_executors(const Checks *checks)
 	if (engine->preloaded)
 		check_that(checks, "executors", engine->waiting_reason == NULL, "warn",
 				   engine->waiting_reason != NULL ? engine->waiting_reason
-				   : psprintf("%d of taskcenter.max_executors = %d are here, %d of them busy.",
-							  engine->executors, engine->capacity, engine->busy),
+				   : psprintf("%d are here, %d of them busy; taskcenter.max_executors is %d.",
+							  engine->executors, engine->busy, engine->capacity),
 				   "Raise taskcenter.max_executors or max_worker_processes and restart.");
 	check_that(checks, "backlog", !late, "warn",
 			   checks->facts.due == 0
-			   ? psprintf("No run is late; %lld are running.", (long long) checks->facts.running)
-			   : psprintf("%lld runs are due, the oldest for %lld s; %lld are running.",
+			   ? psprintf("No run is late; running: %lld.", (long long) checks->facts.running)
+			   : psprintf("Runs due: %lld, the oldest for %lld s; running: %lld.",
 						  (long long) checks->facts.due,
 						  (long long) seconds_since(checks, checks->facts.due_since),
 						  (long long) checks->facts.running),
@@ -147,11 +148,14 @@ check_worker_slots(const Checks *checks)
 {
 	int			needed = 2 + tc_max_executors;
 
-	check_that(checks, "worker_slots", needed <= max_worker_processes, "warn",
-			   psprintf("max_worker_processes is %d; taskcenter needs %d and one for each further database, and parallel queries take up to %d of the rest.",
-						max_worker_processes, needed, max_parallel_workers),
-			   psprintf("Set max_worker_processes to %d or more and restart.",
-						max_parallel_workers + needed));
+	/* the server's own launcher takes a slot, too */
+	int			others = max_logical_replication_workers > 0 ? 1 : 0;
+
+	check_that(checks, "worker_slots", needed + others <= max_worker_processes, "warn",
+			   psprintf("max_worker_processes is %d; taskcenter takes up to %d of them.",
+						max_worker_processes, needed),
+			   psprintf("Set max_worker_processes to %d, and one more for each further database, and restart.",
+						max_parallel_workers + needed + others));
 }
 
 /* ---- identity and state ---- */
@@ -179,16 +183,19 @@ static void
 check_definitions(const Checks *checks)
 {
 	const StatusFacts *facts = &checks->facts;
+	bool		nothing_held = facts->paused == 0 && facts->disabled == 0 &&
+	facts->paused_queues == NULL;
 
 	check_that(checks, "quarantined", facts->quarantined == 0, "fail",
-			   psprintf("%lld tasks and schedules cannot be evaluated or executed.",
-						(long long) facts->quarantined),
+			   facts->quarantined == 0 ? "No task or schedule is quarantined."
+			   : psprintf("Tasks and schedules quarantined: %lld.",
+						  (long long) facts->quarantined),
 			   "state_reason of taskcenter.tasks and taskcenter.schedules says why; repair it and call taskcenter.enable_task() or taskcenter.resume_schedule().");
-	check_that(checks, "paused", facts->paused == 0 && facts->disabled == 0 &&
-			   facts->paused_queues == NULL, "warn",
-			   psprintf("%lld tasks and schedules are paused, %lld tasks disabled; paused queues: %s.",
-						(long long) facts->paused, (long long) facts->disabled,
-						facts->paused_queues == NULL ? "none" : facts->paused_queues),
+	check_that(checks, "paused", nothing_held, "warn",
+			   nothing_held ? "Nothing is paused or disabled."
+			   : psprintf("Paused tasks and schedules: %lld; disabled: %lld; paused queues: %s.",
+						  (long long) facts->paused, (long long) facts->disabled,
+						  facts->paused_queues == NULL ? "none" : facts->paused_queues),
 			   "Call taskcenter.resume_task(), resume_schedule(), enable_task() or resume_queue() when that is no longer meant.");
 }
 

@@ -16,6 +16,7 @@
 
 #include "arguments.h"
 #include "retry_rules.h"
+#include "run_transaction.h"
 #include "task_properties.h"
 #include "user_command.h"
 
@@ -51,7 +52,7 @@ static const PropertyRule rules[TASK_PROPERTY_COUNT] = {
 	[TASK_COMMAND] = {"command", TEXTOID, false, NULL, NULL, 1, TC_MAX_COMMAND_LENGTH},
 	[TASK_PARAMS] = {"params", JSONBOID, false, "{}", NULL, 0, 0},
 	[TASK_QUEUE] = {"queue", TEXTOID, false, "default", NULL, 1, TC_MAX_NAME_LENGTH},
-	[TASK_PRIORITY] = {"priority", INT4OID, false, "0", NULL, -1000000, 1000000},
+	[TASK_PRIORITY] = {"priority", INT4OID, false, "0", NULL, -TC_MAX_PRIORITY, TC_MAX_PRIORITY},
 	[TASK_MAX_ATTEMPTS] = {"max_attempts", INT4OID, false, "1", NULL, 1, 10000},
 	[TASK_BACKOFF] = {"backoff", TEXTOID, false, "exponential", backoffs, 0, 0},
 	[TASK_BACKOFF_BASE] = {"backoff_base", INTERVALOID, false, "1 second", NULL, 0, TC_INTERVAL_MAX},
@@ -215,14 +216,26 @@ is_reserved_setting(const char *name)
 }
 
 static void
+settings_context(void *argument)
+{
+	errcontext("option \"settings\"");
+}
+
+/* Whether the task's role may set them shows when it runs. */
+static void
 check_settings(const Jsonb *settings)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(unconstify(JsonbContainer *, &settings->root));
 	JsonbValue	value;
 	JsonbIteratorToken token;
+	ErrorContextCallback callback;
 	char	   *name = NULL;
 	int			count = 0;
 
+	callback.callback = settings_context;
+	callback.arg = NULL;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
 		if (token == WJB_KEY)
@@ -239,7 +252,11 @@ check_settings(const Jsonb *settings)
 		else if (token == WJB_VALUE && value.type != jbvString &&
 				 value.type != jbvNumeric && value.type != jbvBool)
 			refuse_setting(name, "has a value that is no text, number or boolean");
+		else if (token == WJB_VALUE)
+			(void) set_config_option(name, tc_run_setting_text(name, &value), PGC_SUSET,
+									 PGC_S_TEST, GUC_ACTION_SET, false, 0, false);
 	}
+	error_context_stack = callback.previous;
 }
 
 static void

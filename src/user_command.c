@@ -257,7 +257,9 @@ parse_text(UserCommand *command)
 	if (raws == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("command is empty")));
+				 errmsg("command is empty"),
+				 errdetail("There is no statement in it."),
+				 errhint("Write one SQL statement or more.")));
 	statements = palloc0(sizeof(CommandStatement) * list_length(raws));
 	foreach(cell, raws)
 	{

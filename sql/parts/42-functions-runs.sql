@@ -103,7 +103,7 @@ CREATE FUNCTION taskcenter.wait_for_run(run_id bigint, timeout interval = '1 min
 RETURNS taskcenter.run_result
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_wait_for_run';
 COMMENT ON FUNCTION taskcenter.wait_for_run(bigint, interval) IS
-'Wait until a run has finished, at most for timeout and the setting max_wait, and return how it stands then. The statement''s snapshot is held meanwhile; CALL await_run() holds none';
+'Wait until a run has finished, at most for timeout and the setting max_wait, and return how it stands then. The statement''s snapshot is held meanwhile, and CREATE INDEX CONCURRENTLY in the run would wait for it; CALL await_run() holds none';
 
 CREATE PROCEDURE taskcenter.await_run(run_id bigint, timeout interval = NULL,
     INOUT status text = NULL)
