@@ -347,8 +347,9 @@ $tc->close_gate(5);
 $run = $tc->enqueue('progress');
 $tc->wait_at_gate(5);
 $tc->is_sql(
-	qq{SELECT progress_done, progress_total, progress_phase, attempt, run_as, pid IS NOT NULL,
-	running_for > '0' FROM taskcenter.running_runs WHERE run_id = $run},
+	qq{SELECT v.done, v.total, v.phase, v.attempt, e.role, v.pid = e.pid, v.running_for >= '0'
+	FROM taskcenter.running_runs AS v JOIN taskcenter.executor_activity() AS e USING (run_id)
+	WHERE run_id = $run},
 	'3|10|reading|1|app|t|t', 'progress is seen while the run goes on');
 $tc->open_gate(5);
 $tc->finish($run);

@@ -45,7 +45,7 @@ my $slow = query(q{SELECT taskcenter.enqueue_task('slow')});
 ok( $node->poll_query_until(
 		'postgres',
 		"SELECT count(*) = 1 FROM taskcenter.running_runs WHERE run_id = $slow AND pid IS NOT NULL
-         AND progress_done = 3 AND progress_total = 10 AND progress_phase = 'waiting'"),
+         AND done = 3 AND total = 10 AND phase = 'waiting'"),
 	'progress is shown live');
 is(query("SELECT status FROM taskcenter.wait_for_run($slow, '10 ms')"),
 	'running', 'a wait that ends early tells the present status');
