@@ -183,11 +183,20 @@ same_interval(const Interval *one, const Interval *other)
 	return one->time == other->time && one->day == other->day && one->month == other->month;
 }
 
+/* NULL: the text cannot be read, as that of a quarantined schedule may be */
+static char *
+canonical(const char *text)
+{
+	ScheduleError error;
+	Schedule   *schedule = tc_schedule_parse(text, &error);
+
+	return schedule == NULL ? NULL : tc_schedule_canonical(schedule);
+}
+
 static bool
 same_instants(const ScheduleRow *one, const ScheduleRow *other)
 {
-	return strcmp(tc_schedule_canonical(tc_define_parse(one->schedule)),
-				  tc_schedule_canonical(tc_define_parse(other->schedule))) == 0 &&
+	return same_text(canonical(one->schedule), canonical(other->schedule)) &&
 		strcmp(one->timezone, other->timezone) == 0 &&
 		one->starts_at == other->starts_at && one->ends_at == other->ends_at &&
 		one->anchor_at == other->anchor_at &&
