@@ -21,6 +21,7 @@
 #include "audit_context.h"
 #include "control_store.h"
 #include "partition_store.h"
+#include "recover_store.h"
 #include "shared_state.h"
 #include "statement.h"
 #include "task_store.h"
@@ -105,6 +106,24 @@ tc_activate_if_fresh(TimestampTz now)
 	return done;
 }
 
+/* Runs that were running where the copy was taken: nobody executes them here. */
+static int
+cancel_orphans(const char *reason, const char *actor, TimestampTz now)
+{
+	LostRun    *orphans;
+	int			count = tc_runs_find_lost(NULL, 0, &orphans);
+	int64	   *run_ids = palloc(sizeof(int64) * Max(count, 1));
+	int64	   *tokens = palloc(sizeof(int64) * Max(count, 1));
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		run_ids[i] = orphans[i].run_id;
+		tokens[i] = orphans[i].token;
+	}
+	return tc_runs_end_lost(run_ids, tokens, count, "cancelled", reason, actor, now);
+}
+
 int64
 tc_activation_adopt(bool cancel, const char *reason, TimestampTz now)
 {
@@ -112,6 +131,7 @@ tc_activation_adopt(bool cancel, const char *reason, TimestampTz now)
 	SchedulerStateRow row;
 	char	   *actor = tc_audit_actor(GetUserId());
 	const char *database = get_database_name(MyDatabaseId);
+	bool		copied = tc_activation_status(NULL) != ACTIVATION_OWN;
 	int64		cancelled = 0;
 
 	tc_store_begin(&frame);
@@ -127,10 +147,14 @@ tc_activation_adopt(bool cancel, const char *reason, TimestampTz now)
 								   actor, now);
 	}
 	make_first_queues(now);
+	if (copied)
+		tc_adoption_own_partitions();
 	make_first_partitions(now);
 	if (cancel)
 		cancelled = tc_task_cancel_unstarted(0, reason, actor, now);
 	tc_store_end(&frame);
+	if (cancel && copied)
+		cancelled += cancel_orphans(reason, actor, now);
 	tc_shared_touch_databases();
 	return cancelled;
 }

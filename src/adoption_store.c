@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type_d.h"
+#include "miscadmin.h"
 
 #include "adoption_store.h"
 #include "bindings.h"
@@ -171,6 +172,36 @@ static Statement map_audit = {
 	" FROM gone AS g LEFT JOIN owners AS o USING (object_type, object_id)",
 	.any_plan = true
 };
+
+static Statement foreign_partitions = {
+	.label = "find partitions of other owners",
+	.text =
+	"SELECT format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, o.rolname)"
+	" FROM pg_class AS p"
+	" JOIN pg_roles AS o ON o.oid = p.relowner"
+	" CROSS JOIN pg_partition_tree(p.oid) AS t"
+	" JOIN pg_class AS c ON c.oid = t.relid"
+	" WHERE p.relnamespace = 'taskcenter'::regnamespace AND p.relkind = 'p'"
+	"   AND NOT p.relispartition AND c.relowner <> p.relowner",
+	.any_plan = true
+};
+
+void
+tc_adoption_own_partitions(void)
+{
+	uint64		count;
+	char	  **commands;
+	uint64		i;
+
+	if (!superuser_arg(tc_statement_caller()))
+		return;
+	count = tc_run(&foreign_partitions, NULL, NULL);
+	commands = palloc(sizeof(char *) * Max(count, 1));
+	for (i = 0; i < count; i++)
+		commands[i] = tc_get_text(i, 1);
+	for (i = 0; i < count; i++)
+		tc_run_utility_as_caller("take over a partition", commands[i]);
+}
 
 void
 tc_adoption_map_roles(TimestampTz now)

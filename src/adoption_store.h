@@ -19,4 +19,10 @@
  */
 extern void tc_adoption_map_roles(TimestampTz now);
 
+/*
+ * Give partitions that a restore without owners left to its superuser to the
+ * owner of the rest.  For a caller who is superuser; others change nothing.
+ */
+extern void tc_adoption_own_partitions(void);
+
 #endif							/* TC_ADOPTION_STORE_H */

@@ -48,6 +48,7 @@ typedef struct SchedulersView
 	TimestampTz next_maintenance;
 	TimestampTz last_seen;		/* wall clock at the end of the last cycle */
 	bool		lanes_known;	/* found in the table since we may dispatch */
+	bool		settled;		/* what the server lost, since we may work here */
 } SchedulersView;
 
 static SchedulersView view;
@@ -183,6 +184,10 @@ cycle(void)
 		proc_exit(0);
 	if (view.control == NULL || view.control_version != calls.control_version)
 		load_control(calls.control_version);
+	/* in a copy that is not adopted, not even what was lost is touched */
+	if (view.control->adopted && !view.settled)
+		tc_recover_all(now);
+	view.settled = view.control->adopted;
 	tc_recover_ended(now);
 	tc_recover_tails();
 	again = tc_recover_cancels(now);
@@ -248,7 +253,6 @@ serve(void)
 	view.next_fire = DT_NOBEGIN;
 	view.next_maintenance = DT_NOBEGIN;
 	MemoryContextSwitchTo(context);
-	tc_recover_all(GetCurrentTimestamp());
 	tc_shared_lanes_forget(MyDatabaseId);
 	report_phase(DATABASE_PHASE_RUNNING);
 	for (;;)

@@ -279,6 +279,19 @@ tc_run_utility(const char *label, const char *text)
 }
 
 void
+tc_run_utility_as_caller(const char *label, const char *text)
+{
+	Oid			user;
+	int			security_context;
+
+	/* an error undoes the switch with its (sub)transaction */
+	GetUserIdAndSecContext(&user, &security_context);
+	SetUserIdAndSecContext(tc_statement_caller(), security_context);
+	tc_run_utility(label, text);
+	SetUserIdAndSecContext(user, security_context);
+}
+
+void
 tc_transaction_break(void)
 {
 	Assert(frame_count == 0);

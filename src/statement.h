@@ -58,6 +58,8 @@ extern Oid	tc_owner_role(void);	/* OID of taskcenter_owner */
 extern uint64 tc_run(Statement *statement, const Datum *values, const bool *nulls);
 /* a statement that depends on nothing: DDL for partitions and the owner role, built by the caller with quoting */
 extern void tc_run_utility(const char *label, const char *text);
+/* the same with the rights of tc_statement_caller() */
+extern void tc_run_utility_as_caller(const char *label, const char *text);
 
 /*
  * In a procedure called outside a transaction block: end the transaction and
