@@ -2,7 +2,8 @@
  *
  * view_api.c
  *		What the views ask the server: whose rows a user may see, which
- *		executors there are, and which runs a page of list_runs() holds.
+ *		executors there are, which runs a page of list_runs() holds, and which
+ *		status of a run may follow which.
  *
  * Executed in any session, as the user who reads.
  *
@@ -32,6 +33,7 @@ PG_FUNCTION_INFO_V1(taskcenter_sees_contents_of_all);
 PG_FUNCTION_INFO_V1(taskcenter_sees_states_of_all);
 PG_FUNCTION_INFO_V1(taskcenter_executor_activity);
 PG_FUNCTION_INFO_V1(taskcenter_listed_run_ids);
+PG_FUNCTION_INFO_V1(taskcenter_list_run_transitions);
 
 #define MAX_LISTED 1000
 
@@ -156,6 +158,32 @@ taskcenter_executor_activity(PG_FUNCTION_ARGS)
 		if (all || has_privs_of_role(GetUserId(), slots[i].role))
 			put_executor((ReturnSetInfo *) fcinfo->resultinfo, &slots[i]);
 	pfree(slots);
+	return (Datum) 0;
+}
+
+/* ---- run_transitions ---- */
+
+Datum
+taskcenter_list_run_transitions(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		values[2];
+	bool		nulls[2] = {false};
+	int			from;
+	int			to;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (from = 0; from < RUN_STATUS_COUNT; from++)
+	{
+		values[0] = CStringGetTextDatum(tc_run_status_label((RunStatus) from));
+		for (to = 0; to < RUN_STATUS_COUNT; to++)
+		{
+			if (!tc_run_status_may_become((RunStatus) from, (RunStatus) to))
+				continue;
+			values[1] = CStringGetTextDatum(tc_run_status_label((RunStatus) to));
+			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+		}
+	}
 	return (Datum) 0;
 }
 

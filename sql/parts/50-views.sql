@@ -44,8 +44,16 @@ CREATE TYPE taskcenter.check_result AS (
     hint            text
 );
 
+CREATE TYPE taskcenter.run_transition AS (
+    old_status      text,
+    new_status      text
+);
+
 RESET ROLE;
 
+CREATE FUNCTION taskcenter.list_run_transitions() RETURNS SETOF taskcenter.run_transition
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 20
+AS 'MODULE_PATHNAME', 'taskcenter_list_run_transitions';
 CREATE FUNCTION taskcenter.executor_activity() RETURNS SETOF taskcenter.executor_info
 LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 4
 AS 'MODULE_PATHNAME', 'taskcenter_executor_activity';
@@ -56,6 +64,7 @@ REVOKE ALL ON FUNCTION
     taskcenter.visible_owner_ids(),
     taskcenter.sees_contents_of_all(),
     taskcenter.sees_states_of_all(),
+    taskcenter.list_run_transitions(),
     taskcenter.executor_activity(),
     taskcenter.status_checks() FROM PUBLIC;
 
@@ -64,9 +73,12 @@ GRANT EXECUTE ON FUNCTION
     taskcenter.visible_owner_ids(),
     taskcenter.sees_contents_of_all(),
     taskcenter.sees_states_of_all(),
+    taskcenter.list_run_transitions(),
     taskcenter.executor_activity(),
     taskcenter.status_checks() TO PUBLIC;
 
+COMMENT ON FUNCTION taskcenter.list_run_transitions() IS
+'The rows of the view run_transitions';
 COMMENT ON FUNCTION taskcenter.executor_activity() IS
 'Executors of this database that the current user may see, from shared memory';
 COMMENT ON FUNCTION taskcenter.status_checks() IS
@@ -240,11 +252,15 @@ WHERE s.state = 'active'
     OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]))
 ORDER BY s.next_run_at;
 
+CREATE VIEW taskcenter.run_transitions AS
+SELECT old_status, new_status FROM taskcenter.list_run_transitions();
+
 CREATE VIEW taskcenter.status AS
 SELECT check_name, state, detail, hint FROM taskcenter.status_checks();
 
 GRANT SELECT ON taskcenter.task_runs, taskcenter.running_runs, taskcenter.recent_runs,
-    taskcenter.failed_runs, taskcenter.next_fires, taskcenter.status TO PUBLIC;
+    taskcenter.failed_runs, taskcenter.next_fires, taskcenter.run_transitions,
+    taskcenter.status TO PUBLIC;
 
 RESET ROLE;
 

@@ -469,6 +469,12 @@ COMMENT ON COLUMN taskcenter.next_fires.schedule_name IS 'Name of the schedule';
 COMMENT ON COLUMN taskcenter.next_fires.schedule IS 'Its expression';
 COMMENT ON COLUMN taskcenter.next_fires.timezone IS 'Time zone in which local times are meant';
 
+COMMENT ON VIEW taskcenter.run_transitions IS
+'Which status of a run may follow which: what the triggers allow';
+COMMENT ON COLUMN taskcenter.run_transitions.old_status IS 'The status before';
+COMMENT ON COLUMN taskcenter.run_transitions.new_status IS
+'A status that may follow; from a finished one only by retry_run()';
+
 COMMENT ON VIEW taskcenter.status IS
 'Is everything as it should be? One row for each check, with advice where it is not';
 COMMENT ON COLUMN taskcenter.status.check_name IS 'What was looked at';
@@ -485,6 +491,8 @@ COMMENT ON COLUMN taskcenter.databases.scheduler_pid IS
 
 COMMENT ON TYPE taskcenter.executor_info IS
 'An executor of this database and the run that it executes';
+COMMENT ON TYPE taskcenter.run_transition IS
+'A row of the view run_transitions';
 COMMENT ON TYPE taskcenter.check_result IS
 'A row of the view status';
 COMMENT ON TYPE taskcenter.help_entry IS
