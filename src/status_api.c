@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -86,10 +87,13 @@ check_processes(const Checks *checks)
 			   "Set taskcenter.enabled = on and reload.");
 	if (!engine->preloaded)
 		return;
-	check_that(checks, "launcher", engine->launcher_pid != 0, "fail",
-			   engine->launcher_pid != 0 ? psprintf("Process %d.", engine->launcher_pid)
-			   : "There is no launcher.",
-			   "See the server log. A standby has none.");
+	if (engine->launcher_pid == 0 && RecoveryInProgress())
+		put(checks, "launcher", "ok", "A standby has none; it starts on promotion.", NULL);
+	else
+		check_that(checks, "launcher", engine->launcher_pid != 0, "fail",
+				   engine->launcher_pid != 0 ? psprintf("Process %d.", engine->launcher_pid)
+				   : "There is no launcher.",
+				   "The server starts it again within seconds; see the server log.");
 }
 
 static void
@@ -104,7 +108,9 @@ check_scheduler(const Checks *checks)
 
 	if (!engine->preloaded)
 		return;
-	if (engine->scheduler_pid == 0)
+	if (RecoveryInProgress())
+		put(checks, "scheduler", "ok", "A standby has none; it starts on promotion.", NULL);
+	else if (engine->scheduler_pid == 0)
 		put(checks, "scheduler", control->adopted ? "fail" : "warn",
 			engine->failures > 0
 			? psprintf("It is not running; its last %d starts failed.", engine->failures)
