@@ -1,0 +1,46 @@
+# The committed reference is the one that the installed comments make, and the
+# README names nothing that does not exist.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'taskcenter'");
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION taskcenter');
+
+my $made = $node->safe_psql('postgres', slurp_file('test/tools/reference.sql'));
+my $kept = slurp_file('doc/reference.md');
+chomp $kept;
+append_to_file("$PostgreSQL::Test::Utils::log_path/reference.md", "$made\n");
+my @made = split /\n/, $made;
+my @kept = split /\n/, $kept;
+my ($place) = grep { ($made[$_] // '') ne ($kept[$_] // '') } 0 .. ($#made > $#kept ? $#made : $#kept);
+is($place, undef, 'doc/reference.md is what test/tools/reference prints')
+  or diag(sprintf "tmp_check/log/reference.md is the new one; line %d\nmade: %s\nkept: %s", $place + 1, $made[$place] // '(end)', $kept[$place] // '(end)');
+unlike($made, qr/^### Other functions$/m, 'every function has a topic in test/tools/reference.sql');
+unlike($made, qr/ \|  \|$|^\.$/m, 'everything has a comment');
+
+# names in the table "Reference" of the README, and after "taskcenter."
+my $readme = slurp_file('README.md');
+my ($table) = $readme =~ /^## Reference\n(.*?)^## /ms;
+my %known = map { $_ => 1 } split /\n/, $node->safe_psql('postgres', q{
+	SELECT proname FROM pg_proc WHERE pronamespace = 'taskcenter'::regnamespace
+	UNION SELECT relname FROM pg_class WHERE relnamespace = 'taskcenter'::regnamespace
+	UNION SELECT unnest(proargnames) FROM pg_proc WHERE pronamespace = 'taskcenter'::regnamespace
+	UNION SELECT attname FROM pg_attribute WHERE attrelid = 'taskcenter.tasks'::regclass});
+my @named = (($table =~ /`(?:CALL )?([a-z]+(?:_[a-z]+)*)(?:\(\))?`/g), ($readme =~ /taskcenter\.([a-z_]{3,})/g));
+cmp_ok(scalar @named, '>', 40, 'the README names functions and views');
+is_deeply([ grep { !$known{$_} } @named ], [], 'all of which exist');
+
+# each of its lines of SQL works as it stands
+my ($first) = $readme =~ /^## First task\n.*?```sql\n(.*?)```/ms;
+$node->safe_psql('postgres', 'DROP EXTENSION taskcenter; CREATE MATERIALIZED VIEW report AS SELECT 1 AS one');
+like($node->safe_psql('postgres', $first), qr/^\d+\|refresh\|succeeded\|/m, 'the first task of the README runs');
+
+$node->stop;
+done_testing();
