@@ -217,21 +217,29 @@ serve_claim(RunRow *rows, const ClaimResult *claim, MemoryContext context)
 	disable_timeout(slow_front_timeout, false);
 }
 
-/* Wait for work; false: idle for so long that the process is not needed. */
+static TimestampTz
+idle_until(TimestampTz since)
+{
+	if (tc_executor_idle_timeout == 0)
+		return DT_NOEND;
+	return since + tc_executor_idle_timeout * USECS_PER_SEC;
+}
+
+/*
+ * Wait for work; false: idle for so long that the process is not needed.  How
+ * long that is can change meanwhile.
+ */
 static bool
 wait_for_work(uint32 wait_event)
 {
 	TimestampTz since = GetCurrentTimestamp();
-	TimestampTz until = DT_NOEND;
 
-	if (tc_executor_idle_timeout > 0)
-		until = since + tc_executor_idle_timeout * USECS_PER_SEC;
 	while (tc_shared_executor_idle(GetCurrentTimestamp()))
 	{
-		tc_worker_wait(until, wait_event);
+		tc_worker_wait(idle_until(since), wait_event);
 		if (tc_my_executor->state != EXECUTOR_STATE_IDLE || reason_to_end() != NULL)
 			break;
-		if (GetCurrentTimestamp() >= until)
+		if (GetCurrentTimestamp() >= idle_until(since))
 			return false;
 	}
 	tc_shared_executor_busy(GetCurrentTimestamp());
