@@ -132,9 +132,12 @@ check_executors(const Checks *checks)
 	bool		late = !TIMESTAMP_NOT_FINITE(checks->facts.due_since) &&
 	seconds_since(checks, checks->facts.due_since) > LATE_RUN_S;
 
+	/* the scheduler's note of what holds runs up outlives the last of them */
+	bool		held_up = engine->waiting_reason != NULL && checks->facts.due > 0;
+
 	if (engine->preloaded)
-		check_that(checks, "executors", engine->waiting_reason == NULL, "warn",
-				   engine->waiting_reason != NULL ? engine->waiting_reason
+		check_that(checks, "executors", !held_up, "warn",
+				   held_up ? engine->waiting_reason
 				   : psprintf("%d are here, %d of them busy; taskcenter.max_executors is %d.",
 							  engine->executors, engine->busy, engine->capacity),
 				   "Raise taskcenter.max_executors or max_worker_processes and restart.");
