@@ -1,5 +1,5 @@
 # The committed reference is the one that the installed comments make, and the
-# README names nothing that does not exist.
+# documents name nothing that does not exist.
 use strict;
 use warnings;
 
@@ -25,16 +25,20 @@ is($place, undef, 'doc/reference.md is what test/tools/reference prints')
 unlike($made, qr/^### Other functions$/m, 'every function has a topic in test/tools/reference.sql');
 unlike($made, qr/ \|  \|$|^\.$/m, 'everything has a comment');
 
-# names in the table "Reference" of the README, and after "taskcenter."
+# names in the table "Reference" of the README; elsewhere those of functions
+# in code, and what follows "taskcenter."
 my $readme = slurp_file('README.md');
+my $operations = slurp_file('doc/operations.md');
 my ($table) = $readme =~ /^## Reference\n(.*?)^## /ms;
 my %known = map { $_ => 1 } split /\n/, $node->safe_psql('postgres', q{
-	SELECT proname FROM pg_proc WHERE pronamespace = 'taskcenter'::regnamespace
+	SELECT proname FROM pg_proc
+	UNION SELECT split_part(name, '.', 2) FROM pg_settings WHERE name LIKE 'taskcenter.%'
 	UNION SELECT relname FROM pg_class WHERE relnamespace = 'taskcenter'::regnamespace
 	UNION SELECT unnest(proargnames) FROM pg_proc WHERE pronamespace = 'taskcenter'::regnamespace
 	UNION SELECT attname FROM pg_attribute WHERE attrelid = 'taskcenter.tasks'::regclass});
-my @named = (($table =~ /`(?:CALL )?([a-z]+(?:_[a-z]+)*)(?:\(\))?`/g), ($readme =~ /taskcenter\.([a-z_]{3,})/g));
-cmp_ok(scalar @named, '>', 40, 'the README names functions and views');
+my @named = $table =~ /`(?:CALL )?([a-z]+(?:_[a-z]+)*)(?:\(\))?`/g;
+push @named, "$readme$operations" =~ /taskcenter\.([a-z_]{3,})/g, $operations =~ /`([a-z_]+)\(/g;
+cmp_ok(scalar @named, '>', 100, 'the documents name functions, relations and settings');
 is_deeply([ grep { !$known{$_} } @named ], [], 'all of which exist');
 
 # each of its lines of SQL works as it stands
