@@ -135,6 +135,8 @@ tc_activation_adopt(bool cancel, const char *reason, TimestampTz now)
 	int64		cancelled = 0;
 
 	tc_store_begin(&frame);
+	if (copied)
+		tc_adoption_advance_sequences();
 	if (!tc_control_state(true, &row))
 		(void) tc_control_insert_identity(system_identifier(), MyDatabaseId,
 										  database, actor, now);

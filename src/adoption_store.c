@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * adoption_store.c
- *		After a move to another server: roles by their names again.
+ *		After a move to another server: roles by their names again, and what
+ *		else a copy does not bring.
  *
  * Tasks are mapped by the names that they store; all else follows its task.
  * Rows that never change otherwise are made anew, which only our own
@@ -172,6 +173,35 @@ static Statement map_audit = {
 	" FROM gone AS g LEFT JOIN owners AS o USING (object_type, object_id)",
 	.any_plan = true
 };
+
+static Statement advance_sequences = {
+	.label = "advance the sequences",
+	.text =
+	"SELECT setval(s.ids, s.taken) FROM ("
+	" SELECT 'taskcenter.task_ids'::regclass AS ids,"
+	"   (SELECT max(task_id) FROM taskcenter.tasks) AS taken"
+	" UNION ALL SELECT 'taskcenter.schedule_ids',"
+	"   (SELECT max(schedule_id) FROM taskcenter.schedules)"
+	" UNION ALL SELECT 'taskcenter.queue_ids', (SELECT max(queue_id) FROM taskcenter.queues)"
+	" UNION ALL SELECT 'taskcenter.run_ids', greatest("
+	"   (SELECT max(run_id) FROM taskcenter.live_runs),"
+	"   (SELECT max(run_id) FROM taskcenter.finished_runs))"
+	" UNION ALL SELECT 'taskcenter.token_ids', (SELECT max(token) FROM taskcenter.live_runs)"
+	" UNION ALL SELECT 'taskcenter.executor_ids',"
+	"   (SELECT max(executor_id) FROM taskcenter.live_runs)"
+	" UNION ALL SELECT 'taskcenter.audit_ids',"
+	"   (SELECT max(audit_id) FROM taskcenter.task_audit_logs)"
+	" UNION ALL SELECT 'taskcenter.skip_ids',"
+	"   (SELECT max(skip_id) FROM taskcenter.skipped_fires)) AS s"
+	" WHERE s.taken > coalesce(pg_sequence_last_value(s.ids), 0)",
+	.any_plan = true
+};
+
+void
+tc_adoption_advance_sequences(void)
+{
+	tc_run(&advance_sequences, NULL, NULL);
+}
 
 static Statement foreign_partitions = {
 	.label = "find partitions of other owners",

@@ -20,6 +20,12 @@
 extern void tc_adoption_map_roles(TimestampTz now);
 
 /*
+ * Let no sequence hand out an id that is taken: replication brings rows
+ * without the sequences.
+ */
+extern void tc_adoption_advance_sequences(void);
+
+/*
  * Give partitions that a restore without owners left to its superuser to the
  * owner of the rest.  For a caller who is superuser; others change nothing.
  */

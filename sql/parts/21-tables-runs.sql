@@ -162,6 +162,10 @@ CREATE INDEX task_run_history_3_rest_run_idx ON taskcenter.task_run_history_3_re
 CREATE INDEX task_run_logs_1_rest_run_idx ON taskcenter.task_run_logs_1_rest (run_id);
 CREATE INDEX task_run_logs_3_rest_run_idx ON taskcenter.task_run_logs_3_rest (run_id);
 
+/* of the roots too: a publication can be by way of them */
+ALTER TABLE taskcenter.finished_runs REPLICA IDENTITY FULL;
+ALTER TABLE taskcenter.task_run_history REPLICA IDENTITY FULL;
+ALTER TABLE taskcenter.task_run_logs REPLICA IDENTITY FULL;
 ALTER TABLE taskcenter.finished_runs_1_rest REPLICA IDENTITY FULL;
 ALTER TABLE taskcenter.finished_runs_2_rest REPLICA IDENTITY FULL;
 ALTER TABLE taskcenter.finished_runs_3_rest REPLICA IDENTITY FULL;
