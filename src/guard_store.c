@@ -12,6 +12,8 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "audit_context.h"
+#include "bindings.h"
 #include "guard_store.h"
 #include "statement.h"
 
@@ -22,11 +24,12 @@ static Statement record_move = {
 	"   retention_class, attempt, old_status, new_status, reason, actor)"
 	" SELECT $1, $2, $3,"
 	"   CASE WHEN t.retention IS NULL AND t.failed_retention IS NULL THEN 1 ELSE 3 END,"
-	"   $5, $6, $7, 'plain SQL', $8"
+	"   $5, $6, $7, coalesce($9, 'plain SQL'), $8"
 	" FROM (SELECT $4::bigint AS task_id) AS k"
 	" LEFT JOIN taskcenter.tasks AS t ON t.task_id = k.task_id",
-	.nargs = 8,
-	.types = {INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT4OID, TEXTOID, TEXTOID, TEXTOID}
+	.nargs = 9,
+	.types = {INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT4OID, TEXTOID, TEXTOID, TEXTOID,
+	TEXTOID}
 };
 
 static Statement regate = {
@@ -58,18 +61,19 @@ tc_guard_record_move(int64 run_id, int64 owner_id, int64 task_id, int32 attempt,
 					 const char *old_status, const char *new_status, TimestampTz now)
 {
 	StoreFrame	frame;
-	Datum		values[8];
+	Bindings	bindings = {0};
 
-	values[0] = Int64GetDatum(run_id);
-	values[1] = TimestampTzGetDatum(now);
-	values[2] = Int64GetDatum(owner_id);
-	values[3] = Int64GetDatum(task_id);
-	values[4] = Int32GetDatum(attempt);
-	values[5] = CStringGetTextDatum(old_status);
-	values[6] = CStringGetTextDatum(new_status);
-	values[7] = CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
+	tc_bind_int64(&bindings, run_id);
+	tc_bind_timestamptz(&bindings, now);
+	tc_bind_int64(&bindings, owner_id);
+	tc_bind_int64(&bindings, task_id);
+	tc_bind_int32(&bindings, attempt);
+	tc_bind_text(&bindings, old_status);
+	tc_bind_text(&bindings, new_status);
+	tc_bind_text(&bindings, tc_audit_actor(GetUserId()));
+	tc_bind_text(&bindings, tc_audit_reason());
 
 	tc_store_begin(&frame);
-	tc_run(&record_move, values, NULL);
+	tc_run_bound(&record_move, &bindings);
 	tc_store_end(&frame);
 }
