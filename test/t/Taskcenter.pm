@@ -96,7 +96,7 @@ sub session
 	$self->{sessions}{$name} = $self->{node}->background_psql(
 		$database // 'postgres',
 		on_error_stop => 0,
-		timeout => 600,
+		timeout => 300,
 		extra_params => [ '-U', $user // 'postgres' ]);
 	$self->{sessions}{$name}{stdin} .= "\\set VERBOSITY verbose\n";
 	$self->{sessions}{$name}->query('SET client_min_messages = error');
