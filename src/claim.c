@@ -29,6 +29,12 @@
 #define DURATION_WEIGHT 0.2
 #define MAX_LANES_SEEN 256
 
+/*
+ * After a start of the server every claim is durable before its run begins, so
+ * that a run that kills the server each time is counted as lost, and ends.
+ */
+#define STRICT_AFTER_START (60 * USECS_PER_SEC)
+
 /* what one look at a lane decided */
 typedef struct LanePlan
 {
@@ -38,6 +44,7 @@ typedef struct LanePlan
 	int64		task_in_turn;	/* one scheduled run at a time; 0: any number */
 	bool		batch;
 	bool		needs_fresh_process;
+	bool		repeatable;		/* a crash undoes attempt and claim together */
 } LanePlan;
 
 static double recent_ms = -1;	/* of one run; < 0: not known */
@@ -94,6 +101,7 @@ plan_gate(LanePlan *plan, int64 task_id, bool fresh)
 		plan->needs_fresh_process = true;
 	plan->batch = task->mode == TRANSACTION_MODE_BATCHED && !task->process_isolation;
 	plan->max_runs = plan->batch ? task->batch : 1;
+	plan->repeatable = task->repeatable;
 }
 
 static LanePlan
@@ -107,7 +115,10 @@ plan_lane(const Lane *lane, bool fresh)
 		(!control->running && !(queue->control && !control->disabled)))
 		return plan;
 	if (lane->key.gate == 0)
+	{
 		plan.max_runs = adapted_claim();
+		plan.repeatable = true;
+	}
 	else if (lane->key.gate == TC_GATE_SUSPECT)
 		plan.max_runs = 1;
 	else
@@ -279,7 +290,10 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, TimestampTz now, RunRo
 	load_tasks(rows, result->count);
 	if (lane->key.gate == 0 && result->count > 0)
 		last_claim = plan.max_runs;
-	tc_worker_commit();
+	if (plan.repeatable && now - tc_shared->started_at > STRICT_AFTER_START)
+		tc_worker_commit_lazily();
+	else
+		tc_worker_commit();
 	note_lane(lane, rows, result->count, next_due);
 	if (result->count > 0)
 	{

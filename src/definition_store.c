@@ -39,7 +39,8 @@ static Statement statements[] = {
 		"   t.isolation, t.batch, t.max_running, t.timeout, t.backoff, t.backoff_base,"
 		"   t.backoff_cap, t.log_level, t.synchronous_commit, t.settings, t.retry_rules,"
 		"   EXISTS (SELECT FROM taskcenter.schedules AS s"
-		"     WHERE s.task_id = t.task_id AND s.schedule ILIKE 'after %')"
+		"     WHERE s.task_id = t.task_id AND s.schedule ILIKE 'after %'),"
+		"   t.on_crash"
 		" FROM taskcenter.tasks AS t WHERE t.task_id = $1",
 		.nargs = 1,
 		.types = {INT8OID}
@@ -145,6 +146,8 @@ read_task(void)
 	task->settings = tc_get_jsonb(0, 21);
 	task->retry_rules = tc_get_jsonb(0, 22);
 	task->has_delay = tc_get_bool(0, 23);
+	task->repeatable = task->mode != TRANSACTION_MODE_AUTONOMOUS &&
+		strcmp(tc_get_text(0, 24), "retry") == 0;
 	task->runnable = strcmp(task->state, "active") == 0 ||
 		strcmp(task->state, "paused") == 0;
 	return task;

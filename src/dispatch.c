@@ -282,16 +282,6 @@ start_executor(Oid role, TimestampTz now)
 	return DT_NOEND;
 }
 
-/* Between two claims: what it cannot take, it will call others for. */
-static bool
-looks_for_work(ExecutorSlot *slot)
-{
-	uint64		position = pg_atomic_read_u64(&slot->position);
-
-	return slot->state == EXECUTOR_STATE_BUSY && slot->current_run == 0 &&
-		(uint32) (position >> 32) >= (uint32) position && !slot->stop_requested;
-}
-
 /* Is one of the role's executors idle, or about to look for work? */
 static bool
 help_is_near(Oid role)
@@ -311,8 +301,7 @@ help_is_near(Oid role)
 			slot->state = EXECUTOR_STATE_WOKEN;
 			SetLatch(slot->latch);
 		}
-		near = slot->state == EXECUTOR_STATE_STARTING ||
-			slot->state == EXECUTOR_STATE_WOKEN || looks_for_work(slot);
+		near = slot->state == EXECUTOR_STATE_STARTING || slot->state == EXECUTOR_STATE_WOKEN;
 	}
 	LWLockRelease(tc_shared->lock);
 	return near;

@@ -191,7 +191,7 @@ serve_one(RunRow *rows, int first, const ClaimResult *claim, MemoryContext conte
 	}
 	else
 		tc_execute_run(&rows[first], claim->queue, context);
-	runs_served += count;
+	runs_served++;				/* a batch shares a session as it shares a transaction */
 	/* others may have waited for it: see claim.c */
 	if (rows[first].lost > 0)
 		tc_shared_lanes_unblock_all(MyDatabaseId);
@@ -266,6 +266,7 @@ serve(Oid role, int64 executor_id)
 			elog(DEBUG1, "taskcenter executor ends: %s", reason);
 			break;
 		}
+		tc_shared_executor_look(GetCurrentTimestamp());
 		claim = tc_claim_runs(role, executor_id, runs_served == 0, GetCurrentTimestamp(),
 							  rows, claim_context);
 		if (claim.role_is_gone || claim.needs_fresh_process)

@@ -80,6 +80,7 @@ typedef struct TaskDefinition
 								 * it proves impossible */
 	bool		runnable;		/* state allows its runs to start */
 	bool		role_renamed;	/* run_as is not the name of run_as_id any more */
+	bool		repeatable;		/* an attempt that a crash undid is repeated */
 	bool		capture_output;
 	bool		process_isolation;
 	bool		has_delay;		/* a schedule counts from the end of its runs */

@@ -307,6 +307,15 @@ tc_shared_executor_idle(TimestampTz now)
 }
 
 void
+tc_shared_executor_look(TimestampTz now)
+{
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	tc_my_executor->connected = true;
+	tc_executor_set_state(tc_my_executor, EXECUTOR_STATE_WOKEN, now);
+	LWLockRelease(tc_shared->lock);
+}
+
+void
 tc_shared_executor_busy(TimestampTz now)
 {
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);

@@ -313,6 +313,8 @@ extern bool tc_shared_executor_attach(int slot, int64 executor_id, TimestampTz n
 
 /* executor: go idle unless a lane of the role is due or a stop is requested; true: idle now */
 extern bool tc_shared_executor_idle(TimestampTz now);
+/* executor: about to claim; what it cannot take, it calls others for */
+extern void tc_shared_executor_look(TimestampTz now);
 extern void tc_shared_executor_busy(TimestampTz now);
 
 /* the first slot after `after` (-1: from the start) of the database in a state; -1: none */

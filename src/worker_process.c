@@ -273,6 +273,14 @@ tc_worker_commit(void)
 }
 
 void
+tc_worker_commit_lazily(void)
+{
+	(void) set_config_option("synchronous_commit", "off", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	tc_worker_commit();
+}
+
+void
 tc_worker_abort(void)
 {
 	AbortCurrentTransaction();
