@@ -203,6 +203,29 @@ plan_of(Statement *statement)
 	return plan;
 }
 
+/*
+ * The server would refuse a writing statement of ours as well, and then call it
+ * a SELECT and show its text.
+ */
+static void
+check_may_write(const char *label, SPIPlanPtr plan)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+	ListCell   *cell;
+
+	foreach(cell, source->query_list)
+	{
+		Query	   *query = lfirst_node(Query, cell);
+
+		if (query->commandType != CMD_SELECT || query->hasModifyingCTE ||
+			query->rowMarks != NIL)
+			ereport(ERROR,
+					(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+					 errmsg("cannot %s in a read-only transaction", label),
+					 errhint("Use a transaction that may write, on the primary server.")));
+	}
+}
+
 uint64
 tc_run(Statement *statement, const Datum *values, const bool *nulls)
 {
@@ -228,6 +251,8 @@ tc_run(Statement *statement, const Datum *values, const bool *nulls)
 	{
 		if (!statement->any_plan)
 			(void) narrow_planner();
+		if (XactReadOnly)
+			check_may_write(statement->label, plan_of(statement));
 		code = SPI_execute_plan(plan_of(statement), unconstify(Datum *, values),
 								null_flags, false, 0);
 	}

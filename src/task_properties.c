@@ -165,7 +165,7 @@ check_text(TaskProperty property, const char *value)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" must not be empty", rule->name),
 				 errdetail("\"%s\" is \"%s\".", rule->name, value),
-				 errhint("Give a text, or null for none.")));
+				 errhint("Give a text.")));
 	tc_check_length(rule->name, value, (int) rule->max);
 	switch (property)
 	{
