@@ -30,6 +30,21 @@
 /* token of the run that executes now: read by a signal handler */
 static volatile int64 my_token = 0;
 
+/* What the scheduler was asked to see to about a run of this database; NULL: nothing. */
+static CancelRequest *
+find_request(const ClaimedRun *run)
+{
+	for (int i = 0; i < TC_MAX_CANCELS && tc_shared->cancel_count > 0; i++)
+	{
+		CancelRequest *request = &tc_shared->cancels[i];
+
+		if (request->run_id == run->run_id && request->attempt == run->attempt &&
+			request->database == MyDatabaseId)
+			return request;
+	}
+	return NULL;
+}
+
 /* ---- the claimed list ---- */
 
 void
@@ -43,7 +58,8 @@ tc_shared_executor_publish(const ClaimedRun *runs, int count)
 	for (int i = 0; i < count; i++)
 	{
 		mine->runs[i] = runs[i];
-		mine->runs[i].cancel_requested = false;
+		/* it may have been cancelled since the commit of the claim */
+		mine->runs[i].cancel_requested = find_request(&runs[i]) != NULL;
 	}
 	mine->slow_front = false;
 	pg_write_barrier();
@@ -99,6 +115,27 @@ tc_shared_executor_cut(int slot, ClaimedRun *tail)
 
 /* ---- the run that executes ---- */
 
+static void
+note_cancel(ExecutorSlot *slot, const char *reason, const char *actor, TimestampTz now)
+{
+	slot->cancel_token = slot->current_token;
+	slot->cancel_requested_at = now;
+	strlcpy(slot->cancel_reason, reason ? reason : "", TC_REASON_LENGTH);
+	strlcpy(slot->cancel_actor, actor ? actor : "", NAMEDATALEN);
+}
+
+/* The run that begins was cancelled before. */
+static void
+take_request(const ClaimedRun *run)
+{
+	CancelRequest *request = find_request(run);
+
+	if (request != NULL)
+		note_cancel(tc_my_executor, request->reason, request->actor, request->requested_at);
+	else
+		note_cancel(tc_my_executor, NULL, NULL, GetCurrentTimestamp());
+}
+
 void
 tc_shared_run_begin(const ClaimedRun *run, TimestampTz started_at, TimestampTz deadline)
 {
@@ -119,7 +156,9 @@ tc_shared_run_begin(const ClaimedRun *run, TimestampTz started_at, TimestampTz d
 	mine->current_deadline = deadline;
 	mine->slow_front = false;
 	mine->terminate_sent = false;
-	mine->cancel_token = cancelled ? run->token : 0;
+	mine->cancel_token = 0;
+	if (cancelled)
+		take_request(run);
 	mine->progress_done = 0;
 	mine->progress_total = -1;
 	mine->progress_phase[0] = '\0';
@@ -175,14 +214,6 @@ tc_shared_progress(int64 done, int64 total, const char *phase)
 
 /* ---- cancelling ---- */
 
-static void
-note_cancel(ExecutorSlot *slot, const char *reason, const char *actor, TimestampTz now)
-{
-	slot->cancel_requested_at = now;
-	strlcpy(slot->cancel_reason, reason ? reason : "", TC_REASON_LENGTH);
-	strlcpy(slot->cancel_actor, actor ? actor : "", NAMEDATALEN);
-}
-
 static bool
 signal_attempt(Oid database, int64 run_id, int32 attempt,
 			   const char *reason, const char *actor, TimestampTz now)
@@ -195,7 +226,6 @@ signal_attempt(Oid database, int64 run_id, int32 attempt,
 			slot->current_run != run_id || slot->current_attempt != attempt)
 			continue;
 		note_cancel(slot, reason, actor, now);
-		slot->cancel_token = slot->current_token;
 		kill(slot->pid, SIGUSR2);
 		return true;
 	}
@@ -208,8 +238,7 @@ signal_attempt(Oid database, int64 run_id, int32 attempt,
  * is never looked at.
  */
 static void
-mark_claimed(Oid database, int64 run_id, int32 attempt,
-			 const char *reason, const char *actor, TimestampTz now)
+mark_claimed(Oid database, int64 run_id, int32 attempt)
 {
 	for (int i = 0; i < tc_shared->executor_capacity; i++)
 	{
@@ -221,11 +250,8 @@ mark_claimed(Oid database, int64 run_id, int32 attempt,
 		{
 			ClaimedRun *run = &slot->runs[j];
 
-			if (run->run_id != run_id || run->attempt != attempt)
-				continue;
-			run->cancel_requested = true;
-			if (slot->cancel_token == 0)
-				note_cancel(slot, reason, actor, now);
+			if (run->run_id == run_id && run->attempt == attempt)
+				run->cancel_requested = true;
 		}
 	}
 }
@@ -241,6 +267,7 @@ ask_scheduler(Oid database, int64 run_id, int32 attempt,
 
 		if (request->run_id != 0)
 			continue;
+		tc_shared->cancel_count++;
 		request->database = database;
 		request->run_id = run_id;
 		request->attempt = attempt;
@@ -258,7 +285,7 @@ tc_cancel_attempt(Oid database, int64 run_id, int32 attempt,
 {
 	if (signal_attempt(database, run_id, attempt, reason, actor, now))
 		return;
-	mark_claimed(database, run_id, attempt, reason, actor, now);
+	mark_claimed(database, run_id, attempt);
 	ask_scheduler(database, run_id, attempt, reason, actor, now);
 }
 
@@ -322,7 +349,10 @@ tc_shared_cancel_done(const CancelRequest *request)
 
 		if (kept->run_id == request->run_id && kept->database == request->database &&
 			kept->attempt == request->attempt)
+		{
 			kept->run_id = 0;
+			tc_shared->cancel_count--;
+		}
 	}
 	LWLockRelease(tc_shared->lock);
 }

@@ -149,8 +149,11 @@ tc_shared_database_free(DatabaseSlot *slot)
 	}
 	for (int i = 0; i < TC_MAX_CANCELS; i++)
 	{
-		if (tc_shared->cancels[i].database == slot->database)
-			tc_shared->cancels[i].run_id = 0;
+		if (tc_shared->cancels[i].run_id == 0 ||
+			tc_shared->cancels[i].database != slot->database)
+			continue;
+		tc_shared->cancels[i].run_id = 0;
+		tc_shared->cancel_count--;
 	}
 	MemSet(slot, 0, sizeof(DatabaseSlot));
 }

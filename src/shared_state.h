@@ -231,6 +231,7 @@ typedef struct SharedState
 	DatabaseSlot databases[TC_MAX_DATABASES];
 	Lane		lanes[TC_MAX_LANES];
 	WaiterSlot	waiters[TC_MAX_WAITERS];
+	int			cancel_count;	/* used entries of cancels[] */
 	CancelRequest cancels[TC_MAX_CANCELS];
 	ExecutorSlot executors[TC_MAX_EXECUTORS];
 } SharedState;
