@@ -403,7 +403,6 @@ sub ended_in_time
 
 $run = $tc->once('slow', 'SELECT pg_sleep(60)', timeout => $limit);
 $tc->is_run($run, 'timed_out', 'a run that takes longer than its limit');
-like($run->{error}, qr/^time limit of \d+ ms exceeded$/, 'does not speak of a user');
 ended_in_time($run, 1.3, 'ends within a second of it');
 is($tc->history($run->{run_id}), 'queued running timed_out', 'and says so');
 $run = $tc->once('disarm', q{SET statement_timeout = 0; SET LOCAL statement_timeout = 0;

@@ -136,12 +136,13 @@ for my $round (1 .. 5)
 	my $answer = $tc->sql(
 		qq{DO \$\$ BEGIN
 		WHILE (SELECT status FROM taskcenter.live_runs WHERE run_id = $victim) = 'queued' LOOP
-		END LOOP; END \$\$; SELECT taskcenter.cancel_run($victim)});
+		END LOOP; END \$\$; SELECT taskcenter.cancel_run($victim, 'round $round')});
 
 	$cancelling++ if $answer eq 'cancelling';
 	$tc->open_gate(1) if $round > 2;
 	$tc->is_run($tc->finish($victim), 'cancelled', 'a run that was claimed and has not begun is cancelled');
 	is(effects($victim), 0, 'and never executed');
+	like(last_move($victim), qr/>cancelled: round $round by postgres$/, 'for the reason that was given');
 	$tc->open_gate(1) if $round <= 2;
 	$tc->finish_all('list');
 	$tc->is_sql(
@@ -210,6 +211,10 @@ $tc->is_sql('SELECT count(*) FROM cancels', $storm, 'of so many');
 $tc->is_sql(
 	q{SELECT count(*) FROM taskcenter.task_runs WHERE task = 'short' AND status <> 'succeeded'
 	AND run_id NOT IN (SELECT run_id FROM cancels)}, '0', 'none of them hit another run');
+$tc->is_sql(
+	q{SELECT string_agg(DISTINCT h.reason || ' by ' || h.actor, ', ') FROM taskcenter.task_run_history AS h
+	JOIN taskcenter.task_runs AS r USING (run_id) WHERE r.task = 'short' AND h.new_status = 'cancelled'},
+	'storm by postgres', 'each says who cancelled it, and why');
 $tc->is_sql(
 	q{SELECT string_agg(DISTINCT status, ' ') FROM taskcenter.task_runs WHERE task = 'short'},
 	'cancelled succeeded', 'runs were cancelled or succeeded, nothing else');
