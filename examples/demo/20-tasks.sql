@@ -9,6 +9,7 @@ SELECT taskcenter.create_task('load', $$
            package, version, architecture, section, installed_kib, depends
     FROM inventory.staging;
     SELECT taskcenter.set_output(jsonb_build_object('rows', count(*))) FROM inventory.staging$$,
+    schedule => '30 2 * * *', timezone => 'Europe/Berlin',
     description => 'takes the staged packages in as a new snapshot') AS load,
   taskcenter.create_task('clean', $$
     UPDATE inventory.packages
@@ -45,16 +46,7 @@ SELECT taskcenter.create_task('sync', 'SELECT inventory.ask_mirror()',
   taskcenter.create_task('vacuum', 'VACUUM (ANALYZE) inventory.packages',
     description => 'cannot run in a transaction, and need not say so') AS vacuum,
   taskcenter.create_task('tick', 'INSERT INTO inventory.ticks DEFAULT VALUES',
-    schedule => '* * * * * *', description => 'every second') AS tick,
-  taskcenter.create_task('refresh', kind => 'composite',
-    schedule => '30 2 * * *', timezone => 'Europe/Berlin',
-    description => 'load, clean, then measure and compare side by side') AS refresh \gset
-
-SELECT taskcenter.save_graph('refresh', '{"steps": {
-    "load":    {"task": "load"},
-    "clean":   {"task": "clean", "after": ["load"]},
-    "measure": {"task": "measure", "after": ["clean"]},
-    "compare": {"task": "compare", "after": ["clean"]}}}') AS version \gset
+    schedule => '* * * * * *', description => 'every second') AS tick \gset
 
 SELECT name, kind, state, description FROM taskcenter.tasks ORDER BY task_id;
 

@@ -28,6 +28,6 @@ SELECT count(*) AS ticks, min(r.scheduled_for)::time(0) AS first, max(r.schedule
        round(extract(epoch FROM avg(r.started_at - r.scheduled_for)) * 1000, 1) AS late_ms
 FROM taskcenter.task_runs AS r WHERE r.task = 'tick' AND r.status = 'succeeded';
 
-\echo 'In one word'
+\echo 'In one word  (view status)'
 \echo
-SELECT h ->> 'ok' AS ok, h ->> 'verdict' AS verdict FROM taskcenter.health() AS h;
+SELECT state, count(*) AS checks FROM taskcenter.status GROUP BY state ORDER BY state;
