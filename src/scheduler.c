@@ -27,6 +27,7 @@
 #include "dispatch.h"
 #include "fire.h"
 #include "fire_store.h"
+#include "guarded.h"
 #include "partitions.h"
 #include "recover.h"
 #include "settings.h"
@@ -35,6 +36,7 @@
 
 #define MAINTENANCE_US (6 * USECS_PER_HOUR)
 #define MAINTENANCE_RETRY_US (1 * USECS_PER_MINUTE)
+#define MAINTENANCE_QUIET_US (10 * USECS_PER_MINUTE)	/* between two log lines */
 
 extern PGDLLEXPORT void taskcenter_scheduler_main(Datum main_arg);
 
@@ -157,19 +159,47 @@ fire(const Calls *calls, TimestampTz now)
 		view.next_fire = tc_fire_due(now);
 }
 
-/* Partitions are made ahead; whoever holds a lock on the parents is not waited for. */
+static void
+make_partitions(void *now)
+{
+	(void) tc_partitions_ensure(*(TimestampTz *) now);
+}
+
+static void
+report_maintenance(const char *error, TimestampTz now)
+{
+	static TimestampTz last_line = 0;
+
+	if (now - last_line < MAINTENANCE_QUIET_US)
+		return;
+	last_line = now;
+	ereport(WARNING,
+			(errmsg("taskcenter could not make partitions ahead: %s", error),
+			 errdetail("It tries again each minute; rows that belong into them go to the default partitions.")));
+}
+
+/*
+ * Partitions are made ahead; whoever holds a lock on the parents is not waited
+ * for.  A lock, or an event trigger that refuses, must not keep runs waiting.
+ */
 static void
 maintain(TimestampTz now)
 {
+	char	   *error;
+
 	if (now < view.next_maintenance)
 		return;
-	view.next_maintenance = now + MAINTENANCE_RETRY_US;
 	tc_worker_begin("make partitions ahead");
 	(void) set_config_option("lock_timeout", "200ms", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
-	(void) tc_partitions_ensure(now);
+	if (tc_guarded(make_partitions, &now, &error))
+		view.next_maintenance = now + MAINTENANCE_US;
+	else
+	{
+		view.next_maintenance = now + MAINTENANCE_RETRY_US;
+		report_maintenance(error, now);
+	}
 	tc_worker_commit();
-	view.next_maintenance = now + MAINTENANCE_US;
 }
 
 /* Returns when the next cycle is needed at the latest. */
