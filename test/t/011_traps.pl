@@ -325,7 +325,8 @@ $tc->open_gate(1);
 $tc->is_run($tc->finish($_), 'succeeded', 'both succeed') for @pair;
 $tc->is_sql(q{SELECT n, last_value FROM counters, tries WHERE id = 1}, '2|3',
 	'one of them after it was repeated');
-is($tc->look($_)->{attempt} . ' ' . $tc->history($_), '1 queued running succeeded', 'uncounted')
+like($tc->look($_)->{attempt} . ' ' . $tc->history($_),
+	qr/^1 queued( running queued)? running succeeded$/, 'uncounted')
   for @pair;
 
 $tc->sql('ALTER SEQUENCE tries RESTART');
@@ -338,8 +339,9 @@ ok($tc->wait_at_gate(2, 2), 'two runs hold what the other one wants');
 $tc->open_gate(2);
 $tc->is_run($tc->finish($_), 'succeeded', 'both succeed') for @pair;
 $tc->is_sql(q{SELECT string_agg(n::text, ',' ORDER BY id) FROM counters}, '4,2', 'each of them once');
-$tc->is_sql('SELECT last_value FROM tries', '3', 'one of them after a deadlock');
-is($tc->look($_)->{attempt} . ' ' . $tc->history($_), '1 queued running succeeded', 'uncounted')
+$tc->is_sql('SELECT last_value >= 3 FROM tries', 't', 'one of them after a deadlock');
+like($tc->look($_)->{attempt} . ' ' . $tc->history($_),
+	qr/^1 queued( running queued)? running succeeded$/, 'uncounted')
   for @pair;
 
 $tc->sql('ALTER SEQUENCE tries RESTART');
