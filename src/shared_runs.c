@@ -30,19 +30,26 @@
 /* token of the run that executes now: read by a signal handler */
 static volatile int64 my_token = 0;
 
-/* What the scheduler was asked to see to about a run of this database; NULL: nothing. */
+/* What the scheduler was asked to see to about an attempt; NULL: nothing. */
 static CancelRequest *
-find_request(const ClaimedRun *run)
+find_request(Oid database, int64 run_id, int32 attempt)
 {
 	for (int i = 0; i < TC_MAX_CANCELS && tc_shared->cancel_count > 0; i++)
 	{
 		CancelRequest *request = &tc_shared->cancels[i];
 
-		if (request->run_id == run->run_id && request->attempt == run->attempt &&
-			request->database == MyDatabaseId)
+		if (request->run_id == run_id && request->attempt == attempt &&
+			request->database == database)
 			return request;
 	}
 	return NULL;
+}
+
+static void
+free_request(CancelRequest *request)
+{
+	request->run_id = 0;
+	tc_shared->cancel_count--;
 }
 
 /* ---- the claimed list ---- */
@@ -59,7 +66,8 @@ tc_shared_executor_publish(const ClaimedRun *runs, int count)
 	{
 		mine->runs[i] = runs[i];
 		/* it may have been cancelled since the commit of the claim */
-		mine->runs[i].cancel_requested = find_request(&runs[i]) != NULL;
+		mine->runs[i].cancel_requested = find_request(MyDatabaseId, runs[i].run_id,
+													  runs[i].attempt) != NULL;
 	}
 	mine->slow_front = false;
 	pg_write_barrier();
@@ -128,12 +136,16 @@ note_cancel(ExecutorSlot *slot, const char *reason, const char *actor, Timestamp
 static void
 take_request(const ClaimedRun *run)
 {
-	CancelRequest *request = find_request(run);
+	CancelRequest *request = find_request(MyDatabaseId, run->run_id, run->attempt);
 
-	if (request != NULL)
-		note_cancel(tc_my_executor, request->reason, request->actor, request->requested_at);
-	else
+	if (request == NULL)
+	{
+		/* more were asked for at once than there is room for */
 		note_cancel(tc_my_executor, NULL, NULL, GetCurrentTimestamp());
+		return;
+	}
+	note_cancel(tc_my_executor, request->reason, request->actor, request->requested_at);
+	free_request(request);
 }
 
 void
@@ -256,26 +268,36 @@ mark_claimed(Oid database, int64 run_id, int32 attempt)
 	}
 }
 
+static CancelRequest *
+make_request(void)
+{
+	for (int i = 0; i < TC_MAX_CANCELS; i++)
+	{
+		if (tc_shared->cancels[i].run_id != 0)
+			continue;
+		tc_shared->cancel_count++;
+		return &tc_shared->cancels[i];
+	}
+	return NULL;
+}
+
 /* Whatever status the run is in by now, the scheduler finds it. */
 static void
 ask_scheduler(Oid database, int64 run_id, int32 attempt,
 			  const char *reason, const char *actor, TimestampTz now)
 {
-	for (int i = 0; i < TC_MAX_CANCELS; i++)
-	{
-		CancelRequest *request = &tc_shared->cancels[i];
+	CancelRequest *request = find_request(database, run_id, attempt);
 
-		if (request->run_id != 0)
-			continue;
-		tc_shared->cancel_count++;
-		request->database = database;
-		request->run_id = run_id;
-		request->attempt = attempt;
-		request->requested_at = now;
-		strlcpy(request->reason, reason ? reason : "", TC_REASON_LENGTH);
-		strlcpy(request->actor, actor ? actor : "", NAMEDATALEN);
-		break;
-	}
+	if (request == NULL)
+		request = make_request();
+	if (request == NULL)
+		return;
+	request->database = database;
+	request->run_id = run_id;
+	request->attempt = attempt;
+	request->requested_at = now;
+	strlcpy(request->reason, reason ? reason : "", TC_REASON_LENGTH);
+	strlcpy(request->actor, actor ? actor : "", NAMEDATALEN);
 	tc_shared_set_scheduler_latch(database);
 }
 
@@ -342,17 +364,11 @@ tc_shared_cancel_holder(const CancelRequest *request)
 void
 tc_shared_cancel_done(const CancelRequest *request)
 {
-	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < TC_MAX_CANCELS; i++)
-	{
-		CancelRequest *kept = &tc_shared->cancels[i];
+	CancelRequest *kept;
 
-		if (kept->run_id == request->run_id && kept->database == request->database &&
-			kept->attempt == request->attempt)
-		{
-			kept->run_id = 0;
-			tc_shared->cancel_count--;
-		}
-	}
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	kept = find_request(request->database, request->run_id, request->attempt);
+	if (kept != NULL)
+		free_request(kept);
 	LWLockRelease(tc_shared->lock);
 }
