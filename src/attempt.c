@@ -187,19 +187,19 @@ tc_attempt_success(Attempt *attempt)
 char *
 tc_attempt_full_error(const ErrorData *error)
 {
-	StringInfoData text;
+	StringInfoData report;
 
-	initStringInfo(&text);
-	appendStringInfoString(&text, error->message ? error->message : "error without a message");
+	initStringInfo(&report);
+	appendStringInfoString(&report, error->message ? error->message : "error without a message");
 	if (error->detail)
-		appendStringInfo(&text, "\nDETAIL: %s", error->detail);
+		appendStringInfo(&report, "\nDETAIL: %s", error->detail);
 	if (error->hint)
-		appendStringInfo(&text, "\nHINT: %s", error->hint);
+		appendStringInfo(&report, "\nHINT: %s", error->hint);
 	if (error->context)
-		appendStringInfo(&text, "\nCONTEXT: %s", error->context);
-	if (text.len > MAX_ERROR_LENGTH)
-		text.data[pg_mbcliplen(text.data, text.len, MAX_ERROR_LENGTH)] = '\0';
-	return text.data;
+		appendStringInfo(&report, "\nCONTEXT: %s", error->context);
+	if (report.len > MAX_ERROR_LENGTH)
+		report.data[pg_mbcliplen(report.data, report.len, MAX_ERROR_LENGTH)] = '\0';
+	return report.data;
 }
 
 static char *
@@ -250,4 +250,3 @@ tc_attempt_failure(Attempt *attempt)
 		outcome.status = attempt->timed_out ? "timed_out" : "failed";
 	return outcome;
 }
-

@@ -88,7 +88,7 @@ tc_executor_free(ExecutorSlot *slot)
 	slot->executor_id = 0;
 	slot->pid = 0;
 	slot->latch = NULL;
-	slot->connected = false;
+	slot->began = slot->terminated = slot->failed = false;
 	slot->ended_clean = false;
 	slot->stop_requested = false;
 	slot->only_task = 0;
@@ -253,6 +253,7 @@ leave_slot(int code, Datum arg)
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
 	slot->pid = 0;
 	slot->latch = NULL;
+	slot->failed = code != 0 && !slot->began && !slot->terminated;
 	slot->ended_clean = code == 0 || slot->state == EXECUTOR_STATE_STARTING ||
 		slot->state == EXECUTOR_STATE_IDLE;
 	tc_executor_set_state(slot, EXECUTOR_STATE_ENDED, GetCurrentTimestamp());
@@ -298,7 +299,6 @@ tc_shared_executor_idle(TimestampTz now)
 	bool		idle;
 
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
-	mine->connected = true;
 	idle = !mine->stop_requested &&
 		!tc_lanes_ready(mine->database, mine->role, now);
 	tc_executor_set_state(mine, idle ? EXECUTOR_STATE_IDLE : EXECUTOR_STATE_WOKEN, now);
@@ -310,7 +310,6 @@ void
 tc_shared_executor_look(TimestampTz now)
 {
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
-	tc_my_executor->connected = true;
 	tc_executor_set_state(tc_my_executor, EXECUTOR_STATE_WOKEN, now);
 	LWLockRelease(tc_shared->lock);
 }
@@ -319,7 +318,6 @@ void
 tc_shared_executor_busy(TimestampTz now)
 {
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
-	tc_my_executor->connected = true;
 	tc_executor_set_state(tc_my_executor, EXECUTOR_STATE_BUSY, now);
 	LWLockRelease(tc_shared->lock);
 }

@@ -160,6 +160,7 @@ tc_shared_run_begin(const ClaimedRun *run, TimestampTz started_at, TimestampTz d
 		if (mine->runs[i].token == run->token && mine->runs[i].cancel_requested)
 			cancelled = true;
 	}
+	mine->began = true;
 	mine->current_run = run->run_id;
 	mine->current_task = run->task_id;
 	mine->current_token = run->token;

@@ -142,8 +142,9 @@ typedef struct ExecutorSlot
 	int64		executor_id;	/* live_runs.executor_id; never used again */
 	int			pid;			/* executor */
 	Latch	   *latch;			/* executor */
-	bool		connected;		/* it reached its loop: false at ENDED means
-								 * that it could not start */
+	bool		began;			/* it began a run */
+	bool		terminated;		/* its signal handler: somebody ended it */
+	bool		failed;			/* at ENDED: by an error before it began a run */
 	bool		ended_clean;	/* at ENDED: no claim of it was rolled back */
 	bool		stop_requested; /* end as soon as no run is executing */
 	int64		only_task;		/* isolation = 'process': serve this task

@@ -200,6 +200,8 @@ static void
 handle_terminate(SIGNAL_ARGS)
 {
 	was_terminated = true;
+	if (tc_my_executor != NULL)
+		tc_my_executor->terminated = true;
 	die(postgres_signal_arg);
 }
 
