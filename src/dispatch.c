@@ -32,17 +32,20 @@
 
 #define RETRY_US (1 * USECS_PER_SEC)	/* look again for what cannot be waited for */
 #define QUIET_US (60 * USECS_PER_SEC)	/* between two log lines about the same */
-#define FAILED_START_US (5 * USECS_PER_SEC)
+#define FIRST_DELAY_US (5 * USECS_PER_SEC)	/* after a failed executor, doubled */
+#define MAX_DELAY_US (60 * USECS_PER_SEC)
+#define START_TIMEOUT_US (10 * USECS_PER_SEC)
 #define MAX_ROLES 256
 
-/* roles whose executors failed to start: not before `until` */
-typedef struct FailedStart
+/* roles whose executors fail before they serve: none is started before `until` */
+typedef struct FailedRole
 {
 	Oid			role;
 	TimestampTz until;
-} FailedStart;
+	int64		delay;			/* the one that ends at `until` */
+} FailedRole;
 
-static FailedStart failed_starts[16];
+static FailedRole failed_roles[16];
 
 static void
 note_lane(Oid role, int64 queue_id, int32 priority, int64 gate, TimestampTz run_at, int64 run_id)
@@ -85,33 +88,82 @@ set_waiting_reason(const char *reason, const char *hint, TimestampTz now)
 			 errhint("%s", hint)));
 }
 
-static bool
-failed_lately(Oid role, TimestampTz now)
+/* When an executor of the role may be started; now: it may. */
+static TimestampTz
+delayed_until(Oid role, TimestampTz now)
 {
 	int			i;
 
-	for (i = 0; i < (int) lengthof(failed_starts); i++)
-		if (failed_starts[i].role == role && failed_starts[i].until > now)
-			return true;
-	return false;
+	for (i = 0; i < (int) lengthof(failed_roles); i++)
+	{
+		TimestampTz until = failed_roles[i].until;
+
+		/* later than any delay: the clock was set back */
+		if (failed_roles[i].role == role && until <= now + MAX_DELAY_US)
+			return Max(until, now);
+	}
+	return now;
 }
 
-/* Executors of the role that ended before they could serve. */
+/* A role that fails again soon after its delay waits for twice as long. */
 static void
-note_failed_starts(TimestampTz now)
+note_failure(Oid role, TimestampTz now)
 {
-	int			index = -1;
+	static int	next = 0;
+	FailedRole *failed = NULL;
+	int			i;
 
-	while ((index = tc_shared_executor_find(MyDatabaseId, EXECUTOR_STATE_ENDED, index)) >= 0)
+	for (i = 0; i < (int) lengthof(failed_roles); i++)
+		if (failed_roles[i].role == role)
+			failed = &failed_roles[i];
+	if (failed == NULL)
 	{
-		static int	next = 0;
-
-		if (tc_shared->executors[index].connected)
-			continue;
-		failed_starts[next].role = tc_shared->executors[index].role;
-		failed_starts[next].until = now + FAILED_START_US;
-		next = (next + 1) % (int) lengthof(failed_starts);
+		failed = &failed_roles[next];
+		next = (next + 1) % (int) lengthof(failed_roles);
+		failed->role = role;
+		failed->delay = 0;
 	}
+	else if (failed->until > now)
+		return;
+	else if (now - failed->until > MAX_DELAY_US)
+		failed->delay = 0;
+	failed->delay = failed->delay == 0 ? FIRST_DELAY_US :
+		Min(2 * failed->delay, MAX_DELAY_US);
+	failed->until = now + failed->delay;
+}
+
+/* The server did not make a process that was registered, and says so nowhere. */
+static bool
+never_came(const ExecutorSlot *slot, TimestampTz now)
+{
+	return slot->state == EXECUTOR_STATE_STARTING && slot->pid == 0 &&
+		now - slot->state_since > START_TIMEOUT_US;
+}
+
+TimestampTz
+tc_dispatch_note_failures(TimestampTz now)
+{
+	TimestampTz again = DT_NOEND;
+	int			i;
+
+	for (i = 0; i < tc_shared->executor_capacity; i++)
+	{
+		const ExecutorSlot *slot = &tc_shared->executors[i];
+		bool		missing;
+
+		if (slot->database != MyDatabaseId)
+			continue;
+		LWLockAcquire(tc_shared->lock, LW_SHARED);
+		missing = never_came(slot, now);
+		if (slot->state == EXECUTOR_STATE_STARTING && !missing)
+			again = Min(again, slot->state_since + START_TIMEOUT_US + 1);
+		LWLockRelease(tc_shared->lock);
+		if (missing || (slot->state == EXECUTOR_STATE_ENDED && slot->failed))
+			note_failure(slot->role, now);
+		if (missing)
+			tc_shared_executor_release(i);
+	}
+	return again;
 }
 
 /*
@@ -253,8 +305,11 @@ start_executor(Oid role, TimestampTz now)
 	bool		startable;
 	int			index;
 
-	if (failed_lately(role, now))
-		return now + RETRY_US;
+	if (delayed_until(role, now) > now)
+	{
+		set_waiting_reason("executors of a role fail: see the server log", NULL, now);
+		return delayed_until(role, now);
+	}
 	if (!slot_is_free())
 		return wait_for_slot(role, now);
 	tc_worker_begin("number an executor");
@@ -338,7 +393,6 @@ tc_dispatch(TimestampTz now)
 	int			count;
 	int			i;
 
-	note_failed_starts(now);
 	count = roles_with_work(now, roles);
 	if (count == 0)
 		set_waiting_reason("", NULL, now);

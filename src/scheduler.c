@@ -218,9 +218,10 @@ cycle(void)
 	if (view.control->adopted && !view.settled)
 		tc_recover_all(now);
 	view.settled = view.control->adopted;
+	again = tc_dispatch_note_failures(now);
 	tc_recover_ended(now);
 	tc_recover_tails();
-	again = tc_recover_cancels(now);
+	again = Min(again, tc_recover_cancels(now));
 	again = Min(again, tc_recover_hung(now));
 	if (!view.control->adopted || view.control->disabled)
 	{

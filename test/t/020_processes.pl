@@ -311,6 +311,20 @@ subtest 'a run whose executor dies is settled at once (P8)' => sub {
 	is(sql($node, 'two', "SELECT count(*) FROM app.effects WHERE run_id = $run"), 1, 'with one effect');
 };
 
+subtest 'an executor that fails at once is not started over and over (T-R11)' => sub {
+	my $errors = sub {
+		return scalar(() = slurp_file($node->logfile) =~ /taskcenter executor\|ERROR:  relation "taskcenter.task_run_history" does not exist/g);
+	};
+
+	my $run = enqueue($node, 'one', 'alice', 'short_alice', run_at => \"now() + interval '1 second'");
+	sql($node, 'one', 'ALTER TABLE taskcenter.task_run_history RENAME TO elsewhere');
+	ok(wait_until(sub { $errors->() > 0 }, 10), 'it cannot claim');
+	ok(!defined wait_until(sub { $errors->() > 1 }, 3.5), 'one error in the log within 3.5 s');
+	like(sql($node, 'one', "SELECT detail FROM taskcenter.status WHERE check_name = 'executors'"), qr/executors of a role fail/, 'status says so');
+	sql($node, 'one', 'ALTER TABLE taskcenter.elsewhere RENAME TO task_run_history');
+	within(7, wait_for($node, 'one', "SELECT status FROM taskcenter.task_runs WHERE run_id = $run", 'succeeded'), 'repaired: the run finished');
+};
+
 subtest 'switched off and on, and restricted, by reload' => sub {
 	configure($node, 'taskcenter.enabled' => 'off');
 	$node->reload;

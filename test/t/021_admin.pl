@@ -309,7 +309,7 @@ subtest 'shutdown' => sub {
 	$client->query_safe('SELECT 1');
 	my $start = time;
 	$client->quit;
-	within(3, wait_until(sub { !kill(0, $pid) }, 20), 'smart, after the last client left');
+	within(3, wait_until(sub { all_gone($pid) }, 20), 'smart, after the last client left');
 	$node->_update_pid(0);
 	$node->start;
 	ok(defined settle($node, 'down', 10), 'what it had asked for is done after the start');

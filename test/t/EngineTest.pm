@@ -208,11 +208,20 @@ sub one_scheduler_each
 		'one scheduler in each database that has the extension: ' . join(' ', @databases));
 }
 
+# Has it ended?  It may still wait for its parent to ask how.
+sub has_ended
+{
+	my ($pid) = @_;
+	return 1 unless kill(0, $pid);
+	open(my $stat, '<', "/proc/$pid/stat") or return !-d '/proc/self';
+	return <$stat> =~ /\) [ZX] /;
+}
+
 # Are all processes of the list gone?
 sub all_gone
 {
 	my (@pids) = @_;
-	return !grep { kill(0, $_) } @pids;
+	return !grep { !has_ended($_) } @pids;
 }
 
 sub kill_9
