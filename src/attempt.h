@@ -40,16 +40,20 @@ typedef struct Attempt
 /* fill in what the run may know of itself; context outlives the attempt */
 extern void tc_attempt_describe(Attempt *attempt, const char *queue, MemoryContext context);
 extern void tc_attempt_open(Attempt *attempt);
+
 /* after this neither limit nor cancellation can strike any more */
 extern void tc_attempt_close(Attempt *attempt);
+
 /* a command that swallowed its time-out does not succeed: raises 57014 */
 extern void tc_attempt_refuse_late(void);
 
 /* the captured messages, with room for one more; returns the count */
 extern int	tc_attempt_logs(LogRow **logs);
 extern RunOutcome tc_attempt_success(Attempt *attempt);
+
 /* which status a failed attempt leads to, and when it is tried again */
 extern RunOutcome tc_attempt_failure(Attempt *attempt);
+
 /* message, detail, hint and context, clipped */
 extern char *tc_attempt_full_error(const ErrorData *error);
 

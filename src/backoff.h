@@ -33,6 +33,7 @@ extern int64 tc_backoff_delay(BackoffKind kind, int64 base, int64 cap, int attem
 
 /* Is an error of this SQLSTATE worth another attempt, unless a rule says otherwise? */
 extern bool tc_error_is_retryable(const char *sqlstate);
+
 /* Is it one that the same run repeats at once, uncounted? */
 extern bool tc_error_is_collision(const char *sqlstate);
 

@@ -246,7 +246,10 @@ claim_lane(const Lane *lane, const LanePlan *plan, int64 executor_id, TimestampT
 		*next_due = tc_runs_next_due(&request);
 	else if (count == 1)
 	{
-		/* taken one by one: is there another, for another executor to wake up for? */
+		/*
+		 * taken one by one: is there another, for another executor to wake up
+		 * for?
+		 */
 		request.bound_at = rows[0].run_at;
 		request.bound_run = rows[0].run_id + 1;
 		request.now = DT_NOBEGIN;

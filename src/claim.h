@@ -16,7 +16,8 @@ typedef struct ClaimResult
 {
 	int			count;			/* rows taken, published in shared memory */
 	bool		role_is_gone;	/* the role may not execute any more */
-	bool		needs_fresh_process;	/* the next run wants a process of its own */
+	bool		needs_fresh_process;	/* the next run wants a process of its
+										 * own */
 	bool		batch;			/* all rows are runs of one batched task */
 	const char *queue;			/* valid until the next claim */
 } ClaimResult;
@@ -28,8 +29,10 @@ typedef struct ClaimResult
  */
 extern ClaimResult tc_claim_runs(Oid role, int64 executor_id, bool fresh, TimestampTz now,
 								 RunRow *rows, MemoryContext context);
+
 /* give back what was published and not taken; reason for the history */
 extern void tc_claim_give_back(const char *reason);
+
 /* tell the claim how long a run of the last claim took */
 extern void tc_claim_note_duration(double ms);
 

@@ -164,7 +164,7 @@ taskcenter_guard_schedule(PG_FUNCTION_ARGS)
 {
 	TriggerData *call = called_as_trigger(fcinfo);
 	HeapTuple	new = TRIGGER_FIRED_BY_UPDATE(call->tg_event) ?
-		call->tg_newtuple : call->tg_trigtuple;
+	call->tg_newtuple : call->tg_trigtuple;
 	bool		isnull;
 	Datum		next;
 

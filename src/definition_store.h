@@ -43,6 +43,7 @@ extern const QueueState *tc_control_queue(const ControlState *control, int64 que
 
 /* auto mode proved to need autonomous execution: stored, shown, not repeated after a crash */
 extern void tc_definition_learn_autonomous(int64 task_id);
+
 /* tasks of a role that cannot execute any more */
 extern int	tc_definition_quarantine_role(Oid role, const char *reason);
 extern int	tc_definition_quarantine_task(int64 task_id, const char *reason);

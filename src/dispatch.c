@@ -30,9 +30,12 @@
 #include "shared_state.h"
 #include "worker_process.h"
 
-#define RETRY_US (1 * USECS_PER_SEC)	/* look again for what cannot be waited for */
-#define QUIET_US (60 * USECS_PER_SEC)	/* between two log lines about the same */
-#define FIRST_DELAY_US (5 * USECS_PER_SEC)	/* after a failed executor, doubled */
+#define RETRY_US (1 * USECS_PER_SEC)	/* look again for what cannot be
+										 * waited for */
+#define QUIET_US (60 * USECS_PER_SEC)	/* between two log lines about the
+										 * same */
+#define FIRST_DELAY_US (5 * USECS_PER_SEC)	/* after a failed executor,
+											 * doubled */
 #define MAX_DELAY_US (60 * USECS_PER_SEC)
 #define START_TIMEOUT_US (10 * USECS_PER_SEC)
 #define MAX_ROLES 256

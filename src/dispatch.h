@@ -18,11 +18,13 @@
  * for; DT_NOEND: never.
  */
 extern TimestampTz tc_dispatch(TimestampTz now);
+
 /*
  * Learn which executors failed, before they are settled.  Returns when to look
  * again for those that are on their way.
  */
 extern TimestampTz tc_dispatch_note_failures(TimestampTz now);
+
 /* read the lanes from the table again */
 extern void tc_dispatch_find_lanes(void);
 

@@ -17,8 +17,10 @@
 #include "task_cache.h"
 
 extern void tc_execute_init(void);
+
 /* context is reset by the caller; all that the run needs is allocated there */
 extern void tc_execute_run(RunRow *run, const char *queue, MemoryContext context);
+
 /* runs of one task, in one transaction if that works, else one by one */
 extern void tc_execute_batch(RunRow **runs, int count, const char *queue,
 							 MemoryContext context);

@@ -34,7 +34,8 @@
 #include "task_cache.h"
 #include "worker_process.h"
 
-#define SLOW_FRONT_MS 100		/* longer, and the runs behind it are given back */
+#define SLOW_FRONT_MS 100		/* longer, and the runs behind it are given
+								 * back */
 
 extern PGDLLEXPORT void taskcenter_executor_main(Datum main_arg);
 
@@ -191,7 +192,8 @@ serve_one(RunRow *rows, int first, const ClaimResult *claim, MemoryContext conte
 	}
 	else
 		tc_execute_run(&rows[first], claim->queue, context);
-	runs_served++;				/* a batch shares a session as it shares a transaction */
+	runs_served++;				/* a batch shares a session as it shares a
+								 * transaction */
 	/* others may have waited for it: see claim.c */
 	if (rows[first].lost > 0)
 		tc_shared_lanes_unblock_all(MyDatabaseId);

@@ -321,7 +321,8 @@ evaluate(void *argument)
 		add_skip(evaluation, due->next_run_at, evaluation->last, evaluation->instants,
 				 due->task_state);
 	else if (tc_schedule_kind(evaluation->schedule) == SCHEDULE_DELAY && due->busy)
-		return;					/* its next instant is counted from the run's end */
+		return;					/* its next instant is counted from the run's
+								 * end */
 	else if (tc_schedule_kind(evaluation->schedule) == SCHEDULE_DELAY ||
 			 tc_schedule_kind(evaluation->schedule) == SCHEDULE_REBOOT)
 		fire_each(evaluation, false);

@@ -18,6 +18,7 @@
  * for never.
  */
 extern TimestampTz tc_fire_due(TimestampTz now);
+
 /* schedules may have got cursors from here on: look from there next time */
 extern void tc_fire_lower_bound(TimestampTz earliest);
 

@@ -94,7 +94,10 @@ static Statement statements[] = {
 		TIMESTAMPTZARRAYOID, INT8ARRAYOID, BOOLARRAYOID, BOOLARRAYOID, TIMESTAMPTZOID}
 	},
 	[STATEMENT_GROW_SKIP] = {
-		/* the schedule's latest skip, if it has the same reason and nothing ran since */
+		/*
+		 * the schedule's latest skip, if it has the same reason and nothing
+		 * ran since
+		 */
 		.label = "extend a recorded skip",
 		.text =
 		"UPDATE taskcenter.skipped_fires AS k SET skipped_to = $3,"

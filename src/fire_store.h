@@ -69,18 +69,23 @@ typedef struct NewCursor
 
 /* due schedules from bound on, locked, at most max; those that others lock are passed by */
 extern int	tc_fire_find_due(TimestampTz bound, TimestampTz now, int max, DueSchedule **due);
+
 /* the earliest cursor from bound on; DT_NOEND: none */
 extern TimestampTz tc_fire_next(TimestampTz bound);
 extern int	tc_fire_insert_runs(const NewRun *runs, int count, TimestampTz now);
 extern void tc_fire_record_skip(const NewSkip *skip, TimestampTz now);
 extern void tc_fire_set_cursors(const NewCursor *cursors, int count);
+
 /* @reboot: make all such schedules due, once per server start; false: done before */
 extern bool tc_fire_reboot(TimestampTz started_at, TimestampTz now);
+
 /* unfinished runs of the task that schedules made: end what waits, list what executes */
 extern int	tc_fire_cancel_waiting(int64 task_id, TimestampTz now);
 extern int	tc_fire_list_running(int64 task_id, int64 **run_ids, int32 **attempts);
+
 /* a schedule by id, for the end of its run; NULL: gone or not active */
 extern DueSchedule *tc_fire_load(int64 schedule_id);
+
 /* the next fire of a fixed-delay schedule whose run has ended */
 extern void tc_fire_after_end(int64 schedule_id, TimestampTz next_run_at);
 

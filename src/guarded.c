@@ -34,7 +34,11 @@ tc_guarded(GuardedCall call, void *argument, char **error)
 
 		MemoryContextSwitchTo(context);
 		data = CopyErrorData();
-		/* a cancelled or terminated process must not take it for a bad definition */
+
+		/*
+		 * a cancelled or terminated process must not take it for a bad
+		 * definition
+		 */
 		if (data->sqlerrcode == ERRCODE_QUERY_CANCELED ||
 			data->sqlerrcode == ERRCODE_OUT_OF_MEMORY)
 			PG_RE_THROW();

@@ -384,7 +384,11 @@ start_scheduler(DatabaseSlot *slot, Oid database, TimestampTz now)
 		if (slot->phase == DATABASE_PHASE_STARTING)
 			slot->phase = DATABASE_PHASE_UNKNOWN;
 		LWLockRelease(tc_shared->lock);
-		/* an executor that idles anywhere holds a worker slot that is worth more here */
+
+		/*
+		 * an executor that idles anywhere holds a worker slot that is worth
+		 * more here
+		 */
 		(void) tc_shared_executor_make_room(database, InvalidOid);
 	}
 	return started;

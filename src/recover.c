@@ -26,7 +26,8 @@
 #include "statement.h"
 #include "worker_process.h"
 
-#define CANCEL_LOOK_US (20 * INT64CONST(1000))	/* at a run that is about to begin or to end */
+#define CANCEL_LOOK_US (20 * INT64CONST(1000))	/* at a run that is about to
+												 * begin or to end */
 
 /* runs that share a fate: parallel arrays for the store */
 typedef struct Fate
@@ -42,7 +43,8 @@ typedef struct Remains
 	bool		known;			/* false: nothing, the server crashed */
 	int64		executing;		/* token, 0: none */
 	int64		ended;			/* token of the last one that ended */
-	int64		cancelled;		/* token that somebody wanted cancelled, 0: none */
+	int64		cancelled;		/* token that somebody wanted cancelled, 0:
+								 * none */
 	bool		over_limit;		/* it was terminated for its time limit */
 	char		reason[TC_REASON_LENGTH];
 	char		actor[NAMEDATALEN];

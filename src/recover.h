@@ -14,15 +14,19 @@
 
 /* at start: every running SQL run whose executor is not alive */
 extern void tc_recover_all(TimestampTz now);
+
 /* executors that ended: their runs are settled, their slots freed */
 extern void tc_recover_ended(TimestampTz now);
+
 /* claimed runs behind a slow one go back */
 extern void tc_recover_tails(void);
+
 /*
  * Cancellations that met a run between two statuses: returns when to look
  * again; DT_NOEND: no need.
  */
 extern TimestampTz tc_recover_cancels(TimestampTz now);
+
 /*
  * Runs that do not heed their time limit or a cancellation: their executors
  * are terminated after the grace time, never killed.  Returns when to look

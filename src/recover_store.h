@@ -32,10 +32,12 @@ typedef struct LostRun
 
 /* running runs of executors other than these; allocated; returns the count */
 extern int	tc_runs_find_lost(const int64 *living, int living_count, LostRun **lost);
+
 /* running runs of one executor */
 extern int	tc_runs_of_executor(int64 executor_id, LostRun **lost);
 extern int	tc_runs_requeue_lost(const int64 *run_ids, const int64 *tokens, int count,
 								 const char *reason);
+
 /* running -> status (failed, cancelled) without an executor to say so */
 extern int	tc_runs_end_lost(const int64 *run_ids, const int64 *tokens, int count,
 							 const char *status, const char *reason, const char *actor,

@@ -25,6 +25,7 @@ typedef struct RetryDecision
 
 /* raises 22023 with DETAIL and HINT unless rules is well formed */
 extern void tc_retry_rules_check(const Jsonb *rules);
+
 /* the first rule that matches; else by the class of the error */
 extern RetryDecision tc_retry_decide(const Jsonb *rules, const char *sqlstate);
 

@@ -13,6 +13,7 @@
 
 /* NULL: it may; else the reason, a sentence in CurrentMemoryContext */
 extern const char *tc_role_problem(Oid role);
+
 /* the role's name is no longer the one that a task was defined with */
 extern bool tc_role_is_renamed(Oid role, const char *name);
 

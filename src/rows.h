@@ -76,10 +76,11 @@ typedef struct TaskDefinition
 	char	   *run_as;			/* name when it was defined */
 	Oid			run_as_id;
 	int64		owner_id;
-	TransactionMode mode;		/* as it is to be executed; AUTO: atomic unless
-								 * it proves impossible */
+	TransactionMode mode;		/* as it is to be executed; AUTO: atomic
+								 * unless it proves impossible */
 	bool		runnable;		/* state allows its runs to start */
-	bool		role_renamed;	/* run_as is not the name of run_as_id any more */
+	bool		role_renamed;	/* run_as is not the name of run_as_id any
+								 * more */
 	bool		repeatable;		/* an attempt that a crash undid is repeated */
 	bool		capture_output;
 	bool		process_isolation;

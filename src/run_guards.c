@@ -186,7 +186,10 @@ check_update(Relation rel, HeapTuple old, HeapTuple new)
 							 tc_run_status_label(from), tc_run_status_label(to),
 							 GetCurrentTimestamp());
 
-	/* whoever holds a ready row makes claims pass it by: look again at his end */
+	/*
+	 * whoever holds a ready row makes claims pass it by: look again at his
+	 * end
+	 */
 	if (tc_run_status_is_ready(from) && !claim)
 		touch_lane(old, desc, true);
 	if (tc_run_status_is_ready(to))

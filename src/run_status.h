@@ -26,9 +26,11 @@ typedef enum RunStatus
 #define RUN_STATUS_COUNT (RUN_STATUS_SKIPPED + 1)
 
 extern const char *tc_run_status_label(RunStatus status);
+
 /* false: no such status; label need not be terminated */
 extern bool tc_run_status_parse(const char *label, int length, RunStatus *status);
 extern bool tc_run_status_is_finished(RunStatus status);
+
 /* can a claim take a run of this status? */
 extern bool tc_run_status_is_ready(RunStatus status);
 extern bool tc_run_status_may_become(RunStatus from, RunStatus to);

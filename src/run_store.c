@@ -342,7 +342,7 @@ tc_run_finish(const RunRow *run, const RunOutcome *outcome, bool forced)
 	Bindings	bindings = {0};
 	bool		ours;
 	bool		failed = strcmp(outcome->status, "failed") == 0 ||
-		strcmp(outcome->status, "timed_out") == 0;
+	strcmp(outcome->status, "timed_out") == 0;
 
 	tc_bind_int64(&bindings, run->run_id);
 	tc_bind_int64(&bindings, run->token);

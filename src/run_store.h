@@ -34,8 +34,10 @@ typedef struct ClaimRequest
 
 /* rows are allocated in CurrentMemoryContext; returns the count */
 extern int	tc_runs_claim(const ClaimRequest *request, RunRow *rows);
+
 /* the first due time of the lane after now; DT_NOEND: none */
 extern TimestampTz tc_runs_next_due(const ClaimRequest *request);
+
 /*
  * Lock the limits of a queue, a task, and of the scheduled runs of a task that
  * take turns (0: not limited) and count what runs: returns how many more may
@@ -49,6 +51,7 @@ extern int64 tc_runs_room(int64 queue_id, int64 task_id, int64 task_in_turn);
  */
 extern bool tc_run_finish(const RunRow *run, const RunOutcome *outcome, bool forced);
 extern bool tc_run_retry(const RunRow *run, const RunOutcome *outcome);
+
 /* succeeded runs in one set; returns how many were ours */
 extern int	tc_runs_finish_batch(RunRow *const *runs, const RunOutcome *outcomes, int count);
 extern void tc_run_write_logs(const RunRow *run, int64 owner_id, const LogRow *logs, int count,

@@ -17,8 +17,10 @@
 #include "utils/resowner.h"
 
 extern void tc_run_transaction_begin(void);
+
 /* commit as durable as the task wants it: NULL means on, if the default is off */
 extern void tc_run_transaction_commit(const char *synchronous_commit);
+
 /* after an error: leave whatever is open */
 extern void tc_run_transaction_abort(void);
 
@@ -40,6 +42,7 @@ extern void tc_run_savepoint_rollback(RunSavepoint *savepoint);
  * what SET would raise for this user.
  */
 extern void tc_run_settings_apply(const Jsonb *settings, bool local);
+
 /* a value of that object as SET would take it */
 extern char *tc_run_setting_text(const char *name, const JsonbValue *value);
 

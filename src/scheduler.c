@@ -50,7 +50,8 @@ typedef struct SchedulersView
 	TimestampTz next_maintenance;
 	TimestampTz last_seen;		/* wall clock at the end of the last cycle */
 	bool		lanes_known;	/* found in the table since we may dispatch */
-	bool		settled;		/* what the server lost, since we may work here */
+	bool		settled;		/* what the server lost, since we may work
+								 * here */
 } SchedulersView;
 
 static SchedulersView view;

@@ -315,6 +315,7 @@ extern bool tc_shared_executor_attach(int slot, int64 executor_id, TimestampTz n
 
 /* executor: go idle unless a lane of the role is due or a stop is requested; true: idle now */
 extern bool tc_shared_executor_idle(TimestampTz now);
+
 /* executor: about to claim; what it cannot take, it calls others for */
 extern void tc_shared_executor_look(TimestampTz now);
 extern void tc_shared_executor_busy(TimestampTz now);
@@ -361,10 +362,13 @@ extern bool tc_shared_cancel_wanted(void);
 
 /* scheduler: copies of what it was asked to see to; returns the count */
 extern int	tc_shared_cancels_copy(Oid database, CancelRequest *requests);
+
 /* scheduler: signal the executor that executes the attempt; false: none does */
 extern bool tc_shared_cancel_signal(const CancelRequest *request);
+
 /* scheduler: the slot whose claimed list holds the attempt, not begun; -1: none */
 extern int	tc_shared_cancel_holder(const CancelRequest *request);
+
 /* scheduler: it is seen to */
 extern void tc_shared_cancel_done(const CancelRequest *request);
 

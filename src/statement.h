@@ -44,20 +44,24 @@ typedef struct StoreFrame
 } StoreFrame;
 
 extern void tc_store_begin(StoreFrame *frame);
+
 /* the same in a transaction that the run's own command made read only */
 extern void tc_store_begin_forced(StoreFrame *frame);
 extern void tc_store_end(StoreFrame *frame);
 
 /* is the write that fires a trigger made by a statement of ours? */
 extern bool tc_statement_is_own(void);
+
 /* the user on whose behalf the innermost frame acts; GetUserId() outside */
 extern Oid	tc_statement_caller(void);
 extern Oid	tc_owner_role(void);	/* OID of taskcenter_owner */
 
 /* run; values in the order of the parameters, nulls[i] true for NULL (may be NULL).  Returns rows processed/returned. */
 extern uint64 tc_run(Statement *statement, const Datum *values, const bool *nulls);
+
 /* a statement that depends on nothing: DDL for partitions and the owner role, built by the caller with quoting */
 extern void tc_run_utility(const char *label, const char *text);
+
 /* the same with the rights of tc_statement_caller() */
 extern void tc_run_utility_as_caller(const char *label, const char *text);
 

@@ -27,13 +27,16 @@ typedef struct CachedTask
 
 /* forget what a commit may have changed; no transaction needed */
 extern void tc_cache_refresh(void);
+
 /* both need a transaction only when something must be loaded */
 extern bool tc_cache_control_is_fresh(void);
 extern const ControlState *tc_cache_control(void);
 extern bool tc_cache_task_is_fresh(int64 task_id);
 extern CachedTask *tc_cache_task(int64 task_id);
+
 /* the entry if there is one, fresh or not; NULL: none */
 extern CachedTask *tc_cache_peek(int64 task_id);
+
 /* parses on first use; raises the user's syntax error */
 extern UserCommand *tc_cache_command(CachedTask *task);
 

@@ -30,9 +30,11 @@
 #define TC_MAX_WAITERS 256
 #define TC_MAX_CANCELS 256		/* cancellations that wait for the scheduler */
 #define TC_PHASE_LENGTH 64		/* bytes of report_progress()'s phase */
-#define TC_REASON_LENGTH 256	/* bytes of a reason that crosses shared memory */
+#define TC_REASON_LENGTH 256	/* bytes of a reason that crosses shared
+								 * memory */
 
-#define TC_CLOCK_CHECK_MS 5000	/* longest wait: the wall clock may have been set */
+#define TC_CLOCK_CHECK_MS 5000	/* longest wait: the wall clock may have been
+								 * set */
 
 /* live_runs.gate of runs that were lost with their executor: claimed one by one */
 #define TC_GATE_SUSPECT (-1)

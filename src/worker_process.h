@@ -60,6 +60,7 @@ extern void tc_worker_init(Oid database, Oid role, bool user_sql);
  */
 extern void tc_worker_begin(const char *label);
 extern void tc_worker_commit(void);
+
 /* the same without waiting for the disk: for what may be lost with what follows it */
 extern void tc_worker_commit_lazily(void);
 extern void tc_worker_abort(void);
