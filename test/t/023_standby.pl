@@ -69,7 +69,7 @@ sub promote_in_midst
 	caught_up($to, $from);
 	$from->stop('immediate');
 	my $boots = sql($to, 'work', "SELECT count(*) FROM taskcenter.task_runs WHERE task = 'boot'");
-	is(sql($to, 'work', "SELECT count(*) FROM taskcenter.live_runs WHERE status = 'running'"), 4, "$name: four runs were in flight");
+	cmp_ok(sql($to, 'work', "SELECT count(*) FROM taskcenter.live_runs WHERE status = 'running'"), '>=', 4, "$name: four runs and more were in flight");
 	$to->promote;
 	within(3, wait_for($to, 'postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'taskcenter scheduler' AND datname = 'work'", '1'),
 		"$name: the scheduler is live");
