@@ -397,6 +397,30 @@ subtest 'no worker slot is free (T-R01)' => sub {
 	$tight->stop;
 };
 
+subtest 'beside other libraries, before and after them (T-U04)' => sub {
+	my $server = new_server('beside', 'shared_preload_libraries' => "'taskcenter, pg_stat_statements, auto_explain'",
+		'auto_explain.log_min_duration' => 0);
+
+	new_database($server, 'beside', 'alice');
+	sql($server, 'beside', 'CREATE EXTENSION pg_stat_statements');
+	create_task($server, 'beside', 'alice', 'tick', EFFECT, schedule => '* * * * * *', overlap => 'allow');
+	for my $order ('taskcenter first', 'taskcenter last')
+	{
+		my $count = sql($server, 'beside', 'SELECT count(*) FROM app.effects');
+		ok(wait_for($server, 'beside', "SELECT count(*) > $count FROM app.effects"), "$order: it fires");
+		my ($scheduler) = pids($server, 'scheduler', 'beside');
+		kill_9($scheduler);
+		ok(wait_until(sub { my ($new) = eval { pids($server, 'scheduler', 'beside') }; defined $new && $new != $scheduler }, 20), "$order: and again after a crash");
+		$count = sql($server, 'beside', 'SELECT count(*) FROM app.effects');
+		ok(wait_for($server, 'beside', "SELECT count(*) > $count FROM app.effects"), "$order: it fires on");
+		configure($server, 'shared_preload_libraries' => "'auto_explain, pg_stat_statements, taskcenter'");
+		$server->restart;
+	}
+	cmp_ok(sql($server, 'beside', "SELECT count(*) FROM pg_stat_statements WHERE query LIKE '%app.effects%'"), '>=', 1, 'what runs execute is seen by others');
+	check_log($server, per_minute => 1_000_000, allow => qr/signal 9/);
+	$server->stop;
+};
+
 subtest 'without preloading the SQL works and nothing executes' => sub {
 	my $bare = new_server('bare', 'shared_preload_libraries' => "''");
 	my ($result, $out, $err) = $bare->psql('postgres', 'CREATE EXTENSION taskcenter');
