@@ -25,6 +25,7 @@ def enqueue(conn, statement, count):
     """{id: (sent, answered)}, each as (realtime, monotonic) in microseconds."""
     def clocks():
         return time.time_ns() // 1000, time.monotonic_ns() // 1000
+    conn.execute("DEALLOCATE ALL")
     conn.prepare("enqueue", statement)
     random_pause = random.Random(1)
     commits = {}
