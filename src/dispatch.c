@@ -266,25 +266,8 @@ ask_to_yield(Oid role, TimestampTz now)
 		}
 	}
 	if (victim != NULL)
-	{
-		victim->stop_requested = true;
-		if (victim->latch != NULL)
-			SetLatch(victim->latch);
-	}
+		tc_shared_executor_promise(victim, MyDatabaseId, role);
 	LWLockRelease(tc_shared->lock);
-}
-
-static bool
-slot_is_free(void)
-{
-	bool		found = false;
-	int			i;
-
-	LWLockAcquire(tc_shared->lock, LW_SHARED);
-	for (i = 0; i < tc_shared->executor_capacity && !found; i++)
-		found = tc_shared->executors[i].state == EXECUTOR_STATE_FREE;
-	LWLockRelease(tc_shared->lock);
-	return found;
 }
 
 /* All slots are taken: somebody should make room. */
@@ -313,7 +296,7 @@ start_executor(Oid role, TimestampTz now)
 		set_waiting_reason("executors of a role fail: see the server log", NULL, now);
 		return delayed_until(role, now);
 	}
-	if (!slot_is_free())
+	if (!tc_shared_executor_available(MyDatabaseId, role, now))
 		return wait_for_slot(role, now);
 	tc_worker_begin("number an executor");
 	startable = role_can_start(role, &executor_id, now);

@@ -16,6 +16,8 @@
 
 #include "shared_internal.h"
 
+#define PROMISE_US (1 * USECS_PER_SEC)	/* a freed slot is kept for this long */
+
 ExecutorSlot *tc_my_executor = NULL;
 
 static bool
@@ -40,6 +42,63 @@ tc_executor_set_state(ExecutorSlot *slot, ExecutorState state, TimestampTz now)
 	slot->state = state;
 }
 
+/* ---- free slots, and promised ones ---- */
+
+static bool
+is_promised_to(const ExecutorSlot *slot, Oid database, Oid role)
+{
+	return slot->promised_role == role && slot->promised_database == database;
+}
+
+static bool
+is_available(const ExecutorSlot *slot, Oid database, Oid role, TimestampTz now)
+{
+	return slot->state == EXECUTOR_STATE_FREE &&
+		(!OidIsValid(slot->promised_role) || is_promised_to(slot, database, role) ||
+		 slot->promised_until <= now || slot->promised_until > now + PROMISE_US);
+}
+
+/* The slot that was promised to the role if there is one, else any; -1: none. */
+static int
+choose_free(Oid database, Oid role, TimestampTz now)
+{
+	int			found = -1;
+
+	for (int i = 0; i < tc_shared->executor_capacity; i++)
+	{
+		const ExecutorSlot *slot = &tc_shared->executors[i];
+
+		if (!is_available(slot, database, role, now))
+			continue;
+		if (is_promised_to(slot, database, role))
+			return i;
+		if (found < 0)
+			found = i;
+	}
+	return found;
+}
+
+static void
+forget_promises(Oid database, Oid role)
+{
+	for (int i = 0; i < tc_shared->executor_capacity; i++)
+	{
+		if (is_promised_to(&tc_shared->executors[i], database, role))
+			tc_shared->executors[i].promised_role = InvalidOid;
+	}
+}
+
+bool
+tc_shared_executor_available(Oid database, Oid role, TimestampTz now)
+{
+	bool		available;
+
+	LWLockAcquire(tc_shared->lock, LW_SHARED);
+	available = choose_free(database, role, now) >= 0;
+	LWLockRelease(tc_shared->lock);
+	return available;
+}
+
 /* ---- called by the scheduler ---- */
 
 int
@@ -56,11 +115,7 @@ tc_shared_executor_reserve(Oid database, Oid role, int64 executor_id,
 		LWLockRelease(tc_shared->lock);
 		return -1;
 	}
-	for (int i = 0; i < tc_shared->executor_capacity && found < 0; i++)
-	{
-		if (tc_shared->executors[i].state == EXECUTOR_STATE_FREE)
-			found = i;
-	}
+	found = choose_free(database, role, now);
 	owner->executor_wanted = (found < 0);
 	if (found >= 0)
 	{
@@ -73,6 +128,8 @@ tc_shared_executor_reserve(Oid database, Oid role, int64 executor_id,
 		slot->state = EXECUTOR_STATE_STARTING;
 		slot->state_since = now;
 		slot->served_since = now;
+		forget_promises(database, role);
+		slot->promised_role = InvalidOid;
 	}
 	LWLockRelease(tc_shared->lock);
 	return found;
@@ -98,6 +155,8 @@ tc_executor_free(ExecutorSlot *slot)
 	slot->slow_front = false;
 	slot->cancel_token = 0;
 	slot->terminate_sent = false;
+	if (OidIsValid(slot->promised_role))
+		slot->promised_until = GetCurrentTimestamp() + PROMISE_US;
 	for (int i = 0; i < TC_MAX_DATABASES; i++)
 	{
 		DatabaseSlot *database = &tc_shared->databases[i];
@@ -214,6 +273,16 @@ tc_shared_executors_stop(Oid database, Oid role)
 	LWLockRelease(tc_shared->lock);
 }
 
+void
+tc_shared_executor_promise(ExecutorSlot *slot, Oid database, Oid role)
+{
+	Assert(LWLockHeldByMeInMode(tc_shared->lock, LW_EXCLUSIVE));
+	slot->promised_database = database;
+	slot->promised_role = role;
+	slot->promised_until = DT_NOEND;
+	stop(slot);
+}
+
 bool
 tc_shared_executor_make_room(Oid database, Oid role)
 {
@@ -235,7 +304,7 @@ tc_shared_executor_make_room(Oid database, Oid role)
 			best = slot;
 	}
 	if (best != NULL)
-		stop(best);
+		tc_shared_executor_promise(best, database, role);
 	LWLockRelease(tc_shared->lock);
 	return best != NULL;
 }

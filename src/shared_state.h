@@ -155,6 +155,14 @@ typedef struct ExecutorSlot
 	TimestampTz served_since;	/* start of the process */
 
 	/*
+	 * Whom somebody makes room for here: nobody else takes the slot for a
+	 * second after it was freed.  InvalidOid: nobody.
+	 */
+	Oid			promised_database;
+	Oid			promised_role;
+	TimestampTz promised_until; /* DT_NOEND: not free yet */
+
+	/*
 	 * The claimed list.  runs[] is written by the executor before it sets
 	 * position; position packs (next << 32 | limit).  The executor takes
 	 * entry `next` by compare-and-swap; the scheduler, or a canceller, gives
@@ -322,6 +330,12 @@ extern void tc_shared_executor_busy(TimestampTz now);
 
 /* the first slot after `after` (-1: from the start) of the database in a state; -1: none */
 extern int	tc_shared_executor_find(Oid database, ExecutorState state, int after);
+
+/* is there a slot that this role may take now? */
+extern bool tc_shared_executor_available(Oid database, Oid role, TimestampTz now);
+
+/* with the lock: ask an executor to end and promise its slot */
+extern void tc_shared_executor_promise(ExecutorSlot *slot, Oid database, Oid role);
 
 /*
  * scheduler without a free slot: ask the executor that is idle for longest, in

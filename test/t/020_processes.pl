@@ -100,24 +100,29 @@ subtest 'executors are few, pooled and bound to their role' => sub {
 };
 
 subtest 'a role that floods does not starve others (T-R06)' => sub {
+	my ($flood, $worst) = (LONG ? 2000 : 400, 0);
+
 	create_task($node, 'one', 'alice', 'flood', EFFECT . '; SELECT pg_sleep(0.05)');
-	enqueue_many($node, 'one', 'alice', 'flood', 200);
+	create_task($node, 'two', 'bob', 'short_bob', EFFECT);
+	enqueue_many($node, 'one', 'alice', 'flood', $flood);
 	ok(wait_for($node, 'one', "SELECT count(*) >= 4 FROM app.effects JOIN taskcenter.task_runs USING (run_id) WHERE task = 'flood'"),
 		'the flood runs');
-	for my $role (qw(bob carol))
+	# three tenants, turns of 0.2 s and runs of 0.05 s; one of them in another database
+	for my $round (1 .. (LONG ? 20 : 4))
 	{
-		enqueue($node, 'one', $role, "short_$role");
+		for my $other ([ 'one', 'bob' ], [ 'one', 'carol' ], [ 'two', 'bob' ])
+		{
+			my ($db, $role) = @$other;
+			my $run = enqueue($node, $db, $role, "short_$role");
+			my $waited = wait_for($node, $db, "SELECT status FROM taskcenter.task_runs WHERE run_id = $run", 'succeeded') // 99;
+			$worst = $waited if $waited > $worst;
+		}
 	}
-	for my $role (qw(bob carol))
-	{
-		within(3, wait_for($node, 'one',
-				"SELECT count(*) = 0 FROM taskcenter.task_runs WHERE task = 'short_$role' AND status = 'queued'"),
-			"$role is served while alice floods");
-	}
+	within(1.5, $worst, 'others are served while alice floods, worst');
 	ok(sql($node, 'one', "SELECT count(*) FROM taskcenter.live_runs") > 0, 'the flood was still on');
-	ok(defined settle($node, 'one', 60), 'the flood ends');
+	ok(defined settle($node, 'one', 120), 'the flood ends');
 	is(sql($node, 'one', "SELECT status, count(*) FROM taskcenter.task_runs WHERE task = 'flood' GROUP BY 1"),
-		'succeeded|200', 'none of its runs was lost by yielding');
+		"succeeded|$flood", 'none of its runs was lost by yielding');
 };
 
 subtest 'an idle executor yields to another role at once' => sub {
