@@ -44,6 +44,13 @@ def wait_for(condition, deadline, what, poll=0.05):
         time.sleep(poll)
 
 
+def wait_first_minute(admin):
+    """In the first minute after a start each claim waits for the disk; measure after it."""
+    while float(admin.value("SELECT extract(epoch FROM clock_timestamp() - "
+                            "pg_postmaster_start_time())")) < 61:
+        time.sleep(0.5)
+
+
 def wait_live_empty(conn, deadline, poll=0.05):
     """Wait until no run is unfinished; returns when that was seen, or raises."""
     end = time.monotonic() + deadline
