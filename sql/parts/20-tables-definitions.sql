@@ -7,14 +7,14 @@
  */
 SET LOCAL ROLE taskcenter_owner;
 
-CREATE SEQUENCE taskcenter.task_ids;
-CREATE SEQUENCE taskcenter.schedule_ids;
-CREATE SEQUENCE taskcenter.queue_ids;
-CREATE SEQUENCE taskcenter.run_ids CACHE 1;
-CREATE SEQUENCE taskcenter.token_ids;
-CREATE SEQUENCE taskcenter.executor_ids;
-CREATE SEQUENCE taskcenter.audit_ids;
-CREATE SEQUENCE taskcenter.skip_ids;
+CREATE SEQUENCE taskcenter.task_ids MAXVALUE 9007199254740991;
+CREATE SEQUENCE taskcenter.schedule_ids MAXVALUE 9007199254740991;
+CREATE SEQUENCE taskcenter.queue_ids MAXVALUE 9007199254740991;
+CREATE SEQUENCE taskcenter.run_ids MAXVALUE 9007199254740991;
+CREATE SEQUENCE taskcenter.token_ids MAXVALUE 9007199254740991;
+CREATE SEQUENCE taskcenter.executor_ids MAXVALUE 9007199254740991;
+CREATE SEQUENCE taskcenter.audit_ids MAXVALUE 9007199254740991;
+CREATE SEQUENCE taskcenter.skip_ids MAXVALUE 9007199254740991;
 
 CREATE TABLE taskcenter.tasks (
     task_id         bigint NOT NULL DEFAULT nextval('taskcenter.task_ids'),
