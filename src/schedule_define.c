@@ -19,6 +19,7 @@
 
 #define MAX_JITTER USECS_PER_DAY
 
+static const char *const states[] = {"active", "paused", NULL};
 static const char *const misfires[] = {"run_once", "skip", "run_all", NULL};
 static const char *const gaps[] = {"default", "skip", "shift_forward", "gap_end", NULL};
 static const char *const repeats[] = {"default", "first", "second", "both", NULL};
@@ -102,6 +103,7 @@ tc_define_check(const ScheduleRequest *request)
 		(void) tc_define_parse(request->schedule);
 	if (request->timezone != NULL)
 		(void) tc_zone_require(request->timezone);
+	tc_check_choice("state", request->state, states);
 	tc_check_choice("misfire", request->misfire, misfires);
 	tc_check_choice("dst_gap", request->dst_gap, gaps);
 	tc_check_choice("dst_repeat", request->dst_repeat, repeats);
@@ -228,6 +230,14 @@ refuse_never(const ScheduleRow *row, const Schedule *schedule)
 			 : errhint("Use taskcenter.preview_schedule() to see when a schedule fires.")));
 }
 
+/* has it nothing to say but what is over? */
+static bool
+is_over(const ScheduleRow *row, const Schedule *schedule, TimestampTz now)
+{
+	return tc_schedule_kind(schedule) == SCHEDULE_ONCE ||
+		(!TIMESTAMP_NOT_FINITE(row->ends_at) && row->ends_at <= now);
+}
+
 /* set the cursor of a schedule that is new or has other instants now */
 static void
 start(ScheduleRow *row, bool declared, TimestampTz now)
@@ -238,29 +248,35 @@ start(ScheduleRow *row, bool declared, TimestampTz now)
 	if (!TIMESTAMP_NOT_FINITE(row->next_run_at) ||
 		tc_schedule_kind(schedule) == SCHEDULE_REBOOT)
 		return;
-	if (!declared || tc_schedule_kind(schedule) != SCHEDULE_ONCE)
+	if (!declared || !is_over(row, schedule, now))
 		refuse_never(row, schedule);
 	row->state = pstrdup("completed");
 	row->state_reason = NULL;
 }
 
-static int64
-make_schedule(const TaskRow *task, const ScheduleRequest *request, ScheduleRow *row,
-			  TimestampTz now)
+static void
+plan_creation(const TaskRow *task, const ScheduleRequest *request, TimestampTz now,
+			  SchedulePlan *plan)
 {
+	ScheduleRow *row = &plan->row;
+
 	row->task_id = task->task_id;
 	row->owner_id = task->owner_id;
 	row->state = pstrdup(request->paused ? "paused" : "active");
 	start(row, request->declared, now);
-	return tc_schedule_insert(row, now);
+	plan->result = DEFINITION_CREATED;
 }
 
 static void
-change_schedule(const ScheduleRequest *request, const ScheduleRow *old, ScheduleRow *row,
-				TimestampTz now)
+plan_change(const ScheduleRequest *request, TimestampTz now, SchedulePlan *plan)
 {
+	const ScheduleRow *old = &plan->old;
+	ScheduleRow *row = &plan->row;
 	bool		was_over;
 
+	if (same_definition(old, row) && strcmp(old->state, "quarantined") != 0)
+		return;
+	plan->result = DEFINITION_CHANGED;
 	was_over = strcmp(old->state, "completed") == 0 ||
 		strcmp(old->state, "quarantined") == 0;
 	row->state = was_over ? pstrdup("active") : old->state;
@@ -273,24 +289,38 @@ change_schedule(const ScheduleRequest *request, const ScheduleRow *old, Schedule
 	}
 	else
 		start(row, request->declared, now);
-	tc_schedule_update(row, now);
 }
 
-Definition
-tc_define_schedule(const TaskRow *task, const ScheduleRequest *request,
-				   TimestampTz now, int64 *schedule_id)
+/* pause or resume it; one that is over stays so */
+static void
+plan_state(const ScheduleRequest *request, SchedulePlan *plan)
 {
-	ScheduleRow old;
-	ScheduleRow row;
-	bool		exists = tc_schedule_find(task->task_id, request->name, true, &old);
+	ScheduleRow *row = &plan->row;
 
-	memset(&row, 0, sizeof(row));
+	if (request->state == NULL || strcmp(request->state, row->state) == 0 ||
+		strcmp(row->state, "completed") == 0)
+		return;
+	plan->result = DEFINITION_CHANGED;
+	plan->resumed = strcmp(request->state, "active") == 0;
+	row->state = pstrdup(request->state);
+	row->state_reason = NULL;
+}
+
+void
+tc_define_plan(const TaskRow *task, const ScheduleRequest *request, bool lock,
+			   TimestampTz now, SchedulePlan *plan)
+{
+	bool		exists;
+
+	memset(plan, 0, sizeof(SchedulePlan));
+	exists = task->task_id != 0 &&
+		tc_schedule_find(task->task_id, request->name, lock, &plan->old);
 	if (exists)
-		row = old;
-	row.task_dst_gap = tc_task_text(task, TASK_DST_GAP);
-	row.task_dst_repeat = tc_task_text(task, TASK_DST_REPEAT);
-	merge(request, exists ? &old : NULL, now, &row);
-	if (row.schedule == NULL)
+		plan->row = plan->old;
+	plan->row.task_dst_gap = tc_task_text(task, TASK_DST_GAP);
+	plan->row.task_dst_repeat = tc_task_text(task, TASK_DST_REPEAT);
+	merge(request, exists ? &plan->old : NULL, now, &plan->row);
+	if (plan->row.schedule == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("task \"%s\" has no schedule \"%s\"", task->name, request->name),
@@ -298,16 +328,47 @@ tc_define_schedule(const TaskRow *task, const ScheduleRequest *request,
 				 errhint("Give \"schedule\" as well.")));
 	if (!exists)
 	{
-		*schedule_id = make_schedule(task, request, &row, now);
-		if (*schedule_id == 0)
-			elog(ERROR, "schedule \"%s\" appeared while its task was locked", row.name);
-		return DEFINITION_CREATED;
+		plan_creation(task, request, now, plan);
+		return;
 	}
-	*schedule_id = old.schedule_id;
-	if (same_definition(&old, &row) && strcmp(old.state, "quarantined") != 0)
-		return DEFINITION_UNCHANGED;
-	change_schedule(request, &old, &row, now);
-	return DEFINITION_CHANGED;
+	plan->result = DEFINITION_UNCHANGED;
+	plan_change(request, now, plan);
+	plan_state(request, plan);
+}
+
+int64
+tc_define_carry_out(SchedulePlan *plan, TimestampTz now)
+{
+	int64		schedule_id = plan->old.schedule_id;
+
+	switch (plan->result)
+	{
+		case DEFINITION_CREATED:
+			schedule_id = tc_schedule_insert(&plan->row, now);
+			if (schedule_id == 0)
+				elog(ERROR, "schedule \"%s\" appeared while its task was locked",
+					 plan->row.name);
+			break;
+		case DEFINITION_CHANGED:
+			tc_schedule_update(&plan->row, now);
+			if (plan->resumed)
+				tc_define_resume(&plan->row, "paused", now);
+			break;
+		case DEFINITION_UNCHANGED:
+			break;
+	}
+	return schedule_id;
+}
+
+Definition
+tc_define_schedule(const TaskRow *task, const ScheduleRequest *request,
+				   TimestampTz now, int64 *schedule_id)
+{
+	SchedulePlan plan;
+
+	tc_define_plan(task, request, true, now, &plan);
+	*schedule_id = tc_define_carry_out(&plan, now);
+	return plan.result;
 }
 
 /* ---- resuming ---- */
@@ -349,7 +410,7 @@ void
 tc_define_resume_task(int64 task_id, const char *reason, TimestampTz now)
 {
 	ScheduleRow *rows;
-	int			count = tc_schedules_of_task(task_id, &rows, CurrentMemoryContext);
+	int			count = tc_schedules_of_task(task_id, true, &rows, CurrentMemoryContext);
 	int			i;
 
 	for (i = 0; i < count; i++)

@@ -46,6 +46,7 @@ typedef struct ScheduleRequest
 	const char *dst_gap;
 	const char *dst_repeat;
 	bool		paused;			/* only where it is made */
+	const char *state;			/* where it exists: active or paused */
 	bool		keep;			/* what is not given stays as it is, instead
 								 * of going to its default */
 	bool		declared;		/* an instant that has passed completes the
@@ -58,6 +59,15 @@ typedef enum Definition
 	DEFINITION_CHANGED,
 	DEFINITION_CREATED
 } Definition;
+
+/* what a request makes of the schedule of that name */
+typedef struct SchedulePlan
+{
+	Definition	result;
+	bool		resumed;		/* it fires again */
+	ScheduleRow old;			/* unless it is created */
+	ScheduleRow row;			/* as it is to be */
+} SchedulePlan;
 
 /* a request for a name, with nothing given */
 extern void tc_define_request(ScheduleRequest *request, const char *name);
@@ -72,6 +82,14 @@ extern void tc_define_check(const ScheduleRequest *request);
  */
 extern Definition tc_define_schedule(const TaskRow *task, const ScheduleRequest *request,
 									 TimestampTz now, int64 *schedule_id);
+
+/*
+ * The same in two steps, of which the first writes nothing.  Without lock, and
+ * with a task that has no id yet, it is good for looking only.
+ */
+extern void tc_define_plan(const TaskRow *task, const ScheduleRequest *request, bool lock,
+						   TimestampTz now, SchedulePlan *plan);
+extern int64 tc_define_carry_out(SchedulePlan *plan, TimestampTz now);
 
 /* ---- resuming ---- */
 

@@ -202,14 +202,15 @@ tc_schedule_find_id(int64 schedule_id, ScheduleRow *row)
 }
 
 int
-tc_schedules_of_task(int64 task_id, ScheduleRow **rows, MemoryContext where)
+tc_schedules_of_task(int64 task_id, bool lock, ScheduleRow **rows, MemoryContext where)
 {
 	Bindings	arguments = {0};
 	int			count;
 
 	tc_bind_int64(&arguments, task_id);
 	tc_bind_null(&arguments);
-	tc_run_bound(&lock_schedules, &arguments);
+	if (lock)
+		tc_run_bound(&lock_schedules, &arguments);
 	count = (int) tc_run_bound(&read_schedules, &arguments);
 	*rows = read_rows(count, where);
 	return count;

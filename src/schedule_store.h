@@ -48,8 +48,9 @@ typedef struct ScheduleRow
 extern bool tc_schedule_find(int64 task_id, const char *name, bool lock, ScheduleRow *row);
 extern bool tc_schedule_find_id(int64 schedule_id, ScheduleRow *row);
 
-/* of one task, locked, by name; rows has room for them all afterwards */
-extern int	tc_schedules_of_task(int64 task_id, ScheduleRow **rows, MemoryContext where);
+/* of one task, by name, locked if asked; rows has room for them all afterwards */
+extern int	tc_schedules_of_task(int64 task_id, bool lock, ScheduleRow **rows,
+								 MemoryContext where);
 
 /*
  * Active ones of active tasks that fire until `ending`, by next_run_at; at

@@ -24,6 +24,7 @@
 #include "schedule_define.h"
 #include "statement.h"
 #include "task_change.h"
+#include "task_declare.h"
 #include "task_properties.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_create_task);
@@ -71,33 +72,6 @@ static const PropertyArguments alter_arguments = {
 
 /* ---- reading ---- */
 
-static char *
-read_kind(FunctionCallInfo fcinfo)
-{
-	static const char *const kinds[] = {"sql", "composite", "external", "manual", NULL};
-	char	   *kind = tc_arg_text(fcinfo, ARG_KIND);
-
-	if (kind == NULL)
-		return pstrdup("sql");
-	tc_check_choice("kind", kind, kinds);
-	if (strcmp(kind, "sql") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("tasks of kind \"%s\" are not supported by this version", kind),
-				 errdetail("\"kind\" is \"%s\".", kind),
-				 errhint("Use the kind \"sql\".")));
-	return kind;
-}
-
-static void
-set_roles(TaskRow *task, Oid owner, const char *run_as)
-{
-	task->owner_id = owner;
-	task->owner = GetUserNameFromId(owner, false);
-	task->run_as_id = run_as != NULL ? tc_access_require_role("run_as", run_as) : owner;
-	task->run_as = GetUserNameFromId(task->run_as_id, false);
-}
-
 static bool
 read_paused(FunctionCallInfo fcinfo, int options)
 {
@@ -114,7 +88,7 @@ read_task(FunctionCallInfo fcinfo, TaskRow *task)
 	memset(task, 0, sizeof(TaskRow));
 	task->name = tc_arg_required_text(fcinfo, ARG_NAME, "name");
 	tc_check_name("name", task->name);
-	task->kind = read_kind(fcinfo);
+	task->kind = tc_declare_kind(tc_arg_text(fcinfo, ARG_KIND));
 	tc_properties_default(task);
 	tc_properties_read(fcinfo, &create_arguments, true, task);
 	task->state = pstrdup(read_paused(fcinfo, ARG_OPTIONS) ? "paused" : "active");
@@ -148,20 +122,6 @@ read_new_schedule(FunctionCallInfo fcinfo, ScheduleRequest *request)
 }
 
 static void
-require_queue(const TaskRow *task)
-{
-	char	   *queue = tc_task_text(task, TASK_QUEUE);
-	QueueRow	row;
-
-	if (!tc_queue_find(queue, false, &row))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("queue \"%s\" does not exist", queue),
-				 errdetail("\"queue\" is \"%s\".", queue),
-				 errhint("Make it with taskcenter.create_queue().")));
-}
-
-static void
 report_name_taken(const char *name)
 {
 	ereport(ERROR,
@@ -179,7 +139,7 @@ make_task(TaskRow *task, const ScheduleRequest *request, TimestampTz now)
 {
 	int64		schedule_id;
 
-	require_queue(task);
+	tc_declare_require_queue(task);
 	if (!tc_task_insert(task, now))
 		return false;
 	if (request->schedule != NULL)
@@ -198,7 +158,7 @@ taskcenter_create_task(PG_FUNCTION_ARGS)
 	read_task(fcinfo, &task);
 	(void) read_new_schedule(fcinfo, &request);
 	tc_properties_check(&task, NULL);
-	set_roles(&task, GetUserId(), tc_arg_text(fcinfo, ARG_RUN_AS));
+	tc_declare_set_roles(&task, GetUserId(), tc_arg_text(fcinfo, ARG_RUN_AS));
 	tc_access_require_executable("run_as", task.run_as_id);
 	(void) tc_activate_if_fresh(now);
 
@@ -207,43 +167,6 @@ taskcenter_create_task(PG_FUNCTION_ARGS)
 		report_name_taken(task.name);
 	tc_store_end(&frame);
 	PG_RETURN_INT64(task.task_id);
-}
-
-/*
- * Write a definition that differs.  Who may manage a task that executes as a
- * role which he could not become, may not decide what it executes.
- */
-static void
-change_task(const TaskRow *before, const TaskRow *after, TimestampTz now)
-{
-	require_queue(after);
-	if (!tc_properties_same_execution(before, after))
-		tc_access_require_become("run_as", after->run_as_id);
-	if (after->run_as_id != before->run_as_id)
-		tc_access_require_executable("run_as", after->run_as_id);
-	tc_task_change(before, after, now);
-}
-
-/*
- * The declared definition over the row that exists.  A task that was learned
- * to be autonomous keeps what was decided with it about crashes.
- */
-static bool
-change_declared(const TaskRow *before, TaskRow *wanted, const char *run_as, TimestampTz now)
-{
-	wanted->task_id = before->task_id;
-	wanted->state = before->state;
-	wanted->state_reason = before->state_reason;
-	wanted->learned_mode = before->learned_mode;
-	set_roles(wanted, before->owner_id, run_as);
-	tc_properties_check(wanted, before);
-	if (wanted->learned_mode != NULL && before->learned_mode != NULL &&
-		strcmp(tc_task_text(wanted, TASK_ON_CRASH), "retry") == 0)
-		wanted->values[TASK_ON_CRASH] = before->values[TASK_ON_CRASH];
-	if (tc_properties_equal(before, wanted) && before->run_as_id == wanted->run_as_id)
-		return false;
-	change_task(before, wanted, now);
-	return true;
 }
 
 Datum
@@ -271,7 +194,7 @@ taskcenter_declare_task(PG_FUNCTION_ARGS)
 	exists = tc_task_find(task.name, true, &before);
 	if (!exists)
 	{
-		set_roles(&task, tc_statement_caller(), run_as);
+		tc_declare_set_roles(&task, tc_statement_caller(), run_as);
 		tc_access_require_executable("run_as", task.run_as_id);
 		if (make_task(&task, &request, now))
 			result = "created";
@@ -284,8 +207,12 @@ taskcenter_declare_task(PG_FUNCTION_ARGS)
 	{
 		tc_access_check_task(&before, TASK_RIGHT_MANAGE);
 		task = given;
-		if (change_declared(&before, &task, run_as, now))
+		if (tc_declare_over(&before, &task, run_as, NULL))
+		{
+			tc_declare_check_change(&before, &task);
+			tc_task_change(&before, &task, now);
 			result = "changed";
+		}
 		if (request.schedule != NULL &&
 			tc_define_schedule(&task, &request, now, &schedule_id) != DEFINITION_UNCHANGED)
 			result = "changed";
@@ -340,7 +267,7 @@ taskcenter_alter_task(PG_FUNCTION_ARGS)
 	task = before;
 	read_changes(fcinfo, &task);
 	if (run_as != NULL)
-		set_roles(&task, before.owner_id, run_as);
+		tc_declare_set_roles(&task, before.owner_id, run_as);
 	if (strcmp(before.state, "quarantined") == 0)
 	{
 		task.state = pstrdup("active");
@@ -348,7 +275,10 @@ taskcenter_alter_task(PG_FUNCTION_ARGS)
 	}
 	tc_properties_check(&task, &before);
 	if (!same_task(&before, &task))
-		change_task(&before, &task, now);
+	{
+		tc_declare_check_change(&before, &task);
+		tc_task_change(&before, &task, now);
+	}
 	if (with_schedule)
 		(void) tc_define_schedule(&task, &request, now, &schedule_id);
 	woken = tc_task_wakes_from(before.state, task.state);

@@ -11,17 +11,15 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 #include "arguments.h"
 #include "retry_rules.h"
-#include "run_transaction.h"
+#include "run_settings.h"
 #include "task_properties.h"
 #include "user_command.h"
 
 #define MAX_TAGS 100
-#define MAX_SETTINGS 100
 #define MILLISECOND INT64CONST(1000)
 
 typedef struct PropertyRule
@@ -189,77 +187,6 @@ check_text(TaskProperty property, const char *value)
 }
 
 static void
-refuse_setting(const char *name, const char *problem)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("option \"settings\" names a parameter that cannot be set for a run"),
-			 errdetail("\"%s\" %s.", tc_shorten(name), problem),
-			 errhint("Use parameters that the task's role may SET, with texts, numbers or booleans as values.")));
-}
-
-/* who a run is, and how its transaction goes, are no settings of it */
-static bool
-is_reserved_setting(const char *name)
-{
-	static const char *const reserved[] = {"role", "session_authorization", "is_superuser",
-		"transaction_isolation", "transaction_read_only", "transaction_deferrable",
-	"synchronous_commit"};
-	int			i;
-
-	for (i = 0; i < (int) lengthof(reserved); i++)
-	{
-		if (pg_strcasecmp(name, reserved[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-static void
-settings_context(void *argument)
-{
-	errcontext("option \"settings\"");
-}
-
-/* Whether the task's role may set them shows when it runs. */
-static void
-check_settings(const Jsonb *settings)
-{
-	JsonbIterator *iterator = JsonbIteratorInit(unconstify(JsonbContainer *, &settings->root));
-	JsonbValue	value;
-	JsonbIteratorToken token;
-	ErrorContextCallback callback;
-	char	   *name = NULL;
-	int			count = 0;
-
-	callback.callback = settings_context;
-	callback.arg = NULL;
-	callback.previous = error_context_stack;
-	error_context_stack = &callback;
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
-	{
-		if (token == WJB_KEY)
-		{
-			name = pnstrdup(value.val.string.val, value.val.string.len);
-			tc_check_name("settings", name);
-			if (is_reserved_setting(name))
-				refuse_setting(name, "is decided by the task itself");
-			if (strchr(name, '.') == NULL && GetConfigOption(name, true, false) == NULL)
-				refuse_setting(name, "does not exist");
-			if (++count > MAX_SETTINGS)
-				refuse_setting(name, psprintf("is one of more than %d", MAX_SETTINGS));
-		}
-		else if (token == WJB_VALUE && value.type != jbvString &&
-				 value.type != jbvNumeric && value.type != jbvBool)
-			refuse_setting(name, "has a value that is no text, number or boolean");
-		else if (token == WJB_VALUE)
-			(void) set_config_option(name, tc_run_setting_text(name, &value), PGC_SUSET,
-									 PGC_S_TEST, GUC_ACTION_SET, false, 0, false);
-	}
-	error_context_stack = callback.previous;
-}
-
-static void
 check_object(TaskProperty property, const Jsonb *value)
 {
 	if (VARSIZE(value) > TC_MAX_PARAMS_SIZE)
@@ -271,7 +198,7 @@ check_object(TaskProperty property, const Jsonb *value)
 				 errhint("Use at most %d bytes, and keep large values in a table.",
 						 TC_MAX_PARAMS_SIZE)));
 	if (property == TASK_SETTINGS)
-		check_settings(value);
+		tc_run_settings_check(value);
 	else if (property == TASK_RETRY_RULES)
 		tc_retry_rules_check(value);
 }

@@ -1,0 +1,89 @@
+/*-------------------------------------------------------------------------
+ *
+ * task_declare.c
+ *		The definition of a task that is described as a whole.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "access.h"
+#include "arguments.h"
+#include "control_store.h"
+#include "task_declare.h"
+#include "task_properties.h"
+
+char *
+tc_declare_kind(const char *kind)
+{
+	static const char *const kinds[] = {"sql", "composite", "external", "manual", NULL};
+
+	if (kind == NULL)
+		return pstrdup("sql");
+	tc_check_choice("kind", kind, kinds);
+	if (strcmp(kind, "sql") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("tasks of kind \"%s\" are not supported by this version", kind),
+				 errdetail("\"kind\" is \"%s\".", kind),
+				 errhint("Use the kind \"sql\".")));
+	return pstrdup(kind);
+}
+
+void
+tc_declare_set_roles(TaskRow *task, Oid owner, const char *run_as)
+{
+	task->owner_id = owner;
+	task->owner = GetUserNameFromId(owner, false);
+	task->run_as_id = run_as != NULL ? tc_access_require_role("run_as", run_as) : owner;
+	task->run_as = GetUserNameFromId(task->run_as_id, false);
+}
+
+void
+tc_declare_require_queue(const TaskRow *task)
+{
+	char	   *queue = tc_task_text(task, TASK_QUEUE);
+	QueueRow	row;
+
+	if (!tc_queue_find(queue, false, &row))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("queue \"%s\" does not exist", queue),
+				 errdetail("\"queue\" is \"%s\".", queue),
+				 errhint("Make it with taskcenter.create_queue().")));
+}
+
+bool
+tc_declare_over(const TaskRow *before, TaskRow *wanted, const char *run_as,
+				const char *on_crash)
+{
+	wanted->task_id = before->task_id;
+	wanted->state = before->state;
+	wanted->state_reason = before->state_reason;
+	wanted->learned_mode = before->learned_mode;
+	tc_declare_set_roles(wanted, before->owner_id, run_as);
+	tc_properties_check(wanted, before);
+	if (on_crash != NULL)
+		wanted->values[TASK_ON_CRASH] = CStringGetTextDatum(on_crash);
+	else if (wanted->learned_mode != NULL && before->learned_mode != NULL &&
+			 strcmp(tc_task_text(wanted, TASK_ON_CRASH), "retry") == 0)
+		wanted->values[TASK_ON_CRASH] = before->values[TASK_ON_CRASH];
+	return !tc_properties_equal(before, wanted) || before->run_as_id != wanted->run_as_id;
+}
+
+/*
+ * Who may manage a task that executes as a role which he could not become, may
+ * not decide what it executes.
+ */
+void
+tc_declare_check_change(const TaskRow *before, const TaskRow *after)
+{
+	tc_declare_require_queue(after);
+	if (!tc_properties_same_execution(before, after))
+		tc_access_require_become("run_as", after->run_as_id);
+	if (after->run_as_id != before->run_as_id)
+		tc_access_require_executable("run_as", after->run_as_id);
+}
