@@ -24,7 +24,9 @@
 #include "recover_store.h"
 #include "shared_state.h"
 #include "statement.h"
+#include "status_history_store.h"
 #include "task_store.h"
+#include "workflow_store.h"
 
 /* made in the session's transaction; the scheduler makes the rest */
 #define DAYS_AT_ACTIVATION 2
@@ -97,7 +99,9 @@ tc_activate_if_fresh(TimestampTz now)
 								   get_database_name(MyDatabaseId), actor, now))
 	{
 		make_first_queues(now);
+		tc_workflow_row_seed(now);
 		make_first_partitions(now);
+		tc_status_history_link();
 		done = true;
 	}
 	tc_store_end(&frame);
@@ -149,9 +153,11 @@ tc_activation_adopt(bool cancel, const char *reason, TimestampTz now)
 								   actor, now);
 	}
 	make_first_queues(now);
+	tc_workflow_row_seed(now);
 	if (copied)
 		tc_adoption_own_partitions();
 	make_first_partitions(now);
+	tc_status_history_link();
 	if (cancel)
 		cancelled = tc_task_cancel_unstarted(0, reason, actor, now);
 	tc_store_end(&frame);

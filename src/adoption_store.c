@@ -154,7 +154,8 @@ static Statement map_audit = {
 	.text =
 	"WITH owners AS (SELECT 'task' AS object_type, task_id AS object_id, owner_id"
 	"   FROM taskcenter.tasks"
-	"   UNION ALL SELECT 'schedule', schedule_id, owner_id FROM taskcenter.schedules),"
+	"   UNION ALL SELECT 'schedule', schedule_id, owner_id FROM taskcenter.schedules"
+	"   UNION ALL SELECT 'workflow', workflow_id, owner_id FROM taskcenter.workflows),"
 	" gone AS (DELETE FROM taskcenter.task_audit_logs AS a"
 	"   WHERE a.owner_id IS NOT NULL AND a.owner_id IS DISTINCT FROM"
 	"   (SELECT o.owner_id FROM owners AS o WHERE o.object_type = a.object_type"
@@ -171,6 +172,34 @@ static Statement map_audit = {
 	"   g.effective_role, g.application_name, g.client_addr, "
 	"   g.reason, g.trace_id"
 	" FROM gone AS g LEFT JOIN owners AS o USING (object_type, object_id)",
+	.any_plan = true
+};
+
+/* a role that is gone leaves its workflow to the owner of the database */
+static Statement map_workflows = {
+	.label = "map the roles of workflows",
+	.text =
+	"UPDATE taskcenter.workflows AS w SET owner_id = coalesce(r.oid, 0)::bigint"
+	" FROM taskcenter.workflows AS s LEFT JOIN pg_roles AS r ON r.rolname = s.owner"
+	" WHERE s.workflow_id = w.workflow_id AND w.owner_id IS DISTINCT FROM r.oid::bigint",
+	.any_plan = true
+};
+
+static Statement map_status_history = {
+	.label = "map the roles of the history of statuses",
+	.text =
+	"WITH gone AS (DELETE FROM taskcenter.task_status_history AS h"
+	"   USING taskcenter.tasks AS t"
+	"   WHERE t.task_id = h.task_id AND h.owner_id <> t.owner_id RETURNING h.*)"
+	" INSERT INTO taskcenter.task_status_history ("
+	"   id, task_id, old_status, new_status, reason, metadata, "
+	"   timestamp, accepted, requested_status, problems, actor, "
+	"   relation, row_key, owner_id"
+	" ) SELECT "
+	"   g.id, g.task_id, g.old_status, g.new_status, g.reason, "
+	"   g.metadata, g.timestamp, g.accepted, g.requested_status, "
+	"   g.problems, g.actor, g.relation, g.row_key, t.owner_id"
+	" FROM gone AS g JOIN taskcenter.tasks AS t USING (task_id)",
 	.any_plan = true
 };
 
@@ -192,7 +221,11 @@ static Statement advance_sequences = {
 	" UNION ALL SELECT 'taskcenter.audit_ids',"
 	"   (SELECT max(audit_id) FROM taskcenter.task_audit_logs)"
 	" UNION ALL SELECT 'taskcenter.skip_ids',"
-	"   (SELECT max(skip_id) FROM taskcenter.skipped_fires)) AS s"
+	"   (SELECT max(skip_id) FROM taskcenter.skipped_fires)"
+	" UNION ALL SELECT 'taskcenter.workflow_ids',"
+	"   (SELECT max(workflow_id) FROM taskcenter.workflows)"
+	" UNION ALL SELECT 'taskcenter.status_history_ids',"
+	"   (SELECT max(id) FROM taskcenter.task_status_history)) AS s"
 	" WHERE s.taken > coalesce(pg_sequence_last_value(s.ids), 0)",
 	.any_plan = true
 };
@@ -246,5 +279,7 @@ tc_adoption_map_roles(TimestampTz now)
 	tc_run(&map_finished_runs, NULL, NULL);
 	tc_run(&map_history, NULL, NULL);
 	tc_run(&map_logs, NULL, NULL);
+	tc_run(&map_workflows, NULL, NULL);
 	tc_run(&map_audit, NULL, NULL);
+	tc_run(&map_status_history, NULL, NULL);
 }

@@ -5,7 +5,7 @@
  *		same transaction; and what follows when a plain UPDATE resumes a task.
  *
  * Fires as ENABLE ALWAYS row trigger after changes of tasks, schedules,
- * queues, setting_values and scheduler_state.  Only fields that changed are
+ * queues, workflows, setting_values and scheduler_state.  Only fields that changed are
  * kept; a schedule's cursor is no change.  An INSERT that is not ours is a
  * restore, whose audit arrives by itself, as does that of a publisher.
  *
@@ -53,6 +53,7 @@ static const AuditedRelation relations[] = {
 	{"tasks", "task", "task_id", "name", NULL, "owner_id"},
 	{"schedules", "schedule", "schedule_id", "name", "task_id", "owner_id"},
 	{"queues", "queue", "queue_id", "queue", NULL, NULL},
+	{"workflows", "workflow", "workflow_id", "name", NULL, "owner_id"},
 	{"setting_values", "setting", NULL, "key", NULL, NULL},
 	{"scheduler_state", "scheduler", NULL, "database_name", NULL, NULL}
 };
@@ -60,7 +61,7 @@ static const AuditedRelation relations[] = {
 /* columns that are no definition: bookkeeping, cursors, what follows from others */
 static const char *const unaudited[] = {"updated_at", "changed_at", "changed_by", "updated_by",
 	"definition_version", "gated", "next_run_at", "last_run_at", "rebooted_at",
-"created_at", "only_row"};
+"created_at", "only_row", "status_changed_at"};
 
 static const AuditedRelation *
 audited_relation(Relation rel)

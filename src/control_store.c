@@ -65,6 +65,8 @@ static Statement has_content = {
 	.text =
 	"SELECT EXISTS (SELECT FROM taskcenter.tasks)"
 	" OR EXISTS (SELECT FROM taskcenter.schedules)"
+	" OR EXISTS (SELECT FROM taskcenter.workflows)"
+	" OR EXISTS (SELECT FROM taskcenter.task_status_history)"
 	" OR EXISTS (SELECT FROM taskcenter.live_runs)"
 	" OR EXISTS (SELECT FROM taskcenter.finished_runs)",
 	.any_plan = true

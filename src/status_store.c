@@ -32,6 +32,7 @@ static Statement statements[] = {
 		"   ('task_run_history', 'guard_record'), ('task_run_logs', 'guard_record'),"
 		"   ('task_audit_logs', 'guard_record'), ('tasks', 'guard_definition'),"
 		"   ('schedules', 'guard_definition'), ('queues', 'guard_control'),"
+		"   ('workflows', 'guard_definition'), ('task_status_history', 'guard_record'),"
 		"   ('setting_values', 'guard_control'), ('scheduler_state', 'guard_control'))"
 		"   AS w (relname, tgname)"
 		" LEFT JOIN pg_class AS c ON c.relname = w.relname"

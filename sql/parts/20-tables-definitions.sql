@@ -22,6 +22,7 @@ CREATE TABLE taskcenter.tasks (
     kind            text NOT NULL,
     state           text NOT NULL DEFAULT 'active',
     status          text,
+    status_changed_at timestamptz,
     state_reason    text,
     command         text,
     params          jsonb NOT NULL DEFAULT '{}',
@@ -89,10 +90,15 @@ CREATE TABLE taskcenter.tasks (
     CONSTRAINT task_on_crash_known CHECK (on_crash = ANY (ARRAY['retry', 'fail'])),
     CONSTRAINT task_isolation_known CHECK (isolation = ANY (ARRAY['pooled', 'process'])),
     CONSTRAINT task_archived_has_end CHECK ((state = 'archived') = (archived_at IS NOT NULL)),
-    CONSTRAINT task_params_is_object CHECK (jsonb_typeof(params) = 'object')
+    CONSTRAINT task_params_is_object CHECK (jsonb_typeof(params) = 'object'),
+    CONSTRAINT task_manual_has_status CHECK (CASE WHEN kind = 'manual'
+        THEN workflow IS NOT NULL AND status IS NOT NULL AND status_changed_at IS NOT NULL
+        ELSE workflow IS NULL AND status IS NULL AND status_changed_at IS NULL END)
 );
 CREATE UNIQUE INDEX tasks_name_key ON taskcenter.tasks (name) WHERE state <> 'archived';
 CREATE INDEX tasks_run_as_idx ON taskcenter.tasks (run_as_id);
+CREATE INDEX tasks_workflow_idx ON taskcenter.tasks (workflow, status)
+    WHERE workflow IS NOT NULL;
 
 CREATE TABLE taskcenter.schedules (
     schedule_id     bigint NOT NULL DEFAULT nextval('taskcenter.schedule_ids'),

@@ -15,6 +15,8 @@ CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.sched
     FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
 CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.queues
     FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
+CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.workflows
+    FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
 CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.setting_values
     FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
 CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.scheduler_state
@@ -23,15 +25,16 @@ CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.sched
 ALTER TABLE taskcenter.tasks ENABLE ALWAYS TRIGGER audit_change;
 ALTER TABLE taskcenter.schedules ENABLE ALWAYS TRIGGER audit_change;
 ALTER TABLE taskcenter.queues ENABLE ALWAYS TRIGGER audit_change;
+ALTER TABLE taskcenter.workflows ENABLE ALWAYS TRIGGER audit_change;
 ALTER TABLE taskcenter.setting_values ENABLE ALWAYS TRIGGER audit_change;
 ALTER TABLE taskcenter.scheduler_state ENABLE ALWAYS TRIGGER audit_change;
 
 COMMENT ON TABLE taskcenter.task_audit_logs IS
-'Every change of a task, schedule, queue, setting or of the scheduler''s state: append-only';
+'Every change of a task, schedule, queue, workflow, setting or of the scheduler''s state: append-only';
 COMMENT ON COLUMN taskcenter.task_audit_logs.action IS
 'create, alter, rename, change owner, pause, resume, disable, enable, quarantine, archive, unarchive, complete, drain, adopt or drop';
 COMMENT ON COLUMN taskcenter.task_audit_logs.object_type IS
-'task, schedule, queue, setting or scheduler';
+'task, schedule, queue, workflow, setting or scheduler';
 COMMENT ON COLUMN taskcenter.task_audit_logs.object_name IS
 'Its name; of a schedule: task/schedule';
 COMMENT ON COLUMN taskcenter.task_audit_logs.old_values IS

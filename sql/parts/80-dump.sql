@@ -23,3 +23,7 @@ SELECT pg_extension_config_dump('taskcenter.token_ids', '');
 SELECT pg_extension_config_dump('taskcenter.executor_ids', '');
 SELECT pg_extension_config_dump('taskcenter.audit_ids', '');
 SELECT pg_extension_config_dump('taskcenter.skip_ids', '');
+SELECT pg_extension_config_dump('taskcenter.workflows', '');
+SELECT pg_extension_config_dump('taskcenter.task_status_history', '');
+SELECT pg_extension_config_dump('taskcenter.workflow_ids', '');
+SELECT pg_extension_config_dump('taskcenter.status_history_ids', '');

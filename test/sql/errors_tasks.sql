@@ -314,6 +314,7 @@ DELETE FROM taskcenter.queues;
 DELETE FROM taskcenter.setting_values;
 DELETE FROM taskcenter.scheduler_state;
 TRUNCATE taskcenter.tasks;
+TRUNCATE taskcenter.tasks CASCADE;
 SELECT taskcenter.audit_change();
 
 -- Nothing was stored.
