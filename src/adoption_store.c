@@ -117,35 +117,31 @@ static Statement map_finished_runs = {
 static Statement map_history = {
 	.label = "map the roles of history",
 	.text =
-	"WITH runs AS (SELECT run_id, owner_id FROM taskcenter.live_runs"
-	"   UNION ALL SELECT run_id, owner_id FROM taskcenter.finished_runs),"
-	" gone AS (DELETE FROM taskcenter.task_run_history AS h WHERE h.owner_id IS DISTINCT FROM"
-	"   (SELECT t.owner_id FROM runs AS t WHERE t.run_id = h.run_id) RETURNING *)"
+	"WITH gone AS (DELETE FROM taskcenter.task_run_history AS h WHERE h.owner_id IS DISTINCT FROM"
+	"   (SELECT t.owner_id FROM taskcenter.tasks AS t WHERE t.task_id = h.task_id) RETURNING *)"
 	" INSERT INTO taskcenter.task_run_history ("
-	"   run_id, changed_at, owner_id, retention_class, attempt, "
+	"   run_id, changed_at, owner_id, task_id, retention_class, attempt, "
 	"   old_status, new_status, reason, actor"
 	" ) SELECT "
-	"   g.run_id, g.changed_at, coalesce(t.owner_id, 0), "
+	"   g.run_id, g.changed_at, coalesce(t.owner_id, 0), g.task_id, "
 	"   g.retention_class, g.attempt, g.old_status, g.new_status, "
 	"   g.reason, g.actor"
-	" FROM gone AS g LEFT JOIN runs AS t USING (run_id)",
+	" FROM gone AS g LEFT JOIN taskcenter.tasks AS t USING (task_id)",
 	.any_plan = true
 };
 
 static Statement map_logs = {
 	.label = "map the roles of logs",
 	.text =
-	"WITH runs AS (SELECT run_id, owner_id FROM taskcenter.live_runs"
-	"   UNION ALL SELECT run_id, owner_id FROM taskcenter.finished_runs),"
-	" gone AS (DELETE FROM taskcenter.task_run_logs AS h WHERE h.owner_id IS DISTINCT FROM"
-	"   (SELECT t.owner_id FROM runs AS t WHERE t.run_id = h.run_id) RETURNING *)"
+	"WITH gone AS (DELETE FROM taskcenter.task_run_logs AS h WHERE h.owner_id IS DISTINCT FROM"
+	"   (SELECT t.owner_id FROM taskcenter.tasks AS t WHERE t.task_id = h.task_id) RETURNING *)"
 	" INSERT INTO taskcenter.task_run_logs ("
-	"   run_id, logged_at, owner_id, retention_class, attempt, level, "
+	"   run_id, logged_at, owner_id, task_id, retention_class, attempt, level, "
 	"   message, metadata"
 	" ) SELECT "
-	"   g.run_id, g.logged_at, coalesce(t.owner_id, 0), "
+	"   g.run_id, g.logged_at, coalesce(t.owner_id, 0), g.task_id, "
 	"   g.retention_class, g.attempt, g.level, g.message, g.metadata"
-	" FROM gone AS g LEFT JOIN runs AS t USING (run_id)",
+	" FROM gone AS g LEFT JOIN taskcenter.tasks AS t USING (task_id)",
 	.any_plan = true
 };
 

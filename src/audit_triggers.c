@@ -60,7 +60,7 @@ static const AuditedRelation relations[] = {
 
 /* columns that are no definition: bookkeeping, cursors, what follows from others */
 static const char *const unaudited[] = {"updated_at", "changed_at", "changed_by", "updated_by",
-	"definition_version", "gated", "next_run_at", "last_run_at", "rebooted_at",
+	"definition_version", "gated", "retention_class", "next_run_at", "last_run_at", "rebooted_at",
 "created_at", "only_row", "status_changed_at"};
 
 static const AuditedRelation *

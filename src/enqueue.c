@@ -98,8 +98,6 @@ fill_run(NewRun *run, const TaskRow *task, const EnqueueRequest *request,
 		 TimestampTz now, QueueMemo *memo)
 {
 	const char *queue = request->queue;
-	bool		own_policy = !task->nulls[TASK_RETENTION] ||
-	!task->nulls[TASK_FAILED_RETENTION];
 
 	if (queue == NULL)
 		queue = tc_task_text(task, TASK_QUEUE);
@@ -115,7 +113,7 @@ fill_run(NewRun *run, const TaskRow *task, const EnqueueRequest *request,
 		: tc_task_int32(task, TASK_PRIORITY);
 	run->max_attempts = request->max_attempts > 0 ? request->max_attempts
 		: tc_task_int32(task, TASK_MAX_ATTEMPTS);
-	run->retention_class = own_policy ? TC_CLASS_OWN : TC_CLASS_DEFAULT;
+	run->retention_class = task->retention_class;
 	run->params = merge_params(task, request->params);
 	run->unique_key = request->unique_key;
 	run->unique_until = request->unique_key == NULL ? NULL

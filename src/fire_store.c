@@ -77,17 +77,17 @@ static Statement statements[] = {
 		"   CASE WHEN f.in_turn THEN -t.task_id - 1 WHEN t.gated THEN t.task_id ELSE 0 END,"
 		"   f.schedule_id, f.run_at, $9, f.scheduled_for, f.catchup_from, f.catchup_count,"
 		"   t.priority, t.max_attempts, f.is_catchup, 'queued', t.params, 'scheduler',"
-		"   CASE WHEN t.retention IS NULL AND t.failed_retention IS NULL THEN 1 ELSE 3 END"
+		"   t.retention_class"
 		" FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[],"
 		"   $5::timestamptz[], $6::bigint[], $7::boolean[], $8::boolean[])"
 		"   WITH ORDINALITY AS f (task_id, schedule_id, scheduled_for, run_at, catchup_from,"
 		"     catchup_count, is_catchup, in_turn, ordinal)"
 		" JOIN taskcenter.tasks AS t ON t.task_id = f.task_id"
 		" JOIN taskcenter.queues AS q ON q.queue = t.queue"
-		" RETURNING run_id, owner_id, retention_class)"
+		" RETURNING run_id, owner_id, task_id, retention_class)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT m.run_id, $9, m.owner_id, m.retention_class, 0, NULL, 'queued',"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT m.run_id, $9, m.owner_id, m.task_id, m.retention_class, 0, NULL, 'queued',"
 		"   'schedule', 'scheduler' FROM made AS m",
 		.nargs = 9,
 		.types = {INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID,
@@ -171,8 +171,8 @@ static Statement statements[] = {
 		"   g.unique_key, g.unique_until, 'overlap', g.error, g.sqlstate, g.trace_id,"
 		"   g.created_by FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, g.moved_at, g.owner_id, g.retention_class, g.attempt, g.status,"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt, g.status,"
 		"   'cancelled', 'overlap', 'scheduler' FROM gone AS g",
 		.nargs = 2,
 		.types = {INT8OID, TIMESTAMPTZOID}

@@ -21,9 +21,8 @@ static Statement record_move = {
 	.label = "record a move made by plain SQL",
 	.text =
 	"INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-	"   retention_class, attempt, old_status, new_status, reason, actor)"
-	" SELECT $1, $2, $3,"
-	"   CASE WHEN t.retention IS NULL AND t.failed_retention IS NULL THEN 1 ELSE 3 END,"
+	"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+	" SELECT $1, $2, $3, $4, coalesce(t.retention_class, 1),"
 	"   $5, $6, $7, coalesce($9, 'plain SQL'), $8"
 	" FROM (SELECT $4::bigint AS task_id) AS k"
 	" LEFT JOIN taskcenter.tasks AS t ON t.task_id = k.task_id",

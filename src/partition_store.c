@@ -48,6 +48,7 @@ typedef struct PartitionSet
 	const char *key;
 	const char *retention_key;	/* NULL: rows decide */
 	bool		by_task;		/* an index for the runs of a task */
+	bool		by_policy;		/* an index for what of a task is old */
 	bool		by_failure;		/* an index for the latest failures */
 	Statement  *oldest;
 } PartitionSet;
@@ -116,13 +117,13 @@ static Statement oldest_task_run_logs_3 = {
 };
 
 static const PartitionSet sets[TC_PARTITION_SET_COUNT] = {
-	{"finished_runs_1", "finished_at", TC_SETTING_RUNS_RETENTION, true, false, &oldest_finished_runs_1},
-	{"finished_runs_2", "finished_at", TC_SETTING_FAILED_RUNS_RETENTION, true, true, &oldest_finished_runs_2},
-	{"finished_runs_3", "finished_at", NULL, true, true, &oldest_finished_runs_3},
-	{"task_run_history_1", "changed_at", TC_SETTING_RUN_HISTORY_RETENTION, false, false, &oldest_task_run_history_1},
-	{"task_run_history_3", "changed_at", NULL, false, false, &oldest_task_run_history_3},
-	{"task_run_logs_1", "logged_at", TC_SETTING_RUN_LOGS_RETENTION, false, false, &oldest_task_run_logs_1},
-	{"task_run_logs_3", "logged_at", NULL, false, false, &oldest_task_run_logs_3}
+	{"finished_runs_1", "finished_at", TC_SETTING_RUNS_RETENTION, true, false, false, &oldest_finished_runs_1},
+	{"finished_runs_2", "finished_at", TC_SETTING_FAILED_RUNS_RETENTION, true, false, true, &oldest_finished_runs_2},
+	{"finished_runs_3", "finished_at", NULL, true, true, true, &oldest_finished_runs_3},
+	{"task_run_history_1", "changed_at", TC_SETTING_RUN_HISTORY_RETENTION, false, false, false, &oldest_task_run_history_1},
+	{"task_run_history_3", "changed_at", NULL, false, true, false, &oldest_task_run_history_3},
+	{"task_run_logs_1", "logged_at", TC_SETTING_RUN_LOGS_RETENTION, false, false, false, &oldest_task_run_logs_1},
+	{"task_run_logs_3", "logged_at", NULL, false, true, false, &oldest_task_run_logs_3}
 };
 
 const char *
@@ -260,6 +261,9 @@ make_partition(const PartitionSet *set, const Range *range)
 	if (set->by_task)
 		appendStringInfo(&text, "CREATE INDEX %s ON %s (task_id, run_id DESC);",
 						 quote_identifier(psprintf("%s_task_idx", name)), table);
+	if (set->by_policy)
+		appendStringInfo(&text, "CREATE INDEX %s ON %s (task_id, %s);",
+						 quote_identifier(psprintf("%s_policy_idx", name)), table, set->key);
 	if (set->by_failure)
 		appendStringInfo(&text, "CREATE INDEX %s ON %s (finished_at DESC)"
 						 " WHERE status = ANY (ARRAY['failed', 'timed_out']);",

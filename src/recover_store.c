@@ -45,10 +45,10 @@ static Statement statements[] = {
 		" FROM unnest($1::bigint[], $2::bigint[]) AS c (run_id, token), taskcenter.tasks AS t"
 		" WHERE r.run_id = c.run_id AND r.token = c.token AND r.status = 'running'"
 		"   AND t.task_id = r.task_id"
-		" RETURNING r.run_id, r.owner_id, r.retention_class, r.attempt)"
+		" RETURNING r.run_id, r.owner_id, r.task_id, r.retention_class, r.attempt)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT b.run_id, clock_timestamp(), b.owner_id, b.retention_class, b.attempt,"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT b.run_id, clock_timestamp(), b.owner_id, b.task_id, b.retention_class, b.attempt,"
 		"   'running', 'queued', $3, $4 FROM back AS b",
 		.nargs = 4,
 		.types = {INT8ARRAYOID, INT8ARRAYOID, TEXTOID, TEXTOID}
@@ -64,10 +64,10 @@ static Statement statements[] = {
 		" FROM unnest($1::bigint[], $2::bigint[]) AS c (run_id, token), taskcenter.tasks AS t"
 		" WHERE r.run_id = c.run_id AND r.token = c.token AND r.status = 'running'"
 		"   AND t.task_id = r.task_id"
-		" RETURNING r.run_id, r.owner_id, r.retention_class, r.attempt)"
+		" RETURNING r.run_id, r.owner_id, r.task_id, r.retention_class, r.attempt)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT b.run_id, clock_timestamp(), b.owner_id, b.retention_class, b.attempt,"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT b.run_id, clock_timestamp(), b.owner_id, b.task_id, b.retention_class, b.attempt,"
 		"   'running', 'queued', $3, 'scheduler' FROM back AS b",
 		.nargs = 3,
 		.types = {INT8ARRAYOID, INT8ARRAYOID, TEXTOID}
@@ -97,8 +97,8 @@ static Statement statements[] = {
 		"   CASE WHEN $3 <> 'cancelled' THEN $4 END, NULL, g.trace_id, g.created_by"
 		" FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, g.moved_at, g.owner_id, g.retention_class, g.attempt, 'running',"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt, 'running',"
 		"   $3, $4, $5 FROM gone AS g",
 		.nargs = 6,
 		.types = {INT8ARRAYOID, INT8ARRAYOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}

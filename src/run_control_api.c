@@ -210,8 +210,7 @@ target_of(const TaskRow *task)
 	target.run_as_id = task->run_as_id;
 	target.owner_id = task->owner_id;
 	target.gate = tc_task_gate(task);
-	target.retention_class = task->nulls[TASK_RETENTION] &&
-		task->nulls[TASK_FAILED_RETENTION] ? TC_CLASS_DEFAULT : TC_CLASS_OWN;
+	target.retention_class = task->retention_class;
 	return target;
 }
 

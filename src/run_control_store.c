@@ -76,8 +76,8 @@ static Statement statements[] = {
 		"   g.unique_key, g.unique_until, $3, g.error, g.sqlstate, g.trace_id, g.created_by"
 		" FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, g.moved_at, g.owner_id, g.retention_class, g.attempt, g.status,"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt, g.status,"
 		"   'cancelled', $3, $4 FROM gone AS g",
 		.nargs = 4,
 		.types = {INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID}
@@ -105,8 +105,8 @@ static Statement statements[] = {
 		" FROM gone AS g),"
 		" noted AS ("
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, g.moved_at, g.owner_id, g.retention_class, g.attempt, g.status,"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt, g.status,"
 		"   'cancelled', $6, $7 FROM gone AS g)"
 		" SELECT g.run_id, g.task_id, g.task, g.status, g.attempt, false FROM gone AS g"
 		" ORDER BY g.run_id",
@@ -181,8 +181,9 @@ static Statement statements[] = {
 		"   g.unique_until, $8, g.trace_id, g.created_by, $6 FROM gone AS g),"
 		" noted AS ("
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, greatest($7, clock_timestamp()), $4, $6, g.attempt, g.status, 'queued', $8, $9"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT g.run_id, greatest($7, clock_timestamp()), $4, g.task_id, $6, g.attempt, g.status,"
+		"   'queued', $8, $9"
 		" FROM gone AS g)"
 		" SELECT g.run_id FROM gone AS g ORDER BY g.run_id",
 		.nargs = 9,

@@ -63,8 +63,8 @@ static Statement statements[] = {
 		"   r.owner_id),"
 		" noted AS ("
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   retention_class, attempt, old_status, new_status, actor)"
-		" SELECT c.run_id, clock_timestamp(), c.owner_id, c.retention_class, c.attempt,"
+		"   task_id, retention_class, attempt, old_status, new_status, actor)"
+		" SELECT c.run_id, clock_timestamp(), c.owner_id, c.task_id, c.retention_class, c.attempt,"
 		"   (SELECT d.status FROM due AS d WHERE d.run_id = c.run_id),"
 		"   'running', 'executor' FROM claimed AS c)"
 		" SELECT c.* FROM claimed AS c ORDER BY c.run_at, c.run_id",
@@ -155,8 +155,8 @@ static Statement statements[] = {
 		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, $3, g.params, $7, g.step,"
 		"   g.unique_key, g.unique_until, $8, $9, $10, g.trace_id, g.created_by FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, $5, g.owner_id, g.retention_class, g.attempt, 'running', $3, $8, $11"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT g.run_id, $5, g.owner_id, g.task_id, g.retention_class, g.attempt, 'running', $3, $8, $11"
 		" FROM gone AS g",
 		.nargs = 11,
 		.types = {INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID,
@@ -187,8 +187,8 @@ static Statement statements[] = {
 		"   ($5)[g.place], g.step, g.unique_key, g.unique_until, g.trace_id, g.created_by"
 		" FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   retention_class, attempt, old_status, new_status, actor)"
-		" SELECT g.run_id, ($4)[g.place], g.owner_id, g.retention_class, g.attempt,"
+		"   task_id, retention_class, attempt, old_status, new_status, actor)"
+		" SELECT g.run_id, ($4)[g.place], g.owner_id, g.task_id, g.retention_class, g.attempt,"
 		"   'running', 'succeeded', 'executor' FROM gone AS g",
 		.nargs = 5,
 		.types = {INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID,
@@ -205,10 +205,10 @@ static Statement statements[] = {
 		"     WHEN r.gate < 0 THEN r.gate ELSE 0 END"
 		" FROM taskcenter.tasks AS t WHERE t.task_id = r.task_id"
 		"   AND r.run_id = $1 AND r.token = $2 AND r.status = 'running'"
-		" RETURNING r.run_id, r.owner_id, r.retention_class, r.attempt)"
+		" RETURNING r.run_id, r.owner_id, r.task_id, r.retention_class, r.attempt)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT b.run_id, $5, b.owner_id, b.retention_class, b.attempt, 'running',"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT b.run_id, $5, b.owner_id, b.task_id, b.retention_class, b.attempt, 'running',"
 		"   'retrying', $8, 'executor' FROM back AS b",
 		.nargs = 8,
 		.types = {INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
@@ -218,12 +218,12 @@ static Statement statements[] = {
 		.label = "write the log lines of a run",
 		.text =
 		"INSERT INTO taskcenter.task_run_logs (run_id, logged_at, owner_id,"
-		"   retention_class, attempt, level, message, metadata)"
-		" SELECT $1, l.logged_at, $2, $3, $4, l.level, l.message, l.metadata"
-		" FROM unnest($5::timestamptz[], $6::text[], $7::text[], $8::jsonb[])"
+		"   task_id, retention_class, attempt, level, message, metadata)"
+		" SELECT $1, l.logged_at, $2, $3, $4, $5, l.level, l.message, l.metadata"
+		" FROM unnest($6::timestamptz[], $7::text[], $8::text[], $9::jsonb[])"
 		"   AS l (logged_at, level, message, metadata)",
-		.nargs = 8,
-		.types = {INT8OID, INT8OID, INT4OID, INT4OID, TIMESTAMPTZARRAYOID, TEXTARRAYOID,
+		.nargs = 9,
+		.types = {INT8OID, INT8OID, INT8OID, INT4OID, INT4OID, TIMESTAMPTZARRAYOID, TEXTARRAYOID,
 		TEXTARRAYOID, JSONBARRAYOID}
 	}
 };
@@ -451,6 +451,7 @@ tc_run_write_logs(const RunRow *run, int64 owner_id, const LogRow *logs, int cou
 	}
 	tc_bind_int64(&bindings, run->run_id);
 	tc_bind_int64(&bindings, owner_id);
+	tc_bind_int64(&bindings, run->task_id);
 	tc_bind_int32(&bindings, run->retention_class);
 	tc_bind_int32(&bindings, run->attempt);
 	tc_bind_datum(&bindings, PointerGetDatum(construct_array(columns[0], count, TIMESTAMPTZOID,

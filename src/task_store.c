@@ -54,7 +54,8 @@ static Statement read_task = {
 	.text =
 	"SELECT "
 	"task_id, name, kind, state, state_reason, owner, owner_id, "
-	"run_as, run_as_id, learned_mode, definition_version, command, "
+	"run_as, run_as_id, learned_mode, definition_version, "
+	"retention_class, command, "
 	"params, queue, priority, max_attempts, backoff, backoff_base, "
 	"backoff_cap, timeout, overlap, misfire, transaction_mode, "
 	"on_crash, description, tags, application, batch, isolation, "
@@ -183,8 +184,9 @@ static Statement cancel_unstarted = {
 	"   $2, NULL, NULL, trace_id, created_by"
 	" FROM gone)"
 	" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-	"   retention_class, attempt, old_status, new_status, reason, actor)"
-	" SELECT run_id, moved_at, owner_id, retention_class, attempt, status, 'cancelled', $2, $3"
+	"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+	" SELECT run_id, moved_at, owner_id, task_id, retention_class, attempt, status,"
+	"   'cancelled', $2, $3"
 	" FROM gone",
 	.nargs = 4,
 	.types = {INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID},
@@ -298,6 +300,7 @@ read_row(int64 task_id, TaskRow *task)
 	task->run_as_id = (Oid) tc_get_int64(0, column++);
 	task->learned_mode = tc_get_text(0, column++);
 	task->definition_version = tc_get_int64(0, column++);
+	task->retention_class = tc_get_int32(0, column++);
 	for (i = 0; i < TASK_PROPERTY_COUNT; i++)
 		task->values[i] = tc_get_datum(0, column++, &task->nulls[i]);
 	return true;

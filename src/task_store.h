@@ -71,6 +71,7 @@ typedef struct TaskRow
 	Oid			run_as_id;
 	char	   *learned_mode;	/* NULL, or "autonomous" */
 	int64		definition_version;
+	int32		retention_class;	/* of its new runs, their history and logs */
 	Datum		values[TASK_PROPERTY_COUNT];
 	bool		nulls[TASK_PROPERTY_COUNT];
 } TaskRow;

@@ -17,9 +17,9 @@ WITH gone AS (
     FROM gone
 )
 INSERT INTO plain.task_run_history
-    (run_id, changed_at, owner_id, retention_class, attempt,
+    (run_id, changed_at, owner_id, task_id, retention_class, attempt,
      old_status, new_status, actor)
-SELECT gone.run_id, clock_timestamp(), gone.owner_id, 1, step.attempt,
+SELECT gone.run_id, clock_timestamp(), gone.owner_id, gone.task_id, 1, step.attempt,
     step.old_status, step.new_status, gone.created_by
 FROM gone
 CROSS JOIN (VALUES (0, NULL, 'queued'), (1, 'queued', 'running'),

@@ -70,6 +70,11 @@ CREATE TABLE taskcenter.tasks (
     created_at      timestamptz NOT NULL DEFAULT now(),
     updated_at      timestamptz NOT NULL DEFAULT now(),
     archived_at     timestamptz,
+    hold_reason     text,
+    /* of its new runs: 1 default, 3 own policy or held */
+    retention_class int NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN retention IS NULL AND failed_retention IS NULL AND hold_reason IS NULL
+        THEN 1 ELSE 3 END) STORED,
     /* its runs have a lane of their own: claimed one by one, limited, batched or held */
     gated           boolean NOT NULL GENERATED ALWAYS AS (
         max_running IS NOT NULL OR transaction_mode = 'autonomous'

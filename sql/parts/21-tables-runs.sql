@@ -103,6 +103,7 @@ CREATE TABLE taskcenter.task_run_history (
     run_id          bigint NOT NULL,
     changed_at      timestamptz NOT NULL,
     owner_id        bigint NOT NULL,
+    task_id         bigint NOT NULL,
     retention_class int NOT NULL DEFAULT 1,
     attempt         int NOT NULL,
     old_status      text,
@@ -115,6 +116,7 @@ CREATE TABLE taskcenter.task_run_logs (
     run_id          bigint NOT NULL,
     logged_at       timestamptz NOT NULL,
     owner_id        bigint NOT NULL,
+    task_id         bigint NOT NULL,
     retention_class int NOT NULL DEFAULT 1,
     attempt         int NOT NULL,
     level           text NOT NULL,
@@ -161,6 +163,20 @@ CREATE INDEX task_run_history_1_rest_run_idx ON taskcenter.task_run_history_1_re
 CREATE INDEX task_run_history_3_rest_run_idx ON taskcenter.task_run_history_3_rest (run_id);
 CREATE INDEX task_run_logs_1_rest_run_idx ON taskcenter.task_run_logs_1_rest (run_id);
 CREATE INDEX task_run_logs_3_rest_run_idx ON taskcenter.task_run_logs_3_rest (run_id);
+CREATE INDEX finished_runs_1_rest_policy_idx ON taskcenter.finished_runs_1_rest
+    (task_id, finished_at);
+CREATE INDEX finished_runs_2_rest_policy_idx ON taskcenter.finished_runs_2_rest
+    (task_id, finished_at);
+CREATE INDEX finished_runs_3_rest_policy_idx ON taskcenter.finished_runs_3_rest
+    (task_id, finished_at);
+CREATE INDEX task_run_history_1_rest_policy_idx ON taskcenter.task_run_history_1_rest
+    (task_id, changed_at);
+CREATE INDEX task_run_history_3_rest_policy_idx ON taskcenter.task_run_history_3_rest
+    (task_id, changed_at);
+CREATE INDEX task_run_logs_1_rest_policy_idx ON taskcenter.task_run_logs_1_rest
+    (task_id, logged_at);
+CREATE INDEX task_run_logs_3_rest_policy_idx ON taskcenter.task_run_logs_3_rest
+    (task_id, logged_at);
 
 /* of the roots too: a publication can be by way of them */
 ALTER TABLE taskcenter.finished_runs REPLICA IDENTITY FULL;

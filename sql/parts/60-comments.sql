@@ -91,6 +91,10 @@ COMMENT ON COLUMN taskcenter.tasks.definition_version IS 'Grows with each change
 COMMENT ON COLUMN taskcenter.tasks.created_at IS 'When the task was created';
 COMMENT ON COLUMN taskcenter.tasks.updated_at IS 'When the definition was changed last';
 COMMENT ON COLUMN taskcenter.tasks.archived_at IS 'When the task was archived; null if it is not';
+COMMENT ON COLUMN taskcenter.tasks.hold_reason IS
+'Why nothing of its history may be purged; null: it is not held. hold_history() sets it';
+COMMENT ON COLUMN taskcenter.tasks.retention_class IS
+'Of its new runs: 1 default, 3 own policy or held';
 
 COMMENT ON TABLE taskcenter.schedules IS
 'When tasks fire. A task has any number of schedules, each with a name';
@@ -280,7 +284,8 @@ COMMENT ON TABLE taskcenter.task_run_history IS
 COMMENT ON COLUMN taskcenter.task_run_history.run_id IS 'Run that changed';
 COMMENT ON COLUMN taskcenter.task_run_history.changed_at IS 'When';
 COMMENT ON COLUMN taskcenter.task_run_history.owner_id IS 'OID of the task''s owner';
-COMMENT ON COLUMN taskcenter.task_run_history.retention_class IS '1 default, 3 own policy';
+COMMENT ON COLUMN taskcenter.task_run_history.task_id IS 'Task of the run';
+COMMENT ON COLUMN taskcenter.task_run_history.retention_class IS '1 default, 3 own policy or held';
 COMMENT ON COLUMN taskcenter.task_run_history.attempt IS
 'Attempt in which it changed; 0 before the first';
 COMMENT ON COLUMN taskcenter.task_run_history.old_status IS 'Status before; null for a new run';
@@ -295,7 +300,8 @@ COMMENT ON TABLE taskcenter.task_run_logs IS
 COMMENT ON COLUMN taskcenter.task_run_logs.run_id IS 'Run that said it';
 COMMENT ON COLUMN taskcenter.task_run_logs.logged_at IS 'When';
 COMMENT ON COLUMN taskcenter.task_run_logs.owner_id IS 'OID of the task''s owner';
-COMMENT ON COLUMN taskcenter.task_run_logs.retention_class IS '1 default, 3 own policy';
+COMMENT ON COLUMN taskcenter.task_run_logs.task_id IS 'Task of the run';
+COMMENT ON COLUMN taskcenter.task_run_logs.retention_class IS '1 default, 3 own policy or held';
 COMMENT ON COLUMN taskcenter.task_run_logs.attempt IS 'Attempt that said it';
 COMMENT ON COLUMN taskcenter.task_run_logs.level IS 'debug, log, info, notice, warning or error';
 COMMENT ON COLUMN taskcenter.task_run_logs.message IS

@@ -122,8 +122,8 @@ SELECT old_status, new_status, reason FROM taskcenter.task_run_history
 WHERE new_status = 'cancelled' ORDER BY run_id;
 
 -- Rows of a time without partitions are moved into some of their own.
-INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id, attempt, new_status, actor)
-SELECT n, '2020-01-01 00:00+00'::timestamptz + n * interval '1 day', 10, 1, 'queued', 'test'
+INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id, task_id, attempt, new_status, actor)
+SELECT n, '2020-01-01 00:00+00'::timestamptz + n * interval '1 day', 10, 1, 1, 'queued', 'test'
 FROM generate_series(0, 20) AS n;
 SELECT count(*) FROM taskcenter.task_run_history_1_rest;
 SELECT taskcenter.repair_partitions();
@@ -135,13 +135,13 @@ SELECT taskcenter.repair_partitions();
 TRUNCATE taskcenter.task_run_history_1_p20200106;
 -- the width follows the retention, and ranges never overlap
 SELECT taskcenter.set_setting('run_history_retention', '10 days');
-INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id, attempt, new_status, actor)
-VALUES (1, '2020-01-22 12:00+00', 10, 1, 'queued', 'test'),
-    (1, '2019-12-29 12:00+00', 10, 1, 'queued', 'test');
+INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id, task_id, attempt, new_status, actor)
+VALUES (1, '2020-01-22 12:00+00', 10, 1, 1, 'queued', 'test'),
+    (1, '2019-12-29 12:00+00', 10, 1, 1, 'queued', 'test');
 SELECT taskcenter.repair_partitions();
 SELECT taskcenter.set_setting('run_history_retention', 'keep');
-INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id, attempt, new_status, actor)
-VALUES (1, '2020-01-30 12:00+00', 10, 1, 'queued', 'test');
+INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id, task_id, attempt, new_status, actor)
+VALUES (1, '2020-01-30 12:00+00', 10, 1, 1, 'queued', 'test');
 SELECT taskcenter.repair_partitions();
 SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) AS bound FROM pg_class AS c
 WHERE c.relname ~ '^task_run_history_1_p20(19|20)....' AND c.relkind = 'r' ORDER BY c.relname;

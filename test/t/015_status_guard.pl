@@ -134,8 +134,8 @@ for my $mode ('origin', 'replica', 'local')
 	for my $relation ('task_run_history', 'task_run_logs', 'task_audit_logs')
 	{
 		next if $tc->sql("SELECT count(*) FROM taskcenter.$relation") eq '0' && $relation ne 'task_run_logs';
-		$tc->sql(qq{INSERT INTO taskcenter.task_run_logs (run_id, logged_at, owner_id, attempt, level, message)
-			VALUES ($real, now(), 10, 1, 'notice', 'x')}) if $relation eq 'task_run_logs';
+		$tc->sql(qq{INSERT INTO taskcenter.task_run_logs (run_id, logged_at, owner_id, task_id, attempt, level, message)
+			VALUES ($real, now(), 10, 1, 1, 'notice', 'x')}) if $relation eq 'task_run_logs';
 		my ($column) = $relation eq 'task_run_logs' ? 'message' : 'actor';
 		$tc->refused("UPDATE taskcenter.$relation SET $column = 'nobody'", '55000', "$mode: $relation is not rewritten");
 		$tc->refused("DELETE FROM taskcenter.$relation", '55000', "$mode: nor deleted from");
