@@ -237,8 +237,8 @@ tc_check_id(const char *name, int64 value)
 	tc_check_int(name, value, 1, MAX_SAFE_ID);
 }
 
-static char *
-join(const char *const *words)
+char *
+tc_join(const char *const *words)
 {
 	StringInfoData list;
 	int			i;
@@ -271,7 +271,7 @@ tc_check_choice(const char *name, const char *value, const char *const *choices)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("argument \"%s\" has a value that is not known", name),
 			 errdetail("\"%s\" is \"%s\".", name, tc_shorten(value)),
-			 errhint("Use one of: %s.", join(choices))));
+			 errhint("Use one of: %s.", tc_join(choices))));
 }
 
 bool
@@ -374,16 +374,16 @@ tc_parse_retention(const char *name, const char *source)
 
 /* ---- options ---- */
 
-void
-tc_options_check(const Jsonb *options, const char *const *known)
+char *
+tc_unknown_key(const Jsonb *object, const char *const *known)
 {
 	JsonbIterator *iterator;
 	JsonbValue	value;
 	JsonbIteratorToken token;
 
-	if (options == NULL)
-		return;
-	iterator = JsonbIteratorInit(unconstify(JsonbContainer *, &options->root));
+	if (object == NULL)
+		return NULL;
+	iterator = JsonbIteratorInit(unconstify(JsonbContainer *, &object->root));
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
 		char	   *key;
@@ -392,13 +392,23 @@ tc_options_check(const Jsonb *options, const char *const *known)
 			continue;
 		key = pnstrdup(value.val.string.val, value.val.string.len);
 		if (!contains(known, key))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("option \"%s\" does not exist", tc_shorten(key)),
-					 errdetail("\"options\" has the key \"%s\".", tc_shorten(key)),
-					 known[0] == NULL ? errhint("This function has no options.")
-					 : errhint("Known options: %s.", join(known))));
+			return key;
 	}
+	return NULL;
+}
+
+void
+tc_options_check(const Jsonb *options, const char *const *known)
+{
+	char	   *key = tc_unknown_key(options, known);
+
+	if (key != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" does not exist", tc_shorten(key)),
+				 errdetail("\"options\" has the key \"%s\".", tc_shorten(key)),
+				 known[0] == NULL ? errhint("This function has no options.")
+				 : errhint("Known options: %s.", tc_join(known))));
 }
 
 /* NULL: not given */
@@ -518,4 +528,28 @@ Jsonb *
 tc_option_array(const Jsonb *options, const char *key)
 {
 	return container_option(options, key, true);
+}
+
+char	  **
+tc_option_text_array(const Jsonb *options, const char *key, int *count)
+{
+	Jsonb	   *array = tc_option_array(options, key);
+	char	  **values;
+	int			i;
+
+	*count = 0;
+	if (array == NULL)
+		return NULL;
+	*count = JB_ROOT_COUNT(array);
+	values = palloc(sizeof(char *) * (*count + 1));
+	for (i = 0; i < *count; i++)
+	{
+		JsonbValue *value = getIthJsonbValueFromContainer(&array->root, i);
+
+		if (value->type != jbvString)
+			refuse_option(key, value, "an array of strings");
+		values[i] = pnstrdup(value->val.string.val, value->val.string.len);
+	}
+	values[*count] = NULL;
+	return values;
 }

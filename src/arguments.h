@@ -81,6 +81,12 @@ extern void tc_check_id(const char *name, int64 value);
 /* refuse keys that are not in known (ends with NULL); options may be NULL */
 extern void tc_options_check(const Jsonb *options, const char *const *known);
 
+/* the first key of an object that is not in known; NULL: there is none */
+extern char *tc_unknown_key(const Jsonb *object, const char *const *known);
+
+/* words that end with NULL, for a HINT */
+extern char *tc_join(const char *const *words);
+
 /* is the key there, with a value that is not null? */
 extern bool tc_options_has(const Jsonb *options, const char *key);
 
@@ -91,6 +97,9 @@ extern bool tc_option_bool(const Jsonb *options, const char *key, bool *value);
 extern Interval *tc_option_interval(const Jsonb *options, const char *key);
 extern Jsonb *tc_option_object(const Jsonb *options, const char *key);
 extern Jsonb *tc_option_array(const Jsonb *options, const char *key);
+
+/* an array of strings, ended by NULL; NULL: not given */
+extern char **tc_option_text_array(const Jsonb *options, const char *key, int *count);
 
 /* an interval out of a text; a failure names the argument or key */
 extern Interval *tc_parse_interval(const char *name, const char *source);

@@ -24,20 +24,31 @@ refuse_while_running(const TaskRow *task, int64 running)
 			 errhint("Use taskcenter.disable_task() and wait until they end, or cancel them.")));
 }
 
+static bool
+has_new_roles(const TaskRow *before, const TaskRow *after)
+{
+	return before->owner_id != after->owner_id || before->run_as_id != after->run_as_id;
+}
+
+void
+tc_task_check_roles(const TaskRow *before, const TaskRow *after)
+{
+	int64		running;
+
+	if (!has_new_roles(before, after))
+		return;
+	running = tc_task_each_running(after->task_id, NULL, NULL);
+	if (running > 0)
+		refuse_while_running(before, running);
+}
+
 void
 tc_task_change(const TaskRow *before, const TaskRow *after, TimestampTz now)
 {
-	bool		new_roles;
-
-	new_roles = before->owner_id != after->owner_id ||
-		before->run_as_id != after->run_as_id;
 	tc_task_update(after, now);
-	if (new_roles)
+	if (has_new_roles(before, after))
 	{
-		int64		running = tc_task_each_running(after->task_id, NULL, NULL);
-
-		if (running > 0)
-			refuse_while_running(before, running);
+		tc_task_check_roles(before, after);
 		tc_task_move_roles(after);
 		tc_schedules_change_owner(after->task_id, after->owner_id);
 	}

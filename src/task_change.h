@@ -20,6 +20,9 @@
  */
 extern void tc_task_change(const TaskRow *before, const TaskRow *after, TimestampTz now);
 
+/* 55000 if its roles change while it runs; tc_task_change() asks it too */
+extern void tc_task_check_roles(const TaskRow *before, const TaskRow *after);
+
 /*
  * The task leaves a state in which its schedules did not fire: the reason
  * under which instants that it missed are to be recorded as skipped; NULL:

@@ -136,6 +136,18 @@ set_value(TaskRow *task, TaskProperty property, Datum value)
 	task->nulls[property] = false;
 }
 
+const char *
+tc_property_name(TaskProperty property)
+{
+	return rules[property].name;
+}
+
+Oid
+tc_property_type(TaskProperty property)
+{
+	return rules[property].type;
+}
+
 /* ---- checks of single values ---- */
 
 static void
@@ -232,12 +244,18 @@ normal_tags(char **tags, int count)
 
 /* ---- reading ---- */
 
+void
+tc_property_set_text(TaskRow *task, TaskProperty property, const char *value)
+{
+	check_text(property, value);
+	set_value(task, property, CStringGetTextDatum(value));
+}
+
 static void
 read_argument(FunctionCallInfo fcinfo, int position, TaskProperty property, TaskRow *task)
 {
 	const PropertyRule *rule = &rules[property];
 	char	  **tags;
-	char	   *word;
 	Jsonb	   *object;
 	int			count;
 
@@ -246,9 +264,7 @@ read_argument(FunctionCallInfo fcinfo, int position, TaskProperty property, Task
 	switch (rule->type)
 	{
 		case TEXTOID:
-			word = tc_arg_text(fcinfo, position);
-			check_text(property, word);
-			set_value(task, property, CStringGetTextDatum(word));
+			tc_property_set_text(task, property, tc_arg_text(fcinfo, position));
 			break;
 		case INT4OID:
 			tc_check_int(rule->name, PG_GETARG_INT32(position), rule->min, rule->max);
@@ -274,13 +290,14 @@ read_argument(FunctionCallInfo fcinfo, int position, TaskProperty property, Task
 	}
 }
 
-static void
-read_option(const Jsonb *options, TaskProperty property, TaskRow *task)
+void
+tc_property_read(const Jsonb *options, TaskProperty property, TaskRow *task)
 {
 	const PropertyRule *rule = &rules[property];
 	Interval   *interval;
 	Jsonb	   *object;
-	char	   *word;
+	char	  **tags;
+	int			count;
 	int32		number;
 	bool		flag;
 
@@ -289,9 +306,7 @@ read_option(const Jsonb *options, TaskProperty property, TaskRow *task)
 	switch (rule->type)
 	{
 		case TEXTOID:
-			word = tc_option_text(options, rule->name);
-			check_text(property, word);
-			set_value(task, property, CStringGetTextDatum(word));
+			tc_property_set_text(task, property, tc_option_text(options, rule->name));
 			break;
 		case INT4OID:
 			(void) tc_option_int32(options, rule->name, &number);
@@ -306,6 +321,10 @@ read_option(const Jsonb *options, TaskProperty property, TaskRow *task)
 			interval = tc_option_interval(options, rule->name);
 			tc_check_interval(rule->name, interval, rule->min, rule->max);
 			set_value(task, property, IntervalPGetDatum(interval));
+			break;
+		case TEXTARRAYOID:
+			tags = tc_option_text_array(options, rule->name, &count);
+			set_value(task, property, normal_tags(tags, count));
 			break;
 		case JSONBOID:
 			object = property == TASK_RETRY_RULES
@@ -346,7 +365,7 @@ read_options(const Jsonb *options, bool paused_allowed, TaskRow *task)
 	for (i = 0; i < TASK_PROPERTY_COUNT; i++)
 	{
 		if (rules[i].is_option)
-			read_option(options, i, task);
+			tc_property_read(options, i, task);
 	}
 }
 
@@ -448,8 +467,8 @@ check_command(TaskRow *task, bool *surely_autonomous)
 	tc_user_command_release(command);
 }
 
-static bool
-same_value(const TaskRow *one, const TaskRow *other, TaskProperty property)
+bool
+tc_property_same(const TaskRow *one, const TaskRow *other, TaskProperty property)
 {
 	Oid			type = rules[property].type;
 
@@ -470,7 +489,7 @@ tc_properties_check(TaskRow *task, const TaskRow *before)
 	int64		base = 0;
 	int64		cap = 0;
 	bool		surely_autonomous;
-	bool		same_command = before != NULL && same_value(task, before, TASK_COMMAND);
+	bool		same_command = before != NULL && tc_property_same(task, before, TASK_COMMAND);
 
 	check_command(task, &surely_autonomous);
 	if (!tc_interval_usecs(DatumGetIntervalP(task->values[TASK_BACKOFF_BASE]), &base) ||
@@ -501,7 +520,7 @@ tc_properties_equal(const TaskRow *one, const TaskRow *other)
 
 	for (i = 0; i < TASK_PROPERTY_COUNT; i++)
 	{
-		if (!same_value(one, other, i))
+		if (!tc_property_same(one, other, i))
 			return false;
 	}
 	return true;
@@ -510,5 +529,5 @@ tc_properties_equal(const TaskRow *one, const TaskRow *other)
 bool
 tc_properties_same_execution(const TaskRow *one, const TaskRow *other)
 {
-	return same_value(one, other, TASK_COMMAND) && same_value(one, other, TASK_SETTINGS);
+	return tc_property_same(one, other, TASK_COMMAND) && tc_property_same(one, other, TASK_SETTINGS);
 }

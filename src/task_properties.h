@@ -48,6 +48,20 @@ extern void tc_properties_reset(char *const *names, int count, TaskRow *task);
  */
 extern void tc_properties_check(TaskRow *task, const TaskRow *before);
 
+/* ---- one by one ---- */
+
+/* the name of the argument or of the option key */
+extern const char *tc_property_name(TaskProperty property);
+extern Oid	tc_property_type(TaskProperty property);
+
+/* overwrite it with what an object has under its name, checked; else leave it */
+extern void tc_property_read(const Jsonb *object, TaskProperty property, TaskRow *task);
+extern void tc_property_set_text(TaskRow *task, TaskProperty property, const char *value);
+extern bool tc_property_same(const TaskRow *one, const TaskRow *other,
+							 TaskProperty property);
+
+/* ---- whole definitions ---- */
+
 /* the same definition? */
 extern bool tc_properties_equal(const TaskRow *one, const TaskRow *other);
 

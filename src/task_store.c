@@ -49,6 +49,23 @@ static Statement lock_id = {
 	.types = {INT8OID}
 };
 
+static Statement list_tasks = {
+	.label = "list the tasks of an application",
+	.text =
+	"SELECT task_id, name, owner_id FROM taskcenter.tasks"
+	" WHERE state <> 'archived' AND ($1 IS NULL OR application = $1)"
+	" ORDER BY name COLLATE \"C\"",
+	.nargs = 1,
+	.types = {TEXTOID},
+	.any_plan = true
+};
+
+/* conflicts with itself, and with nothing that creates, changes or runs a task */
+static Statement lock_definitions = {
+	.label = "lock the definitions of tasks",
+	.text = "LOCK TABLE taskcenter.tasks IN SHARE UPDATE EXCLUSIVE MODE"
+};
+
 static Statement read_task = {
 	.label = "read a task",
 	.text =
@@ -340,6 +357,33 @@ tc_task_find_id(int64 task_id, bool lock, TaskRow *task)
 	if (lock && tc_run_bound(&lock_id, &arguments) == 0)
 		return false;
 	return read_row(task_id, task);
+}
+
+int
+tc_task_list(const char *application, TaskName **tasks, MemoryContext where)
+{
+	Bindings	arguments = {0};
+	int			count;
+	int			i;
+
+	tc_bind_text(&arguments, application);
+	count = (int) tc_run_bound(&list_tasks, &arguments);
+	*tasks = MemoryContextAllocHuge(where, sizeof(TaskName) * Max(count, 1));
+	for (i = 0; i < count; i++)
+	{
+		(*tasks)[i].task_id = tc_get_int64(i, 1);
+		(*tasks)[i].name = tc_get_text(i, 2);
+		(*tasks)[i].owner_id = (Oid) tc_get_int64(i, 3);
+	}
+	return count;
+}
+
+void
+tc_task_lock_definitions(void)
+{
+	Bindings	arguments = {0};
+
+	tc_run_bound(&lock_definitions, &arguments);
 }
 
 /* ---- writing ---- */

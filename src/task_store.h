@@ -99,6 +99,19 @@ extern bool tc_task_find(const char *name, bool lock, TaskRow *task);
 extern bool tc_task_find_archived(const char *name, TaskRow *task);
 extern bool tc_task_find_id(int64 task_id, bool lock, TaskRow *task);
 
+typedef struct TaskName
+{
+	int64		task_id;
+	char	   *name;
+	Oid			owner_id;
+} TaskName;
+
+/* those of an application, or (NULL) all, that are not archived, by name; their number */
+extern int	tc_task_list(const char *application, TaskName **tasks, MemoryContext where);
+
+/* let others that do the same wait until this transaction ends */
+extern void tc_task_lock_definitions(void);
+
 /* false: the name is taken by now */
 extern bool tc_task_insert(TaskRow *task, TimestampTz now);
 

@@ -13,6 +13,7 @@ INSERT INTO topics VALUES
 (4, 'Making runs', '{enqueue_task,enqueue_tasks}'),
 (5, 'Waiting for runs, performing them in a test', '{wait_for_run,await_run,perform_run,perform_due_runs}'),
 (6, 'Steering runs', '{cancel_run,cancel_runs,retry_run,retry_runs}'),
+(13, 'Documents of tasks', '{export_tasks,apply_tasks}'),
 (7, 'Understanding', '{explain_task,explain_run,list_runs,help}'),
 (8, 'Inside a run', '{current_run,param,write_log,report_progress,set_output,step_output}'),
 (9, 'The scheduler of the database', '{pause_scheduler,resume_scheduler,drain_scheduler,disable_scheduler,wait_until_idle,adopt_database,repair_partitions}'),
