@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * database_hook.c
- *		Commands that our workers must make room for, or learn of.
+ *		Commands that our workers must make room for, or learn of: those on
+ *		databases, roles and the extension, and those on its triggers.
  *
  * A command of a user who may give it finds the database empty of us:
  *
@@ -18,13 +19,19 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
@@ -32,6 +39,9 @@
 #include "storage/procarray.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -192,6 +202,45 @@ before_drop(const DropStmt *statement)
 		before_extension_change(strVal(lfirst(cell)), HOLD_FIRMLY, DROP_GRACE_MS);
 }
 
+/* ---- guards ---- */
+
+/* InvalidOid: there is none; sees what this very command made */
+static Oid
+relation_of_trigger(Oid trigger)
+{
+	Relation	catalog = table_open(TriggerRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			relation = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(trigger));
+	scan = systable_beginscan(catalog, TriggerOidIndexId, true, SnapshotSelf, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		relation = ((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid;
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return relation;
+}
+
+/* A trigger or a function of ours: the scheduler verifies them after the commit. */
+static void
+watch_guards(Oid classId, Oid objectId)
+{
+	Oid			schema = InvalidOid;
+
+	if (!IsUnderPostmaster || !tc_shared_available())
+		return;
+	if (classId == TriggerRelationId)
+		schema = get_rel_namespace(relation_of_trigger(objectId));
+	else if (classId == ProcedureRelationId)
+		schema = get_func_namespace(objectId);
+	if (OidIsValid(schema) && schema == get_namespace_oid(TC_SCHEMA, true))
+		tc_shared_touch_guards();
+}
+
 /* However the extension is dropped: the launcher learns of it at commit. */
 static void
 watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
@@ -206,6 +255,8 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 		if (name != NULL && strcmp(name, TC_LIBRARY) == 0)
 			tc_shared_touch_extension_dropped();
 	}
+	if (access == OAT_POST_CREATE || access == OAT_POST_ALTER || access == OAT_DROP)
+		watch_guards(classId, objectId);
 }
 
 /* ---- the hook ---- */

@@ -18,6 +18,7 @@
 #include "bindings.h"
 #include "definition_store.h"
 #include "role_check.h"
+#include "shared_state.h"
 #include "statement.h"
 
 enum
@@ -208,6 +209,12 @@ tc_control_load(void)
 		control->running = control->adopted && strcmp(control->state, "running") == 0;
 		control->disabled = strcmp(control->state, "disabled") == 0;
 		control->rebooted_at = tc_get_timestamptz(0, 5);
+	}
+	control->barred = tc_shared_barred(MyDatabaseId);
+	if (control->barred != NULL)
+	{
+		control->running = false;
+		control->disabled = true;
 	}
 	control->queue_count = (int) tc_run_bound(&statements[STATEMENT_LOAD_QUEUES], &bindings);
 	control->queues = palloc0(sizeof(QueueState) * Max(control->queue_count, 1));

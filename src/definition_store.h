@@ -30,6 +30,8 @@ typedef struct ControlState
 	bool		adopted;		/* and it names this server and database */
 	bool		running;		/* adopted and state is running */
 	bool		disabled;		/* no maintenance either */
+	char	   *barred;			/* why neither is true nor may be, whatever
+								 * the state; NULL: nothing is wrong */
 	char	   *state;			/* NULL: not activated */
 	TimestampTz rebooted_at;
 	int			queue_count;

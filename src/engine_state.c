@@ -106,6 +106,10 @@ tc_engine_problem(const EngineState *engine, EngineProblem *problem)
 					  ? psprintf("Its last %d starts failed.", engine->failures)
 					  : "It is being started, or a command keeps it out.",
 					  "See the server log; taskcenter.databases and max_worker_processes limit what is started.");
+	if (control->barred != NULL)
+		return report(problem, "the scheduler refuses to work",
+					  psprintf("It found that %s.", control->barred),
+					  "Call taskcenter.repair_guards() for the guards; for the version ALTER EXTENSION taskcenter UPDATE, or restart with the library that fits.");
 	if (!control->running)
 		return report(problem, psprintf("the scheduler is %s", control->state),
 					  "It was told so with pause_scheduler(), drain_scheduler() or disable_scheduler().",

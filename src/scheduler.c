@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -28,6 +29,7 @@
 #include "fire.h"
 #include "fire_store.h"
 #include "guarded.h"
+#include "lockstep.h"
 #include "partitions.h"
 #include "recover.h"
 #include "settings.h"
@@ -37,6 +39,7 @@
 #define MAINTENANCE_US (6 * USECS_PER_HOUR)
 #define MAINTENANCE_RETRY_US (1 * USECS_PER_MINUTE)
 #define MAINTENANCE_QUIET_US (10 * USECS_PER_MINUTE)	/* between two log lines */
+#define BARRED_QUIET_US (1 * USECS_PER_HOUR)	/* the same, of one reason */
 
 extern PGDLLEXPORT void taskcenter_scheduler_main(Datum main_arg);
 
@@ -52,6 +55,9 @@ typedef struct SchedulersView
 	bool		lanes_known;	/* found in the table since we may dispatch */
 	bool		settled;		/* what the server lost, since we may work
 								 * here */
+	bool		verified;		/* version and guards were, once */
+	bool		barred;			/* nothing may start: see lockstep.h */
+	TimestampTz barred_logged_at;
 } SchedulersView;
 
 static SchedulersView view;
@@ -86,6 +92,7 @@ typedef struct Calls
 	bool		stop;
 	bool		schedules_changed;
 	bool		lanes_unknown;
+	bool		guards_altered;
 	TimestampTz schedules_earliest;
 	uint64		control_version;
 } Calls;
@@ -104,10 +111,12 @@ take_calls(void)
 		calls.schedules_changed = slot->schedules_changed;
 		calls.schedules_earliest = slot->schedules_earliest;
 		calls.lanes_unknown = slot->lanes_unknown;
+		calls.guards_altered = slot->guards_altered;
 		calls.control_version = slot->control_version;
 		slot->schedules_changed = false;
 		slot->schedules_earliest = DT_NOEND;
 		slot->lanes_unknown = false;
+		slot->guards_altered = false;
 	}
 	LWLockRelease(tc_shared->lock);
 	return calls;
@@ -203,6 +212,41 @@ maintain(TimestampTz now)
 	tc_worker_commit();
 }
 
+static void
+report_barred(const char *problem, TimestampTz now)
+{
+	if (now - view.barred_logged_at < BARRED_QUIET_US)
+		return;
+	view.barred_logged_at = now;
+	ereport(WARNING,
+			(errmsg("taskcenter starts nothing in database \"%s\"", get_database_name(MyDatabaseId)),
+			 errdetail("It found that %s.", problem),
+			 errhint("Call taskcenter.repair_guards() for the guards; for the version ALTER EXTENSION taskcenter UPDATE, or restart with the library that fits.")));
+}
+
+/* Asked at the start, when triggers were altered, and again while something is wrong. */
+static void
+verify_lockstep(const Calls *calls, TimestampTz now)
+{
+	char	   *problem;
+	char	   *told;
+
+	if (view.verified && !view.barred && !calls->guards_altered)
+		return;
+	tc_worker_begin("verify the guards");
+	problem = tc_lockstep_problem();
+	told = tc_shared_barred(MyDatabaseId);
+	if (problem != NULL)
+		report_barred(problem, now);
+	else if (told != NULL)
+		ereport(LOG, (errmsg("taskcenter goes on: version and guards are as they must be")));
+	view.verified = true;
+	view.barred = problem != NULL;
+	if ((problem == NULL) != (told == NULL))
+		tc_shared_bar(problem);
+	tc_worker_commit();
+}
+
 /* Returns when the next cycle is needed at the latest. */
 static TimestampTz
 cycle(void)
@@ -213,6 +257,7 @@ cycle(void)
 
 	if (calls.stop)
 		proc_exit(0);
+	verify_lockstep(&calls, now);
 	if (view.control == NULL || view.control_version != calls.control_version)
 		load_control(calls.control_version);
 	/* in a copy that is not adopted, not even what was lost is touched */
@@ -268,7 +313,8 @@ was_called(void)
 	LWLockAcquire(tc_shared->lock, LW_SHARED);
 	slot = tc_shared_database(MyDatabaseId);
 	called = slot == NULL || slot->stop_requested || slot->schedules_changed ||
-		slot->lanes_unknown || slot->control_version != view.control_version;
+		slot->lanes_unknown || slot->guards_altered ||
+		slot->control_version != view.control_version;
 	LWLockRelease(tc_shared->lock);
 	return called;
 }

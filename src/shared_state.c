@@ -109,6 +109,38 @@ tc_shared_database(Oid database)
 	return NULL;
 }
 
+void
+tc_shared_bar(const char *reason)
+{
+	DatabaseSlot *slot;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	slot = tc_shared_database(MyDatabaseId);
+	if (slot != NULL)
+	{
+		strlcpy(slot->barred, reason != NULL ? reason : "", sizeof(slot->barred));
+		slot->control_version++;
+		tc_lanes_unblock_all(MyDatabaseId, GetCurrentTimestamp());
+	}
+	LWLockRelease(tc_shared->lock);
+}
+
+char *
+tc_shared_barred(Oid database)
+{
+	char		reason[TC_REASON_LENGTH] = "";
+	const DatabaseSlot *slot;
+
+	if (tc_shared == NULL)
+		return NULL;
+	LWLockAcquire(tc_shared->lock, LW_SHARED);
+	slot = tc_shared_database(database);
+	if (slot != NULL)
+		strlcpy(reason, slot->barred, sizeof(reason));
+	LWLockRelease(tc_shared->lock);
+	return reason[0] == '\0' ? NULL : pstrdup(reason);
+}
+
 DatabaseSlot *
 tc_shared_database_make(Oid database)
 {

@@ -60,12 +60,17 @@ typedef struct DatabaseSlot
 	bool		schedules_changed;	/* a commit changed schedules; scheduler
 									 * clears it */
 	TimestampTz schedules_earliest; /* the earliest next_run_at among them */
+	bool		guards_altered; /* a commit touched triggers or functions of
+								 * ours; scheduler clears it */
 	bool		lanes_unknown;	/* lanes must be read from the table again */
 	bool		finish_wanted;	/* somebody waits for any finish */
 	TimestampTz scheduler_sleeps_until; /* scheduler, before it waits */
 	TimestampTz last_cycle_at;	/* scheduler, after each cycle with work */
 	char		waiting_reason[TC_REASON_LENGTH];	/* why no run is started,
 													 * empty: none */
+	char		barred[TC_REASON_LENGTH];	/* scheduler: why nothing may be
+											 * done here, whatever the tables
+											 * say; empty: it may */
 } DatabaseSlot;
 
 /* ---- lanes: where claimable runs lie ---- */
@@ -253,6 +258,12 @@ extern SharedState *tc_shared;	/* NULL without preloading */
 extern void tc_shared_install_hooks(void);
 extern bool tc_shared_available(void);
 
+/* scheduler: nothing is started in its database from now; NULL: it may again */
+extern void tc_shared_bar(const char *reason);
+
+/* that reason, copied; NULL: none */
+extern char *tc_shared_barred(Oid database);
+
 /* slot of a database; NULL if it has none.  Caller holds the lock. */
 extern DatabaseSlot *tc_shared_database(Oid database);
 
@@ -399,6 +410,7 @@ extern void tc_shared_wake_init(void);	/* once per process: registers the
  */
 extern void tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
 								 TimestampTz run_at, int64 run_id, bool passed_by);
+extern void tc_shared_touch_guards(void);	/* triggers of our relations */
 extern void tc_shared_touch_control(void);	/* tasks, queues, settings, state
 											 * changed */
 extern void tc_shared_touch_schedules(TimestampTz next_run_at);

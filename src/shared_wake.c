@@ -58,6 +58,7 @@ typedef struct Pending
 	bool		work;			/* anything that PREPARE TRANSACTION would
 								 * lose */
 	bool		control;
+	bool		guards;
 	bool		schedules;
 	bool		extension_made;
 	bool		extension_dropped;
@@ -145,6 +146,13 @@ tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
 	}
 	else
 		pending.all_lanes = true;
+}
+
+void
+tc_shared_touch_guards(void)
+{
+	tc_shared_touch_control();
+	pending.guards = true;
 }
 
 void
@@ -332,6 +340,7 @@ apply_control(TimestampTz now)
 	if (!pending.control || database == NULL)
 		return;
 	database->control_version++;
+	database->guards_altered |= pending.guards;
 	tc_lanes_unblock_all(MyDatabaseId, now);
 	tc_shared_set_scheduler_latch(MyDatabaseId);
 }

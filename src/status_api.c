@@ -21,13 +21,13 @@
 #include "utils/timestamp.h"
 
 #include "engine_state.h"
+#include "guard_list_store.h"
 #include "settings.h"
 #include "statement.h"
 #include "status_store.h"
+#include "taskcenter.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_status_checks);
-
-#define LIBRARY_VERSION "1.0"
 
 /* a scheduler that has looked at nothing for so long is stuck */
 #define SILENT_SCHEDULER_S 60
@@ -40,6 +40,8 @@ typedef struct Checks
 	TimestampTz now;
 	EngineState engine;
 	StatusFacts facts;
+	char	   *broken_guards;	/* NULL: none */
+	char	   *foreign_guards; /* NULL: none */
 } Checks;
 
 static void
@@ -210,19 +212,31 @@ check_definitions(const Checks *checks)
 
 /* ---- the house ---- */
 
+/* While one is not in force the scheduler starts nothing, see lockstep.h. */
+static void
+check_guards(const Checks *checks)
+{
+	if (checks->broken_guards != NULL)
+		put(checks, "guards", "fail",
+			psprintf("Not in force, so that no run is started: %s.", checks->broken_guards),
+			"Find out who did that, then call taskcenter.repair_guards().");
+	else
+		check_that(checks, "guards", checks->foreign_guards == NULL, "warn",
+				   checks->foreign_guards == NULL ? "All guards are in force."
+				   : psprintf("Others act on our relations: %s.", checks->foreign_guards),
+				   "Drop what is not meant; what it does to our rows is not supported.");
+}
+
 static void
 check_house(const Checks *checks)
 {
 	const StatusFacts *facts = &checks->facts;
 	bool		activated = checks->engine.control->activated;
 	bool		same = facts->extension_version != NULL &&
-	strcmp(facts->extension_version, LIBRARY_VERSION) == 0;
+	strcmp(facts->extension_version, TC_VERSION) == 0;
 	bool		ahead = facts->partitions_until > checks->now + USECS_PER_DAY;
 
-	check_that(checks, "guards", facts->disarmed_guards == NULL, "fail",
-			   facts->disarmed_guards == NULL ? "All guard triggers are enabled always."
-			   : psprintf("Missing or not enabled always: %s.", facts->disarmed_guards),
-			   "ALTER TABLE ... ENABLE ALWAYS TRIGGER brings back what was disabled; reinstall what is missing.");
+	check_guards(checks);
 	if (activated)
 	{
 		check_that(checks, "partitions", ahead, "warn",
@@ -241,7 +255,7 @@ check_house(const Checks *checks)
 			   : "Role taskcenter_owner can log in, is superuser or has members.",
 			   "ALTER ROLE taskcenter_owner NOLOGIN NOSUPERUSER, and revoke it from its members.");
 	check_that(checks, "version", same, "fail",
-			   psprintf("Library %s, SQL objects %s.", LIBRARY_VERSION,
+			   psprintf("Library %s, SQL objects %s.", TC_VERSION,
 						facts->extension_version != NULL ? facts->extension_version : "not installed"),
 			   "ALTER EXTENSION taskcenter UPDATE, or install the package of the SQL version.");
 }
@@ -258,6 +272,8 @@ taskcenter_status_checks(PG_FUNCTION_ARGS)
 	tc_engine_look(&checks.engine);
 	tc_store_begin(&frame);
 	tc_status_facts(checks.now, &checks.facts);
+	checks.broken_guards = tc_guard_list_broken();
+	checks.foreign_guards = tc_guard_list_foreign();
 	tc_store_end(&frame);
 
 	check_processes(&checks);

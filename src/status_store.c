@@ -15,7 +15,6 @@
 
 enum
 {
-	STATEMENT_GUARDS,
 	STATEMENT_PARTITIONS,
 	STATEMENT_DEFAULTS,
 	STATEMENT_DEFINITIONS,
@@ -23,39 +22,6 @@ enum
 };
 
 static Statement statements[] = {
-	[STATEMENT_GUARDS] = {
-		.label = "look at the guards",
-		.text =
-		"WITH wanted AS ("
-		" SELECT c.oid, c.relname, w.tgname"
-		" FROM (VALUES ('live_runs', 'guard_status'), ('finished_runs', 'guard_status'),"
-		"   ('task_run_history', 'guard_record'), ('task_run_logs', 'guard_record'),"
-		"   ('task_audit_logs', 'guard_record'), ('tasks', 'guard_definition'),"
-		"   ('schedules', 'guard_definition'), ('queues', 'guard_control'),"
-		"   ('workflows', 'guard_definition'), ('task_status_history', 'guard_record'),"
-		"   ('setting_values', 'guard_control'), ('scheduler_state', 'guard_control'))"
-		"   AS w (relname, tgname)"
-		" LEFT JOIN pg_class AS c ON c.relname = w.relname"
-		"   AND c.relnamespace = 'taskcenter'::regnamespace"
-		" UNION ALL"
-		" SELECT c.oid, c.relname, 'guard_truncate' FROM pg_class AS c"
-		" WHERE c.relnamespace = 'taskcenter'::regnamespace"
-		"   AND c.relkind = ANY (ARRAY['r'::\"char\", 'p'::\"char\"])"
-		"   AND c.relname <> 'kept_keys'),"
-		" bad AS ("
-		" SELECT w.relname, w.tgname FROM wanted AS w"
-		" LEFT JOIN pg_trigger AS t ON t.tgrelid = w.oid AND t.tgname = w.tgname"
-		" WHERE t.tgenabled IS DISTINCT FROM 'A'"
-		" UNION"
-		" SELECT c.relname, t.tgname FROM pg_trigger AS t"
-		" JOIN pg_class AS c ON c.oid = t.tgrelid"
-		" WHERE c.relnamespace = 'taskcenter'::regnamespace"
-		"   AND t.tgname ^@ 'guard_' AND t.tgenabled <> 'A')"
-		" SELECT string_agg(b.relname || '.' || b.tgname, ', ' ORDER BY b.relname, b.tgname)"
-		" FROM bad AS b",
-		.nargs = 0,
-		.any_plan = true
-	},
 	[STATEMENT_PARTITIONS] = {
 		.label = "look at the partitions",
 		.text =
@@ -136,8 +102,6 @@ tc_status_facts(TimestampTz now, StatusFacts *facts)
 	Bindings	none = {0};
 	Bindings	at = {0};
 
-	tc_run_bound(&statements[STATEMENT_GUARDS], &none);
-	facts->disarmed_guards = tc_get_text(0, 1);
 	tc_run_bound(&statements[STATEMENT_PARTITIONS], &none);
 	facts->partitions_until = tc_get_timestamptz(0, 1);
 	tc_run_bound(&statements[STATEMENT_DEFAULTS], &none);

@@ -14,7 +14,6 @@
 
 typedef struct StatusFacts
 {
-	char	   *disarmed_guards;	/* names, NULL: all are in force */
 	TimestampTz partitions_until;	/* the first end among the partitioned
 									 * tables; DT_NOBEGIN: one has none */
 	char	   *filled_defaults;	/* default partitions with rows, NULL:

@@ -18,6 +18,7 @@
 #define TC_SCHEMA "taskcenter"
 #define TC_OWNER_ROLE "taskcenter_owner"
 #define TC_LIBRARY "taskcenter"
+#define TC_VERSION "1.0"		/* of the SQL objects that this library serves */
 
 #define TC_MAX_NAME_LENGTH 200	/* bytes of a task, schedule or queue name */
 #define TC_MAX_SCHEDULE_LENGTH 1000

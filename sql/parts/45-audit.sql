@@ -50,3 +50,6 @@ COMMENT ON COLUMN taskcenter.task_audit_logs.client_addr IS
 'The client''s address; null for a local socket and for a background process';
 COMMENT ON COLUMN taskcenter.task_audit_logs.reason IS
 'The reason given to the call, else that of set_context()';
+
+/* repair_guards() acts as the owner of the tables */
+GRANT EXECUTE ON FUNCTION taskcenter.audit_change() TO taskcenter_owner;

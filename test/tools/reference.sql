@@ -16,7 +16,7 @@ INSERT INTO topics VALUES
 (13, 'Documents of tasks', '{export_tasks,apply_tasks}'),
 (7, 'Understanding', '{explain_task,explain_run,list_runs,help}'),
 (8, 'Inside a run', '{current_run,param,write_log,report_progress,set_output,step_output}'),
-(9, 'The scheduler of the database', '{pause_scheduler,resume_scheduler,drain_scheduler,disable_scheduler,wait_until_idle,adopt_database,repair_partitions}'),
+(9, 'The scheduler of the database', '{pause_scheduler,resume_scheduler,drain_scheduler,disable_scheduler,wait_until_idle,adopt_database,repair_partitions,guard_problems,repair_guards}'),
 (10, 'Queues', '{create_queue,pause_queue,resume_queue,limit_queue}'),
 (11, 'Settings and the audit', '{set_setting,get_setting,set_context,redact_text,redact_json}'),
 (12, 'Workflows', '{create_workflow,alter_workflow,drop_workflow}'),

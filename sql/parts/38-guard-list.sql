@@ -1,0 +1,123 @@
+/*
+ * The triggers that must be in force, whatever somebody did with superuser's
+ * rights.  Whoever adds a trigger to one of our relations adds a row here: a
+ * trigger that is not in the list counts as a stranger's, and one that is in
+ * it and not in force keeps the scheduler from working.
+ */
+SET LOCAL ROLE taskcenter_owner;
+
+CREATE TYPE taskcenter.guard_problem AS (
+    relation        text,
+    trigger_name    text,
+    problem         text,
+    in_force        boolean,
+    repair          text
+);
+COMMENT ON TYPE taskcenter.guard_problem IS
+'A trigger of taskcenter''s that is not as it must be (in_force false; repair is the SQL that brings it back), or a stranger''s trigger or rule on our relations (in_force true)';
+
+RESET ROLE;
+
+CREATE FUNCTION taskcenter.guard_problems() RETURNS SETOF taskcenter.guard_problem
+LANGUAGE SQL STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH ours AS (
+        SELECT c.oid, c.relname::text AS relation, c.relispartition,
+            CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::oid ELSE c.oid END AS root
+        FROM pg_class AS c
+        WHERE c.relnamespace = to_regnamespace('taskcenter')
+          AND c.relowner = to_regrole('taskcenter_owner')
+          AND c.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])),
+    listed (relation, trigger_name, fires, condition, function_name) AS (VALUES
+        ('live_runs', 'guard_status', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_live_run'),
+        ('finished_runs', 'guard_status', 'BEFORE DELETE OR UPDATE', '', 'guard_finished_run'),
+        ('task_run_history', 'guard_record', 'BEFORE DELETE OR UPDATE', '', 'guard_record'),
+        ('task_run_logs', 'guard_record', 'BEFORE DELETE OR UPDATE', '', 'guard_record'),
+        ('task_audit_logs', 'guard_record', 'BEFORE DELETE OR UPDATE', '', 'guard_record'),
+        ('tasks', 'guard_definition', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_task'),
+        ('tasks', 'regate_runs', 'AFTER UPDATE',
+            'WHEN ((old.gated IS DISTINCT FROM new.gated)) ', 'regate_runs'),
+        ('schedules', 'guard_definition', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_schedule'),
+        ('schedules', 'resume_by_update', 'AFTER UPDATE',
+            'WHEN (((old.state <> new.state) AND (new.state = ''active''::text))) ',
+            'resume_by_update'),
+        ('queues', 'guard_control', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_control'),
+        ('setting_values', 'guard_control', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_control'),
+        ('scheduler_state', 'guard_control', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_control'),
+        ('workflows', 'guard_definition', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_workflow'),
+        ('task_status_history', 'guard_record', 'BEFORE DELETE OR UPDATE', '', 'guard_record'),
+        ('tasks', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
+        ('schedules', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
+        ('queues', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
+        ('workflows', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
+        ('setting_values', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
+        ('scheduler_state', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change')),
+    /* each relation has its own, a partition those of its root; none can be truncated */
+    wanted AS (
+        SELECT o.oid, coalesce(o.relation, l.relation) AS relation, o.relispartition, l.trigger_name, l.function_name,
+            format('CREATE TRIGGER %I %s ON taskcenter.%I FOR EACH ROW %sEXECUTE FUNCTION taskcenter.%I()',
+                l.trigger_name, l.fires, o.relation, l.condition, l.function_name) AS definition
+        FROM listed AS l
+        LEFT JOIN ours AS o ON o.root = to_regclass(format('taskcenter.%I', l.relation))
+        UNION ALL
+        SELECT o.oid, o.relation, false, 'guard_truncate', 'guard_truncate',
+            format('CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON taskcenter.%I FOR EACH STATEMENT EXECUTE FUNCTION taskcenter.guard_truncate()',
+                o.relation)
+        FROM ours AS o
+        WHERE NOT o.relation = ANY (ARRAY['kept_keys'])),
+    found AS (
+        SELECT t.oid, t.tgrelid, t.tgname::text AS trigger_name, t.tgenabled, pg_get_triggerdef(t.oid) AS definition,
+            p.prosrc, p.probin, l.lanname
+        FROM ours AS o
+        JOIN pg_trigger AS t ON t.tgrelid = o.oid AND NOT t.tgisinternal
+        JOIN pg_proc AS p ON p.oid = t.tgfoid
+        JOIN pg_language AS l ON l.oid = p.prolang),
+    judged AS (
+        SELECT w.relation, w.trigger_name, w.definition, w.relispartition,
+            CASE WHEN f.oid IS NULL THEN 'is missing'
+                WHEN f.definition <> w.definition THEN 'was replaced'
+                WHEN f.lanname <> 'c' OR f.prosrc <> 'taskcenter_' || w.function_name
+                    THEN 'calls a function that was replaced'
+                WHEN f.tgenabled = 'D' THEN 'is disabled'
+                WHEN f.tgenabled <> 'A' THEN 'is not enabled always' END AS problem
+        FROM wanted AS w
+        LEFT JOIN found AS f ON f.tgrelid = w.oid AND f.trigger_name = w.trigger_name)
+    SELECT j.relation, j.trigger_name, j.problem, false,
+        CASE WHEN j.problem LIKE 'calls%' THEN NULL
+            ELSE CASE WHEN j.problem LIKE 'is %ed%' OR j.relispartition THEN ''
+                    WHEN j.problem = 'is missing' THEN j.definition || '; '
+                    ELSE format('DROP TRIGGER %I ON taskcenter.%I; %s; ',
+                        j.trigger_name, j.relation, j.definition) END
+                || format('ALTER TABLE taskcenter.%I ENABLE ALWAYS TRIGGER %I',
+                    j.relation, j.trigger_name) END
+    FROM judged AS j
+    WHERE j.problem IS NOT NULL
+    UNION ALL
+    SELECT o.relation, f.trigger_name, 'is not of taskcenter', true, NULL
+    FROM found AS f
+    JOIN ours AS o ON o.oid = f.tgrelid
+    WHERE NOT EXISTS (SELECT FROM wanted AS w
+        WHERE w.oid = f.tgrelid AND w.trigger_name = f.trigger_name)
+    UNION ALL
+    SELECT o.relation, r.rulename::text, 'is a rule that is not of taskcenter', true, NULL
+    FROM ours AS o
+    JOIN pg_rewrite AS r ON r.ev_class = o.oid
+    ORDER BY 1, 2;
+END;
+COMMENT ON FUNCTION taskcenter.guard_problems() IS
+'Triggers of our relations that are missing, replaced, or not enabled always, with the SQL that brings each back; and triggers and rules on them that are not ours. No rows: all is well. repair_guards() repairs';
+
+CREATE FUNCTION taskcenter.repair_guards(reason text = NULL) RETURNS bigint
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskcenter_repair_guards';
+COMMENT ON FUNCTION taskcenter.repair_guards(text) IS
+'Bring back the triggers that guard_problems() finds not in force, and let the scheduler go on. Returns the number of triggers repaired. For superusers and the owner of the database: 42501 for others. 55000 if one cannot be brought back';
+
+REVOKE ALL ON FUNCTION taskcenter.guard_problems(), taskcenter.repair_guards(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcenter.guard_problems(), taskcenter.repair_guards(text) TO PUBLIC;
+
+/* what repairs them acts as the owner of the tables */
+GRANT EXECUTE ON FUNCTION taskcenter.guard_live_run(), taskcenter.guard_task(),
+    taskcenter.regate_runs(), taskcenter.guard_schedule(), taskcenter.resume_by_update(),
+    taskcenter.guard_control(), taskcenter.guard_workflow() TO taskcenter_owner;
