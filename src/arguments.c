@@ -20,6 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "arguments.h"
+#include "redact.h"
 
 #define MAX_SAFE_ID ((INT64CONST(1) << 53) - 1)
 
@@ -173,7 +174,7 @@ tc_arg_reason(FunctionCallInfo fcinfo, int n)
 	if (reason == NULL || reason[0] == '\0')
 		return NULL;
 	tc_check_length("reason", reason, TC_MAX_REASON_LENGTH);
-	return reason;
+	return unconstify(char *, tc_redact_text(reason));
 }
 
 /* ---- checks ---- */

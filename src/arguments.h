@@ -51,7 +51,7 @@ extern Jsonb *tc_arg_object(FunctionCallInfo fcinfo, int n, const char *name);
 /* elements, NULL: not given; NULL elements and more dimensions are refused */
 extern char **tc_arg_text_array(FunctionCallInfo fcinfo, int n, const char *name, int *count);
 
-/* a free text with a bound, not given if empty */
+/* a free text with a bound, without secrets; not given if empty */
 extern char *tc_arg_reason(FunctionCallInfo fcinfo, int n);
 
 /* ---- checks; name is the argument or the option key ---- */

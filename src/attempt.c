@@ -10,12 +10,12 @@
 #include "common/pg_prng.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "pgstat.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "attempt.h"
 #include "backoff.h"
+#include "redact.h"
 #include "retry_rules.h"
 #include "run_timer.h"
 #include "shared_state.h"
@@ -81,7 +81,6 @@ tc_attempt_open(Attempt *attempt)
 	tc_current_run_begin(&attempt->facts);
 	tc_shared_run_begin(&shared, attempt->started_at,
 						task->timeout > 0 ? attempt->started_at + task->timeout : DT_NOEND);
-	pgstat_report_activity(STATE_RUNNING, task->command);
 	/* a limit below a millisecond is still a limit */
 	tc_run_timer_start(task->timeout > 0 ? Max(task->timeout / 1000, 1) : 0);
 }
@@ -190,13 +189,14 @@ tc_attempt_full_error(const ErrorData *error)
 	StringInfoData report;
 
 	initStringInfo(&report);
-	appendStringInfoString(&report, error->message ? error->message : "error without a message");
+	appendStringInfoString(&report, error->message ? tc_redact_text(error->message)
+						   : "error without a message");
 	if (error->detail)
-		appendStringInfo(&report, "\nDETAIL: %s", error->detail);
+		appendStringInfo(&report, "\nDETAIL: %s", tc_redact_text(error->detail));
 	if (error->hint)
-		appendStringInfo(&report, "\nHINT: %s", error->hint);
+		appendStringInfo(&report, "\nHINT: %s", tc_redact_text(error->hint));
 	if (error->context)
-		appendStringInfo(&report, "\nCONTEXT: %s", error->context);
+		appendStringInfo(&report, "\nCONTEXT: %s", tc_redact_text(error->context));
 	if (report.len > MAX_ERROR_LENGTH)
 		report.data[pg_mbcliplen(report.data, report.len, MAX_ERROR_LENGTH)] = '\0';
 	return report.data;
@@ -220,7 +220,7 @@ tc_attempt_failure(Attempt *attempt)
 	outcome.started_at = attempt->started_at;
 	outcome.finished_at = attempt->finished_at;
 	outcome.sqlstate = pstrdup(unpack_sql_state(attempt->error->sqlerrcode));
-	outcome.error = clipped(attempt->error->message ? attempt->error->message : "",
+	outcome.error = clipped(attempt->error->message ? tc_redact_text(attempt->error->message) : "",
 							MAX_ERROR_LENGTH);
 	outcome.reason = clipped(outcome.error, MAX_REASON_LENGTH);
 	outcome.actor = "executor";

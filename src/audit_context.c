@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "audit_context.h"
+#include "redact.h"
 
 typedef struct ContextEntry
 {
@@ -81,7 +82,8 @@ choose(const char *given, const char *before)
 {
 	if (given == NULL)
 		return before;
-	return given[0] == '\0' ? NULL : MemoryContextStrdup(TopTransactionContext, given);
+	return given[0] == '\0' ? NULL : MemoryContextStrdup(TopTransactionContext,
+														 tc_redact_text(given));
 }
 
 void

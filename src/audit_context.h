@@ -14,7 +14,7 @@
 #ifndef TC_AUDIT_CONTEXT_H
 #define TC_AUDIT_CONTEXT_H
 
-/* of set_context(): NULL leaves a value, an empty text removes it */
+/* of set_context(): NULL leaves a value, an empty text removes it; secrets are hidden */
 extern void tc_audit_set(const char *actor, const char *reason, const char *trace_id);
 
 /*

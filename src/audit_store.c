@@ -47,13 +47,13 @@ tc_audit_insert(const AuditRow *row)
 	tc_bind_text(&arguments, row->object_name);
 	bind_id(&arguments, row->task_id);
 	bind_id(&arguments, row->owner_id);
-	tc_bind_jsonb(&arguments, row->old_values);
-	tc_bind_jsonb(&arguments, row->new_values);
-	tc_bind_text(&arguments, row->actor);
+	tc_bind_redacted_jsonb(&arguments, row->old_values);
+	tc_bind_redacted_jsonb(&arguments, row->new_values);
+	tc_bind_redacted(&arguments, row->actor);
 	tc_bind_text(&arguments, row->session_role);
 	tc_bind_text(&arguments, row->effective_role);
-	tc_bind_text(&arguments, row->application_name);
-	tc_bind_text(&arguments, row->reason);
-	tc_bind_text(&arguments, row->trace_id);
+	tc_bind_redacted(&arguments, row->application_name);
+	tc_bind_redacted(&arguments, row->reason);
+	tc_bind_redacted(&arguments, row->trace_id);
 	tc_run_bound(&insert_row, &arguments);
 }

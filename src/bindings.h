@@ -10,6 +10,8 @@
 #ifndef TC_BINDINGS_H
 #define TC_BINDINGS_H
 
+#include "redact.h"
+#include "redact_json.h"
 #include "statement.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -61,10 +63,23 @@ tc_bind_text(Bindings *bindings, const char *value)
 	tc_bind_datum(bindings, value ? CStringGetTextDatum(value) : (Datum) 0, value == NULL);
 }
 
+/* what is kept as a record: without secrets */
+static inline void
+tc_bind_redacted(Bindings *bindings, const char *value)
+{
+	tc_bind_text(bindings, tc_redact_text(value));
+}
+
 static inline void
 tc_bind_jsonb(Bindings *bindings, const Jsonb *value)
 {
 	tc_bind_datum(bindings, PointerGetDatum(value), value == NULL);
+}
+
+static inline void
+tc_bind_redacted_jsonb(Bindings *bindings, Jsonb *value)
+{
+	tc_bind_jsonb(bindings, tc_redact_json(value));
 }
 
 static inline void

@@ -264,7 +264,7 @@ quarantine(Statement *statement, int64 id, const char *reason)
 	int			count;
 
 	tc_bind_int64(&bindings, id);
-	tc_bind_text(&bindings, reason);
+	tc_bind_redacted(&bindings, reason);
 	tc_store_begin(&frame);
 	count = (int) tc_run_bound(statement, &bindings);
 	tc_store_end(&frame);

@@ -24,6 +24,7 @@
 #include "arguments.h"
 #include "audit_context.h"
 #include "enqueue.h"
+#include "redact.h"
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_enqueue_task);
@@ -94,7 +95,7 @@ set_key(EnqueueRequest *request, const char *unique_key, const char *unique_unti
 static void
 set_trace_id(EnqueueRequest *request, const char *trace_id)
 {
-	request->trace_id = trace_id != NULL ? trace_id : tc_audit_trace_id();
+	request->trace_id = trace_id != NULL ? tc_redact_text(trace_id) : tc_audit_trace_id();
 	tc_check_length("trace_id", request->trace_id, MAX_TRACE_ID_LENGTH);
 }
 

@@ -396,7 +396,7 @@ tc_fire_set_cursors(const NewCursor *cursors, int count)
 		nulls[2][i] = TIMESTAMP_NOT_FINITE(cursors[i].last_run_at);
 		columns[3][i] = CStringGetTextDatum(cursors[i].state);
 		nulls[4][i] = cursors[i].reason == NULL;
-		columns[4][i] = nulls[4][i] ? (Datum) 0 : CStringGetTextDatum(cursors[i].reason);
+		columns[4][i] = nulls[4][i] ? (Datum) 0 : CStringGetTextDatum(tc_redact_text(cursors[i].reason));
 	}
 	for (i = 0; i < 5; i++)
 		tc_bind_datum(&bindings, column_of(columns[i], nulls[i], count, types[i]), false);

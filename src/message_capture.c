@@ -32,6 +32,7 @@
 #include "utils/timestamp.h"
 
 #include "message_capture.h"
+#include "redact.h"
 
 /* The buffer; one more slot for the message that tells of the lost ones. */
 static CapturedMessage messages[TC_MESSAGE_MAX_COUNT + 1];
@@ -144,12 +145,13 @@ keep_text(const char *text, Size length)
 	return copy;
 }
 
-/* Append a labelled part, unless the text is as long as it may be already. */
+/* Append a labelled part without secrets, unless the text is as long as it may be already. */
 static void
 append_part(StringInfo text, const char *label, const char *part)
 {
 	if (part == NULL || text->len >= TC_MESSAGE_MAX_BYTES)
 		return;
+	part = tc_redact_text(part);
 	appendStringInfo(text, "\n%s:  ", label);
 	appendBinaryStringInfo(text, part,
 						   Min(strlen(part), TC_MESSAGE_MAX_BYTES));
@@ -196,7 +198,7 @@ keep_current_message(int elevel)
 	edata = CopyErrorData();
 	initStringInfo(&text);
 	if (edata->message)
-		appendStringInfoString(&text, edata->message);
+		appendStringInfoString(&text, tc_redact_text(edata->message));
 	append_part(&text, "DETAIL", edata->detail);
 	append_part(&text, "HINT", edata->hint);
 	if (elevel >= WARNING)

@@ -6,7 +6,8 @@
  * Messages.  Between start and stop, every message that client_min_messages lets through
  * goes to a bounded buffer in process memory, so it survives a rollback.  The
  * server log gets what it always gets.  When the buffer is full, further
- * messages are counted only, and the count becomes one last message.  Errors
+ * messages are counted only, and the count becomes one last message.
+ * Secrets are hidden before a message is cut.  Errors
  * are not captured: whoever catches them has them.
  *
  * Rows.  A result capture hands out a receiver for query results, and keeps the

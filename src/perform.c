@@ -17,6 +17,7 @@
 #include "current_run.h"
 #include "message_capture.h"
 #include "perform.h"
+#include "redact.h"
 #include "retry_rules.h"
 #include "run_store.h"
 #include "run_transaction.h"
@@ -222,7 +223,7 @@ decide_failure(Performance *performance, RunOutcome *outcome)
 	int64		delay;
 
 	outcome->sqlstate = pstrdup(unpack_sql_state(performance->error->sqlerrcode));
-	outcome->error = clipped(performance->error->message ? performance->error->message : "",
+	outcome->error = clipped(performance->error->message ? tc_redact_text(performance->error->message) : "",
 							 MAX_ERROR_LENGTH);
 	outcome->reason = clipped(outcome->error, MAX_REASON_LENGTH);
 	outcome->status = "failed";
@@ -261,7 +262,7 @@ write_logs(Performance *performance, const RunRow *row, TimestampTz finished_at)
 	{
 		logs[i].logged_at = finished_at;
 		logs[i].level = "error";
-		logs[i].message = clipped(performance->error->message ? performance->error->message : "",
+		logs[i].message = clipped(performance->error->message ? tc_redact_text(performance->error->message) : "",
 								  MAX_ERROR_LENGTH);
 		logs[i].metadata = NULL;
 		i++;

@@ -21,6 +21,8 @@
 #include "arguments.h"
 #include "current_run.h"
 #include "message_capture.h"
+#include "redact.h"
+#include "redact_json.h"
 #include "shared_state.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_current_run);
@@ -183,6 +185,8 @@ taskcenter_write_log(PG_FUNCTION_ARGS)
 				 errhint("Use at most %d bytes.", TC_MESSAGE_MAX_BYTES)));
 	if (!is_wanted(run, level))
 		PG_RETURN_BOOL(false);
+	message = unconstify(char *, tc_redact_text(message));
+	metadata = tc_redact_json(metadata);
 	if (!run->performed)
 		PG_RETURN_BOOL(tc_message_capture_add(level, message, metadata));
 	message[pg_mbcliplen(message, strlen(message), TC_MESSAGE_MAX_BYTES)] = '\0';
@@ -203,6 +207,7 @@ taskcenter_report_progress(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(1))
 		tc_check_int("total", total, 0, PG_INT64_MAX);
 	run = require_run("report_progress");
+	phase = unconstify(char *, tc_redact_text(phase));
 	if (phase != NULL)
 		phase[pg_mbcliplen(phase, strlen(phase), TC_PHASE_LENGTH - 1)] = '\0';
 

@@ -351,10 +351,10 @@ tc_run_finish(const RunRow *run, const RunOutcome *outcome, bool forced)
 	tc_bind_timestamptz(&bindings, outcome->finished_at);
 	tc_bind_int32(&bindings, failed ? TC_CLASS_FAILED : TC_CLASS_DEFAULT);
 	tc_bind_jsonb(&bindings, outcome->output);
-	tc_bind_text(&bindings, outcome->reason);
-	tc_bind_text(&bindings, outcome->error);
+	tc_bind_redacted(&bindings, outcome->reason);
+	tc_bind_redacted(&bindings, outcome->error);
 	tc_bind_text(&bindings, outcome->sqlstate);
-	tc_bind_text(&bindings, outcome->actor);
+	tc_bind_redacted(&bindings, outcome->actor);
 
 	if (forced)
 		tc_store_begin_forced(&frame);
@@ -377,9 +377,9 @@ tc_run_retry(const RunRow *run, const RunOutcome *outcome)
 	tc_bind_timestamptz(&bindings, outcome->retry_at);
 	tc_bind_timestamptz(&bindings, outcome->started_at);
 	tc_bind_timestamptz(&bindings, outcome->finished_at);
-	tc_bind_text(&bindings, outcome->error);
+	tc_bind_redacted(&bindings, outcome->error);
 	tc_bind_text(&bindings, outcome->sqlstate);
-	tc_bind_text(&bindings, outcome->reason);
+	tc_bind_redacted(&bindings, outcome->reason);
 
 	tc_store_begin(&frame);
 	ours = tc_run_bound(&statements[STATEMENT_RETRY], &bindings) == 1;
@@ -445,8 +445,8 @@ tc_run_write_logs(const RunRow *run, int64 owner_id, const LogRow *logs, int cou
 	{
 		columns[0][i] = TimestampTzGetDatum(logs[i].logged_at);
 		columns[1][i] = CStringGetTextDatum(logs[i].level);
-		columns[2][i] = CStringGetTextDatum(logs[i].message);
-		columns[3][i] = PointerGetDatum(logs[i].metadata);
+		columns[2][i] = CStringGetTextDatum(tc_redact_text(logs[i].message));
+		columns[3][i] = PointerGetDatum(tc_redact_json(logs[i].metadata));
 		no_metadata[i] = logs[i].metadata == NULL;
 	}
 	tc_bind_int64(&bindings, run->run_id);

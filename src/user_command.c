@@ -34,6 +34,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "redact.h"
 #include "user_command.h"
 
 /* A text of more statements than this keeps no plans. */
@@ -66,6 +67,7 @@ struct UserCommand
 	MemoryContext context;		/* this struct and the text */
 	MemoryContext parse_context;	/* what depends on parse_settings */
 	const char *text;
+	const char *shown;			/* to others: without secrets */
 	ParseSettings parse_settings;
 
 	CommandStatement *statements;
@@ -302,6 +304,7 @@ tc_user_command_prepare(const char *text, MemoryContext where)
 	command = MemoryContextAllocZero(context, sizeof(UserCommand));
 	command->context = context;
 	command->text = MemoryContextStrdup(context, text);
+	command->shown = MemoryContextStrdup(context, tc_redact_text(text));
 	parse_text(command);
 	MemoryContextSetParent(context, where);
 	return command;
@@ -310,7 +313,7 @@ tc_user_command_prepare(const char *text, MemoryContext where)
 void
 tc_user_command_release(UserCommand *command)
 {
-	if (debug_query_string == command->text)
+	if (debug_query_string == command->shown)
 		debug_query_string = NULL;
 	release_plans(command);
 	MemoryContextDelete(command->context);
@@ -489,16 +492,14 @@ run_statement(UserCommand *command, CommandStatement *statement,
 	portal = CreateNewPortal();
 	portal->visible = false;
 
-	tree_context = AllocSetContextCreate(MessageContext,
-										 "taskcenter statement",
+	tree_context = AllocSetContextCreate(MessageContext, "taskcenter statement",
 										 ALLOCSET_SMALL_SIZES);
 	caller = MemoryContextSwitchTo(tree_context);
 	define_portal(command, statement, portal);
 	MemoryContextSwitchTo(caller);
 
 	PortalStart(portal, NULL, 0, InvalidSnapshot);
-	(void) PortalRun(portal, FETCH_ALL, true, true, receiver, receiver,
-					 &completion);
+	(void) PortalRun(portal, FETCH_ALL, true, true, receiver, receiver, &completion);
 	PortalDrop(portal, false);
 	MemoryContextDelete(tree_context);
 
@@ -512,8 +513,7 @@ refuse_client_statements(const UserCommand *command)
 	if (command->transaction_control != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a command cannot contain %s",
-						command->transaction_control),
+				 errmsg("a command cannot contain %s", command->transaction_control),
 				 errhint("The executor begins and ends transactions. To commit in between, use a procedure, or statements in mode \"autonomous\".")));
 	if (command->copies_to_client)
 		ereport(ERROR,
@@ -530,15 +530,15 @@ begin_command(UserCommand *command, CommandResult *result)
 
 	result->tag = NULL;
 	result->processed = 0;
-	debug_query_string = command->text;
-	pgstat_report_activity(STATE_RUNNING, command->text);
+	debug_query_string = command->shown;
+	pgstat_report_activity(STATE_RUNNING, command->shown);
 
 	if (memcmp(&settings, &command->parse_settings, sizeof(settings)) != 0)
 		parse_text(command);
 	refuse_client_statements(command);
 	if (command->log_level <= log_statement)
 		ereport(LOG,
-				(errmsg("statement: %s", command->text),
+				(errmsg("statement: %s", command->shown),
 				 errhidestmt(true)));
 }
 

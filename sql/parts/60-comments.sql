@@ -266,7 +266,7 @@ COMMENT ON COLUMN taskcenter.finished_runs.status IS
 'succeeded, failed, timed_out, cancelled or skipped';
 COMMENT ON COLUMN taskcenter.finished_runs.params IS 'What param() gave: an object';
 COMMENT ON COLUMN taskcenter.finished_runs.output IS
-'What it left with set_output(), or its captured rows; null for none';
+'What it left with set_output(), or its captured rows, as they are; null for none';
 COMMENT ON COLUMN taskcenter.finished_runs.step IS 'Name of the step; null if it is none';
 COMMENT ON COLUMN taskcenter.finished_runs.unique_key IS 'Key that the caller gave; null for none';
 COMMENT ON COLUMN taskcenter.finished_runs.unique_until IS
@@ -305,8 +305,9 @@ COMMENT ON COLUMN taskcenter.task_run_logs.retention_class IS '1 default, 3 own 
 COMMENT ON COLUMN taskcenter.task_run_logs.attempt IS 'Attempt that said it';
 COMMENT ON COLUMN taskcenter.task_run_logs.level IS 'debug, log, info, notice, warning or error';
 COMMENT ON COLUMN taskcenter.task_run_logs.message IS
-'Text, with detail and hint on lines of their own';
-COMMENT ON COLUMN taskcenter.task_run_logs.metadata IS 'Object given to write_log(); null for none';
+'Text, with detail and hint on lines of their own; without secrets, as redact_text() shows';
+COMMENT ON COLUMN taskcenter.task_run_logs.metadata IS
+'Object given to write_log(), without secrets, as redact_json() shows; null for none';
 
 COMMENT ON TABLE taskcenter.kept_keys IS
 'Unique keys that outlive their run, by the option unique_for of enqueue_task()';

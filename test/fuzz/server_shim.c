@@ -45,6 +45,12 @@ pfree(void *pointer)
 	free(pointer);
 }
 
+char *
+pstrdup(const char *text)
+{
+	return strcpy(palloc(strlen(text) + 1), text);
+}
+
 void
 ExceptionalCondition(const char *condition, const char *type,
 					 const char *file, int line)

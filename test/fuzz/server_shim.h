@@ -1,6 +1,6 @@
 /*
  * server_shim.h
- *	  The little of the server that the schedule language needs, so that it
+ *	  The little of the server that the pure modules need, so that they
  *	  can be tested outside of it.
  *
  * Zones are read from the system's zone files by code of this directory.
