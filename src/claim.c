@@ -50,6 +50,13 @@ typedef struct LanePlan
 static double recent_ms = -1;	/* of one run; < 0: not known */
 static int	last_claim = 1;
 
+/*
+ * The lane that gave less than was asked for, and when: what comes next in it
+ * is looked up after the runs, which shall not wait for the answer.
+ */
+static LaneKey unknown_lane;
+static TimestampTz unknown_since = DT_NOEND;	/* DT_NOEND: there is none */
+
 void
 tc_claim_note_duration(double ms)
 {
@@ -221,7 +228,23 @@ load_tasks(const RunRow *rows, int count)
 		(void) tc_cache_task(rows[i].task_id);
 }
 
-/* One lane in the open transaction; remembers for later claims how far it got. */
+static void
+describe_lane(const Lane *lane, TimestampTz now, ClaimRequest *request)
+{
+	MemSet(request, 0, sizeof(ClaimRequest));
+	request->role = lane->key.role;
+	request->queue_id = lane->key.queue_id;
+	request->priority = lane->key.priority;
+	request->gate = lane->key.gate;
+	request->bound_at = lane->bound_at;
+	request->bound_run = lane->bound_run;
+	request->now = now;
+}
+
+/*
+ * One lane in the open transaction; learns when a claim of it can succeed next.
+ * Others look at that moment when the claimed runs keep this process for long.
+ */
 static int
 claim_lane(const Lane *lane, const LanePlan *plan, int64 executor_id, TimestampTz now,
 		   RunRow *rows, TimestampTz *next_due)
@@ -230,20 +253,16 @@ claim_lane(const Lane *lane, const LanePlan *plan, int64 executor_id, TimestampT
 	ClaimRequest request;
 	int			count;
 
-	request.role = lane->key.role;
-	request.queue_id = lane->key.queue_id;
-	request.priority = lane->key.priority;
-	request.gate = lane->key.gate;
-	request.bound_at = lane->bound_at;
-	request.bound_run = lane->bound_run;
-	request.now = now;
+	describe_lane(lane, now, &request);
 	request.max_runs = plan->max_runs;
 	request.executor_id = executor_id;
 	request.control_queue = queue->control;
 
 	count = tc_runs_claim(&request, rows);
-	if (count < plan->max_runs)
+	if (count == 0)
 		*next_due = tc_runs_next_due(&request);
+	else if (count < plan->max_runs)
+		*next_due = now + TC_SLOW_FRONT_MS * INT64CONST(1000);
 	else if (count == 1)
 	{
 		/*
@@ -258,13 +277,38 @@ claim_lane(const Lane *lane, const LanePlan *plan, int64 executor_id, TimestampT
 	return count;
 }
 
+/* In a transaction: look up what an earlier claim left for later. */
 static void
-note_lane(const Lane *lane, const RunRow *rows, int count, TimestampTz next_due)
+learn_unknown_lane(const Lane *lanes, int count)
+{
+	ClaimRequest request;
+	int			i;
+
+	for (i = 0; i < count && unknown_since != DT_NOEND; i++)
+	{
+		if (memcmp(&lanes[i].key, &unknown_lane, sizeof(LaneKey)) != 0)
+			continue;
+		describe_lane(&lanes[i], unknown_since, &request);
+		tc_shared_lane_drained(&lanes[i], tc_runs_next_due(&request), false);
+	}
+	unknown_since = DT_NOEND;
+}
+
+static void
+note_unknown_lane(const Lane *lane, TimestampTz now)
+{
+	unknown_lane = lane->key;
+	unknown_since = now;
+}
+
+static void
+note_lane(const Lane *lane, const RunRow *rows, int count, TimestampTz next_due,
+		  bool provisional)
 {
 	if (count > 0)
 		tc_shared_lane_raise(lane, rows[count - 1].run_at, rows[count - 1].run_id);
 	if (next_due != DT_NOBEGIN)
-		tc_shared_lane_drained(lane, next_due);
+		tc_shared_lane_drained(lane, next_due, provisional);
 }
 
 /* true: the lane gave runs, or ends the search for another reason */
@@ -293,11 +337,14 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, TimestampTz now, RunRo
 	load_tasks(rows, result->count);
 	if (lane->key.gate == 0 && result->count > 0)
 		last_claim = plan.max_runs;
+	result->lane_unknown = result->count > 0 && result->count < plan.max_runs;
+	if (result->lane_unknown)
+		note_unknown_lane(lane, now);
 	if (plan.repeatable && now - tc_shared->started_at > STRICT_AFTER_START)
 		tc_worker_commit_lazily();
 	else
 		tc_worker_commit();
-	note_lane(lane, rows, result->count, next_due);
+	note_lane(lane, rows, result->count, next_due, result->lane_unknown);
 	if (result->count > 0)
 	{
 		/* lastval() is the command's: it knows nothing of our sequence */
@@ -337,12 +384,17 @@ tc_claim_runs(Oid role, int64 executor_id, bool fresh, TimestampTz now, RunRow *
 	{
 		if (lanes[i].blocked || lanes[i].next_due > now)
 			continue;
+		if (memcmp(&lanes[i].key, &unknown_lane, sizeof(LaneKey)) != 0)
+			learn_unknown_lane(lanes, count);
 		if (try_lane(&lanes[i], executor_id, fresh, now, rows, &result))
 			break;
 		MemoryContextSwitchTo(context);
 	}
 	if (result.count == 0)
+	{
+		learn_unknown_lane(lanes, count);
 		tc_worker_commit();
+	}
 	MemoryContextSwitchTo(old);
 	return result;
 }

@@ -12,6 +12,9 @@
 
 #include "run_store.h"
 
+/* how long the first run of a claim may take before others see to the rest */
+#define TC_SLOW_FRONT_MS 100
+
 typedef struct ClaimResult
 {
 	int			count;			/* rows taken, published in shared memory */
@@ -19,6 +22,9 @@ typedef struct ClaimResult
 	bool		needs_fresh_process;	/* the next run wants a process of its
 										 * own */
 	bool		batch;			/* all rows are runs of one batched task */
+	bool		lane_unknown;	/* what else the lane holds is looked up by
+								 * the next claim; by others if that is not
+								 * soon */
 	const char *queue;			/* valid until the next claim */
 } ClaimResult;
 

@@ -304,7 +304,7 @@ start_executor(Oid role, TimestampTz now)
 	if (!startable)
 		return now + RETRY_US;
 
-	index = tc_shared_executor_reserve(MyDatabaseId, role, executor_id, 0, now);
+	index = tc_shared_executor_reserve(MyDatabaseId, role, executor_id, now);
 	if (index < 0)
 		return wait_for_slot(role, now);
 	arguments.database = MyDatabaseId;

@@ -375,7 +375,9 @@ finish_batch(Attempt *attempts, int count)
 			tc_run_write_logs(attempts[i].run, attempts[i].task->owner_id,
 							  attempts[i].logs, attempts[i].log_count, true);
 	}
-	if (succeeded > 0 && tc_runs_finish_batch(runs, outcomes, succeeded) != succeeded)
+	if (succeeded > 0 &&
+		tc_runs_finish_batch(runs, outcomes, succeeded,
+							 tc_my_executor->executor_id) != succeeded)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("a run of the batch is no longer this executor's")));

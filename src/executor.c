@@ -34,9 +34,6 @@
 #include "task_cache.h"
 #include "worker_process.h"
 
-#define SLOW_FRONT_MS 100		/* longer, and the runs behind it are given
-								 * back */
-
 extern PGDLLEXPORT void taskcenter_executor_main(Datum main_arg);
 
 static TimeoutId slow_front_timeout;
@@ -52,7 +49,7 @@ cancel_signal(SIGNAL_ARGS)
 	errno = saved_errno;
 }
 
-/* Timer: a slow run stands in front of others; the scheduler gives them back. */
+/* Timer: a slow run stands in front of others; the scheduler sees to them. */
 static void
 slow_front_alarm(void)
 {
@@ -205,8 +202,8 @@ serve_claim(RunRow *rows, const ClaimResult *claim, MemoryContext context)
 {
 	int			next;
 
-	if (claim->count > 1 && !claim->batch)
-		enable_timeout_after(slow_front_timeout, SLOW_FRONT_MS);
+	if (claim->lane_unknown || (claim->count > 1 && !claim->batch))
+		enable_timeout_after(slow_front_timeout, TC_SLOW_FRONT_MS);
 	while ((next = tc_shared_executor_take()) >= 0)
 	{
 		if (may_start(&rows[next]))

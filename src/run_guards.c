@@ -36,11 +36,12 @@
 #define LIVE_OWNER_ID 4
 #define LIVE_QUEUE_ID 5
 #define LIVE_GATE 6
-#define LIVE_RUN_AT 11
-#define LIVE_CREATED_AT 12
-#define LIVE_PRIORITY 20
-#define LIVE_ATTEMPT 21
-#define LIVE_STATUS 25
+#define LIVE_RUN_AT 7
+#define LIVE_CREATED_AT 8
+#define LIVE_PRIORITY 9
+#define LIVE_ATTEMPT 10
+#define LIVE_STATUS 15
+#define LIVE_TOKEN 21
 
 PG_FUNCTION_INFO_V1(taskcenter_guard_live_run);
 PG_FUNCTION_INFO_V1(taskcenter_guard_finished_run);
@@ -66,7 +67,8 @@ check_columns(Relation rel)
 
 	if (checked)
 		return;
-	if (desc->natts < LIVE_STATUS ||
+	if (desc->natts < LIVE_TOKEN ||
+		strcmp(NameStr(TupleDescAttr(desc, LIVE_TOKEN - 1)->attname), "token") != 0 ||
 		strcmp(NameStr(TupleDescAttr(desc, LIVE_STATUS - 1)->attname), "status") != 0 ||
 		strcmp(NameStr(TupleDescAttr(desc, LIVE_PRIORITY - 1)->attname), "priority") != 0 ||
 		strcmp(NameStr(TupleDescAttr(desc, LIVE_RUN_AT - 1)->attname), "run_at") != 0)
@@ -145,6 +147,20 @@ refuse_change(Relation rel, const char *what, const char *hint)
 }
 
 static void
+check_claimed(Relation rel, HeapTuple tuple, RunStatus status)
+{
+	bool		claimed = !heap_attisnull(tuple, LIVE_TOKEN, RelationGetDescr(rel));
+
+	if (claimed == (status == RUN_STATUS_RUNNING))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("a run that is \"%s\" cannot be %s", tc_run_status_label(status),
+					claimed ? "claimed" : "without a token"),
+			 errtablecol(rel, LIVE_TOKEN)));
+}
+
+static void
 check_identity_kept(Relation rel, HeapTuple old, HeapTuple new)
 {
 	static const int kept[] = {LIVE_RUN_ID, LIVE_TASK_ID, LIVE_RUN_AS_ID,
@@ -178,6 +194,7 @@ check_update(Relation rel, HeapTuple old, HeapTuple new)
 	check_identity_kept(rel, old, new);
 	if (from != to && !tc_run_status_may_become(from, to))
 		refuse_move(rel, from, to);
+	check_claimed(rel, new, to);
 	if (from != to && !tc_statement_is_own() && !IsLogicalWorker())
 		tc_guard_record_move(DatumGetInt64(column(new, desc, LIVE_RUN_ID)),
 							 DatumGetInt64(column(new, desc, LIVE_OWNER_ID)),
@@ -224,7 +241,10 @@ taskcenter_guard_live_run(PG_FUNCTION_ARGS)
 	check_columns(rel);
 	if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
 	{
-		if (tc_run_status_is_ready(status_of(call->tg_trigtuple, rel)))
+		RunStatus	status = status_of(call->tg_trigtuple, rel);
+
+		check_claimed(rel, call->tg_trigtuple, status);
+		if (tc_run_status_is_ready(status))
 			touch_lane(call->tg_trigtuple, RelationGetDescr(rel), false);
 		return PointerGetDatum(call->tg_trigtuple);
 	}

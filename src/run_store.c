@@ -65,7 +65,8 @@ static Statement statements[] = {
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   task_id, retention_class, attempt, old_status, new_status, actor)"
 		" SELECT c.run_id, clock_timestamp(), c.owner_id, c.task_id, c.retention_class, c.attempt,"
-		"   (SELECT d.status FROM due AS d WHERE d.run_id = c.run_id),"
+		"   CASE WHEN c.run_id = ANY (ARRAY(SELECT d.run_id FROM due AS d"
+		"     WHERE d.status = 'retrying')) THEN 'retrying' ELSE 'queued' END,"
 		"   'running', 'executor' FROM claimed AS c)"
 		" SELECT c.* FROM claimed AS c ORDER BY c.run_at, c.run_id",
 		.nargs = 10,
@@ -163,17 +164,23 @@ static Statement statements[] = {
 		JSONBOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	},
 	[STATEMENT_FINISH_BATCH] = {
-		/* no join: it would cost a copy of each row for rechecks */
+		/*
+		 * No join: it would cost a copy of each row for rechecks.  The runs
+		 * come in the order of their ids, so that a row finds its place by
+		 * halving.  The executor's id is given to one process only, so what
+		 * it holds under a token of this batch is this batch's attempt.
+		 */
 		.label = "finish a batch of runs",
 		.text =
 		"WITH gone AS ("
 		" DELETE FROM taskcenter.live_runs AS r"
-		" WHERE r.run_id = ANY ($1) AND r.token = ANY ($2) AND r.status = 'running'"
+		" WHERE r.run_id = ANY ($1) AND r.token BETWEEN $2 AND $3 AND r.executor_id = $4"
+		"   AND r.status = 'running'"
 		" RETURNING r.run_id, r.task_id, r.run_as_id, r.owner_id, r.queue_id, r.schedule_id,"
 		"   r.parent_run_id, r.run_at, r.created_at, r.scheduled_for, r.catchup_from,"
 		"   r.catchup_count, r.retention_class, r.priority, r.attempt, r.max_attempts, r.lost,"
 		"   r.is_catchup, r.params, r.step, r.unique_key, r.unique_until, r.trace_id,"
-		"   r.created_by, array_position($1, r.run_id) AS place),"
+		"   r.created_by, width_bucket(r.run_id, $1) AS place),"
 		" kept AS ("
 		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
 		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
@@ -182,17 +189,17 @@ static Statement statements[] = {
 		"   unique_key, unique_until, trace_id, created_by)"
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
 		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
-		"   g.catchup_count, ($3)[g.place], ($4)[g.place], g.retention_class, g.priority,"
+		"   g.catchup_count, ($5)[g.place], ($6)[g.place], g.retention_class, g.priority,"
 		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'succeeded', g.params,"
-		"   ($5)[g.place], g.step, g.unique_key, g.unique_until, g.trace_id, g.created_by"
+		"   ($7)[g.place], g.step, g.unique_key, g.unique_until, g.trace_id, g.created_by"
 		" FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   task_id, retention_class, attempt, old_status, new_status, actor)"
-		" SELECT g.run_id, ($4)[g.place], g.owner_id, g.task_id, g.retention_class, g.attempt,"
+		" SELECT g.run_id, ($6)[g.place], g.owner_id, g.task_id, g.retention_class, g.attempt,"
 		"   'running', 'succeeded', 'executor' FROM gone AS g",
-		.nargs = 5,
-		.types = {INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID,
-		JSONBARRAYOID}
+		.nargs = 7,
+		.types = {INT8ARRAYOID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZARRAYOID,
+		TIMESTAMPTZARRAYOID, JSONBARRAYOID}
 	},
 	[STATEMENT_RETRY] = {
 		.label = "put a run back for its next attempt",
@@ -387,38 +394,66 @@ tc_run_retry(const RunRow *run, const RunOutcome *outcome)
 	return ours;
 }
 
+/* Insertion sort: runs are claimed nearly in this order. */
+static void
+order_by_run(RunRow *const *runs, int count, int *order)
+{
+	int			i;
+	int			j;
+
+	for (i = 0; i < count; i++)
+	{
+		for (j = i; j > 0 && runs[order[j - 1]]->run_id > runs[i]->run_id; j--)
+			order[j] = order[j - 1];
+		order[j] = i;
+	}
+}
+
+static void
+bind_array(Bindings *bindings, Datum *values, int count, Oid type)
+{
+	tc_bind_datum(bindings, PointerGetDatum(construct_array(values, count, type, 8, true,
+															TYPALIGN_DOUBLE)), false);
+}
+
 int
-tc_runs_finish_batch(RunRow *const *runs, const RunOutcome *outcomes, int count)
+tc_runs_finish_batch(RunRow *const *runs, const RunOutcome *outcomes, int count,
+					 int64 executor_id)
 {
 	StoreFrame	frame;
 	Bindings	bindings = {0};
-	Datum		columns[5][TC_MAX_CLAIM];
+	int			order[TC_MAX_CLAIM];
+	Datum		columns[4][TC_MAX_CLAIM];
 	bool		no_output[TC_MAX_CLAIM];
+	int64		first_token = PG_INT64_MAX;
+	int64		last_token = 0;
 	int			dims[1] = {count};
 	int			lower[1] = {1};
 	int			i;
 	int			ours;
 
 	Assert(count > 0 && count <= TC_MAX_CLAIM);
+	order_by_run(runs, count, order);
 	for (i = 0; i < count; i++)
 	{
-		columns[0][i] = Int64GetDatum(runs[i]->run_id);
-		columns[1][i] = Int64GetDatum(runs[i]->token);
-		columns[2][i] = TimestampTzGetDatum(outcomes[i].started_at);
-		columns[3][i] = TimestampTzGetDatum(outcomes[i].finished_at);
-		columns[4][i] = PointerGetDatum(outcomes[i].output);
-		no_output[i] = outcomes[i].output == NULL;
-	}
-	for (i = 0; i < 4; i++)
-	{
-		Oid			type = i < 2 ? INT8OID : TIMESTAMPTZOID;
+		const RunOutcome *outcome = &outcomes[order[i]];
 
-		tc_bind_datum(&bindings, PointerGetDatum(construct_array(columns[i], count, type, 8,
-																 true, TYPALIGN_DOUBLE)),
-					  false);
+		columns[0][i] = Int64GetDatum(runs[order[i]]->run_id);
+		columns[1][i] = TimestampTzGetDatum(outcome->started_at);
+		columns[2][i] = TimestampTzGetDatum(outcome->finished_at);
+		columns[3][i] = PointerGetDatum(outcome->output);
+		no_output[i] = outcome->output == NULL;
+		first_token = Min(first_token, runs[i]->token);
+		last_token = Max(last_token, runs[i]->token);
 	}
+	bind_array(&bindings, columns[0], count, INT8OID);
+	tc_bind_int64(&bindings, first_token);
+	tc_bind_int64(&bindings, last_token);
+	tc_bind_int64(&bindings, executor_id);
+	bind_array(&bindings, columns[1], count, TIMESTAMPTZOID);
+	bind_array(&bindings, columns[2], count, TIMESTAMPTZOID);
 	tc_bind_datum(&bindings,
-				  PointerGetDatum(construct_md_array(columns[4], no_output, 1, dims, lower,
+				  PointerGetDatum(construct_md_array(columns[3], no_output, 1, dims, lower,
 													 JSONBOID, -1, false, TYPALIGN_INT)),
 				  false);
 

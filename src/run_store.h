@@ -52,8 +52,9 @@ extern int64 tc_runs_room(int64 queue_id, int64 task_id, int64 task_in_turn);
 extern bool tc_run_finish(const RunRow *run, const RunOutcome *outcome, bool forced);
 extern bool tc_run_retry(const RunRow *run, const RunOutcome *outcome);
 
-/* succeeded runs in one set; returns how many were ours */
-extern int	tc_runs_finish_batch(RunRow *const *runs, const RunOutcome *outcomes, int count);
+/* succeeded runs of one claim in one set; returns how many were ours */
+extern int	tc_runs_finish_batch(RunRow *const *runs, const RunOutcome *outcomes, int count,
+								 int64 executor_id);
 extern void tc_run_write_logs(const RunRow *run, int64 owner_id, const LogRow *logs, int count,
 							  bool forced);
 

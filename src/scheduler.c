@@ -117,6 +117,7 @@ take_calls(void)
 		slot->schedules_earliest = DT_NOEND;
 		slot->lanes_unknown = false;
 		slot->guards_altered = false;
+		slot->later_changed = false;
 	}
 	LWLockRelease(tc_shared->lock);
 	return calls;
@@ -313,7 +314,7 @@ was_called(void)
 	LWLockAcquire(tc_shared->lock, LW_SHARED);
 	slot = tc_shared_database(MyDatabaseId);
 	called = slot == NULL || slot->stop_requested || slot->schedules_changed ||
-		slot->lanes_unknown || slot->guards_altered ||
+		slot->lanes_unknown || slot->guards_altered || slot->later_changed ||
 		slot->control_version != view.control_version;
 	LWLockRelease(tc_shared->lock);
 	return called;

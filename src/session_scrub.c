@@ -259,9 +259,3 @@ tc_session_recycle_reason(Size memory_limit)
 		return "it uses too much memory";
 	return NULL;
 }
-
-bool
-tc_session_needs_recycle(Size memory_limit)
-{
-	return tc_session_recycle_reason(memory_limit) != NULL;
-}

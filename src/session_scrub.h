@@ -7,7 +7,7 @@
  * authorization, settings, prepared statements, session advisory locks, temp
  * objects, sequence state, the state of random(), temporary replication slots.
  * Kept on purpose: plans, since they depend on nothing that is removed here.
- * What cannot be removed makes tc_session_needs_recycle() true.  A custom
+ * What cannot be removed makes tc_session_recycle_reason() say so.  A custom
  * setting (x.y) that was ever set reads as empty, not as unset, as in any
  * session, and temp_buffers stays fixed once temp tables were used.
  *
@@ -36,8 +36,5 @@ extern void tc_session_scrub(void);
  * none; memory is looked at only now and then.
  */
 extern const char *tc_session_recycle_reason(Size memory_limit);
-
-/* The same as a truth value. */
-extern bool tc_session_needs_recycle(Size memory_limit);
 
 #endif							/* TC_SESSION_SCRUB_H */

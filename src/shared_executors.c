@@ -103,7 +103,7 @@ tc_shared_executor_available(Oid database, Oid role, TimestampTz now)
 
 int
 tc_shared_executor_reserve(Oid database, Oid role, int64 executor_id,
-						   int64 only_task, TimestampTz now)
+						   TimestampTz now)
 {
 	DatabaseSlot *owner;
 	int			found = -1;
@@ -124,7 +124,6 @@ tc_shared_executor_reserve(Oid database, Oid role, int64 executor_id,
 		slot->database = database;
 		slot->role = role;
 		slot->executor_id = executor_id;
-		slot->only_task = only_task;
 		slot->state = EXECUTOR_STATE_STARTING;
 		slot->state_since = now;
 		slot->served_since = now;
@@ -148,7 +147,6 @@ tc_executor_free(ExecutorSlot *slot)
 	slot->began = slot->terminated = slot->failed = false;
 	slot->ended_clean = false;
 	slot->stop_requested = false;
-	slot->only_task = 0;
 	slot->current_run = slot->current_task = slot->current_token = 0;
 	slot->current_attempt = 0;
 	slot->ended_token = 0;
@@ -412,8 +410,7 @@ tc_wake_role(Oid database, Oid role)
 		room |= slot->state == EXECUTOR_STATE_FREE ||
 			slot->state == EXECUTOR_STATE_ENDED ||
 			slot->state == EXECUTOR_STATE_IDLE;
-		if (!tc_executor_serves(slot, database, role) || slot->only_task != 0 ||
-			slot->stop_requested)
+		if (!tc_executor_serves(slot, database, role) || slot->stop_requested)
 			continue;
 		served = true;
 		coming |= slot->state == EXECUTOR_STATE_STARTING ||

@@ -25,6 +25,7 @@ extern void tc_shared_set_launcher_latch(void);
 
 /* NULL: all lanes are taken, the database's lanes_unknown is set */
 extern Lane *tc_lane_lower(const LaneKey *key, TimestampTz run_at, int64 run_id);
+extern void tc_lane_due_later(Oid database, TimestampTz due);
 extern bool tc_lane_is_ready(const Lane *lane, TimestampTz now);
 extern bool tc_lanes_ready(Oid database, Oid role, TimestampTz now);
 

@@ -139,6 +139,19 @@ tc_lane_lower(const LaneKey *key, TimestampTz run_at, int64 run_id)
 	return lane;
 }
 
+/* Somebody has to wake when a lane is due: the scheduler, if it would sleep on. */
+void
+tc_lane_due_later(Oid database, TimestampTz due)
+{
+	DatabaseSlot *slot = tc_shared_database(database);
+
+	if (slot == NULL)
+		return;
+	slot->later_changed = true;
+	if (due < slot->scheduler_sleeps_until)
+		tc_shared_set_scheduler_latch(database);
+}
+
 bool
 tc_lane_is_ready(const Lane *lane, TimestampTz now)
 {
@@ -303,7 +316,7 @@ tc_shared_lane_raise(const Lane *seen, TimestampTz bound_at, int64 bound_run)
 }
 
 void
-tc_shared_lane_drained(const Lane *seen, TimestampTz next_due)
+tc_shared_lane_drained(const Lane *seen, TimestampTz next_due, bool provisional)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	Lane	   *lane;
@@ -316,7 +329,11 @@ tc_shared_lane_drained(const Lane *seen, TimestampTz next_due)
 			TimestampDifferenceExceeds(lane->bound_reset_at, now, BOUND_RESET_MS))
 			reset_bound(lane, now);
 		else
+		{
 			lane->next_due = next_due;
+			if (next_due > now && !provisional)
+				tc_lane_due_later(seen->key.database, next_due);
+		}
 	}
 	LWLockRelease(tc_shared->lock);
 }

@@ -63,6 +63,8 @@ typedef struct DatabaseSlot
 	bool		guards_altered; /* a commit touched triggers or functions of
 								 * ours; scheduler clears it */
 	bool		lanes_unknown;	/* lanes must be read from the table again */
+	bool		later_changed;	/* a lane has work later than was known;
+								 * scheduler clears it */
 	bool		finish_wanted;	/* somebody waits for any finish */
 	TimestampTz scheduler_sleeps_until; /* scheduler, before it waits */
 	TimestampTz last_cycle_at;	/* scheduler, after each cycle with work */
@@ -152,8 +154,6 @@ typedef struct ExecutorSlot
 	bool		failed;			/* at ENDED: by an error before it began a run */
 	bool		ended_clean;	/* at ENDED: no claim of it was rolled back */
 	bool		stop_requested; /* end as soon as no run is executing */
-	int64		only_task;		/* isolation = 'process': serve this task
-								 * once; 0: any */
 	uint64		session_defaults;	/* the database's session_defaults_version
 									 * before the executor connected */
 	TimestampTz state_since;	/* of state */
@@ -295,8 +295,11 @@ extern int	tc_shared_lanes_copy(Oid database, Oid role, Lane *lanes, int max);
 /* a claim read `seen` before its snapshot: raise the bound, unless lowered since */
 extern void tc_shared_lane_raise(const Lane *seen, TimestampTz bound_at, int64 bound_run);
 
-/* a claim found the lane empty until next_due, unless lowered since */
-extern void tc_shared_lane_drained(const Lane *seen, TimestampTz next_due);
+/*
+ * A claim found the lane empty until next_due, unless lowered since.
+ * provisional: who says so will look again, and asks for the scheduler if not.
+ */
+extern void tc_shared_lane_drained(const Lane *seen, TimestampTz next_due, bool provisional);
 extern void tc_shared_lane_block(const Lane *seen);
 
 /* a finish: lanes of this queue or gate that were blocked may go on */
@@ -323,7 +326,7 @@ extern ExecutorSlot *tc_my_executor;	/* in an executor: its slot */
 
 /* scheduler: take a free slot; -1: none */
 extern int	tc_shared_executor_reserve(Oid database, Oid role, int64 executor_id,
-									   int64 only_task, TimestampTz now);
+									   TimestampTz now);
 extern void tc_shared_executor_release(int slot);
 
 /*

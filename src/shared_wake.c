@@ -241,14 +241,14 @@ tc_shared_cancel_at_commit(int64 run_id, int32 attempt,
 static void
 apply_lane(const PendingLane *touched, TimestampTz now)
 {
-	DatabaseSlot *database = tc_shared_database(touched->key.database);
 	Lane	   *lane = tc_lane_lower(&touched->key, touched->run_at, touched->run_id);
 
-	if (lane != NULL && tc_lane_is_ready(lane, now))
-		tc_wake_role(touched->key.database, touched->key.role);
-	else if (database != NULL &&
-			 (lane == NULL || touched->run_at < database->scheduler_sleeps_until))
+	if (lane == NULL)
 		tc_shared_set_scheduler_latch(touched->key.database);
+	else if (tc_lane_is_ready(lane, now))
+		tc_wake_role(touched->key.database, touched->key.role);
+	else
+		tc_lane_due_later(touched->key.database, touched->run_at);
 }
 
 static void

@@ -66,6 +66,21 @@ $tc->is_sql(
 
 # ---- waking ----
 
+# what is due later is known too, whatever is due before it in the same lane
+for my $delay ('0', '1.2')
+{
+	my $task = "soon after $delay s";
+
+	$tc->task($task, "SELECT pg_sleep($delay)");
+	$tc->sql("SELECT taskcenter.enqueue_task('$task', run_at => clock_timestamp() + at)"
+		  . " FROM unnest(ARRAY['0', '700 milliseconds']::interval[]) AS at");
+	$tc->finish_all($task);
+	$tc->is_sql(
+		"SELECT count(*), max(started_at - run_at) < '600 milliseconds'"
+		  . " FROM taskcenter.task_runs WHERE task = '$task'",
+		'2|t', "a run that is due later starts in time behind one of $delay s");
+}
+
 # a role that has one executor
 $tc->sql('CREATE ROLE solo LOGIN CONNECTION LIMIT 1; GRANT ALL ON effects TO solo');
 $tc->task('solo', $note, run_as => 'solo');
