@@ -20,6 +20,7 @@
 #include "claim.h"
 #include "recover_store.h"
 #include "role_check.h"
+#include "settings.h"
 #include "shared_state.h"
 #include "task_cache.h"
 #include "worker_process.h"
@@ -28,12 +29,6 @@
 #define CLAIM_GROWTH 4			/* from one claim to the next */
 #define DURATION_WEIGHT 0.2
 #define MAX_LANES_SEEN 256
-
-/*
- * After a start of the server every claim is durable before its run begins, so
- * that a run that kills the server each time is counted as lost, and ends.
- */
-#define STRICT_AFTER_START (60 * USECS_PER_SEC)
 
 /* what one look at a lane decided */
 typedef struct LanePlan
@@ -64,6 +59,17 @@ tc_claim_note_duration(double ms)
 		recent_ms = ms;
 	else
 		recent_ms += DURATION_WEIGHT * (ms - recent_ms);
+}
+
+/*
+ * For a while after a start of the server every claim is durable before its
+ * run begins, so that a run that kills the server each time is counted as
+ * lost, and ends.
+ */
+static bool
+is_strict(TimestampTz now)
+{
+	return now - tc_shared->started_at <= tc_strict_start * USECS_PER_SEC;
 }
 
 static int
@@ -340,7 +346,7 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, TimestampTz now, RunRo
 	result->lane_unknown = result->count > 0 && result->count < plan.max_runs;
 	if (result->lane_unknown)
 		note_unknown_lane(lane, now);
-	if (plan.repeatable && now - tc_shared->started_at > STRICT_AFTER_START)
+	if (plan.repeatable && !is_strict(now))
 		tc_worker_commit_lazily();
 	else
 		tc_worker_commit();

@@ -21,6 +21,7 @@
 #define DEFAULT_MAX_RUNS 1000
 #define DEFAULT_MAX_MEMORY 256	/* MB */
 #define DEFAULT_CANCEL_GRACE 10 /* s */
+#define DEFAULT_STRICT_START 60 /* s */
 #define DEFAULT_TURN 1000		/* ms */
 
 #define MAX_SECONDS (7 * 24 * 3600)
@@ -35,6 +36,7 @@ int			tc_executor_max_runs = DEFAULT_MAX_RUNS;
 int			tc_executor_max_memory = DEFAULT_MAX_MEMORY;
 int			tc_cancel_grace = DEFAULT_CANCEL_GRACE;
 int			tc_turn = DEFAULT_TURN;
+int			tc_strict_start = DEFAULT_STRICT_START;
 bool		tc_superuser_tasks = true;
 int			tc_log_level = DEBUG1;
 
@@ -144,6 +146,13 @@ tc_settings_define(void)
 							&tc_max_executors,
 							DEFAULT_EXECUTORS, 1, TC_MAX_EXECUTORS,
 							startup_context(), 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("taskcenter.strict_start",
+							"Makes every claim durable for this long after a start of the server.",
+							"Runs that crash the server are counted as lost while it lasts.",
+							&tc_strict_start,
+							DEFAULT_STRICT_START, 0, MAX_SECONDS,
+							PGC_SIGHUP, GUC_UNIT_S,
 							NULL, NULL, NULL);
 	DefineCustomBoolVariable("taskcenter.superuser_tasks",
 							 "Allows tasks to run as superusers and other powerful roles.",

@@ -90,6 +90,9 @@ class Cluster:
         libraries = (["taskcenter"] if self.has_engine else []) + list(preload)
         wanted = dict(SETTINGS, unix_socket_directories=f"'{self.sockets}'",
                       shared_preload_libraries=f"'{','.join(libraries)}'")
+        if self.has_engine:
+            # steady state: not what the first minute after a start costs
+            wanted["taskcenter.strict_start"] = "0"
         wanted.update((name.replace("__", "."), value)
                       for name, value in settings.items())
         if wanted == self.settings:

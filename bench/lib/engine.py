@@ -3,6 +3,7 @@
 import time
 
 # settings
+STRICT_START = "taskcenter__strict_start"
 EXECUTORS = "taskcenter__max_executors"
 IDLE_TIMEOUT = "taskcenter__executor_idle_timeout"
 NO_RECYCLING = {"taskcenter__executor_max_runs": "0",
@@ -42,13 +43,6 @@ def wait_for(condition, deadline, what, poll=0.05):
         if time.monotonic() > end:
             raise RuntimeError(f"waited {deadline} s in vain for {what}")
         time.sleep(poll)
-
-
-def wait_first_minute(admin):
-    """In the first minute after a start each claim waits for the disk; measure after it."""
-    while float(admin.value("SELECT extract(epoch FROM clock_timestamp() - "
-                            "pg_postmaster_start_time())")) < 61:
-        time.sleep(0.5)
 
 
 def wait_live_empty(conn, deadline, poll=0.05):

@@ -24,7 +24,6 @@ def drain_ours(bench, count, mode, options="{}"):
         # Executors run already when the clock starts, as the pgbench's sessions.
         engine.enqueue_many(client, "noop", 400)
         engine.wait_live_empty(admin, 30)
-        engine.wait_first_minute(admin)
         admin.query("SELECT taskcenter.pause_scheduler('bench')")
         engine.enqueue_many(client, "noop", count)
         admin.execute(f"VACUUM ANALYZE {engine.LIVE}")

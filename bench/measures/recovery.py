@@ -79,7 +79,8 @@ def measure(bench):
     cluster = bench.cluster
     results = []
     if bench.side("ours"):
-        cluster.configure(**{engine.EXECUTORS: str(IN_FLIGHT)})
+        cluster.configure(**{engine.EXECUTORS: str(IN_FLIGHT),
+                             engine.STRICT_START: "60"})
         with cluster.database("bench_recovery", "taskcenter") as database:
             with cluster.connect(database, "bench") as client:
                 client.execute("CREATE TABLE bench.effects (run_id bigint);"

@@ -61,6 +61,16 @@ sub crash
 	return wait_ready($node);
 }
 
+# Seconds after each start in which every claim is durable.
+sub strict_start
+{
+	my ($seconds) = @_;
+
+	configure($node, 'taskcenter.strict_start' => $seconds);
+	$node->reload;
+	return;
+}
+
 sub maximum
 {
 	my ($have, $new) = @_;
@@ -84,6 +94,9 @@ subtest "$cycles crashes with $in_flight runs in flight (P1, P9, T-L01)" => sub 
 		my $all_sleep = $cycle % 2;
 		my $runs = $all_sleep ? $in_flight + 10 : 600;
 		my $victim = $victims[ $cycle % 4 ];
+
+		# the second half with claims that do not wait for the disk
+		strict_start(0) if $cycle == $cycles / 2 + 1;
 
 		# either all of them sleep, or a stream of short ones is struck
 		sql($node, 'work', 'TRUNCATE app.effects');
@@ -152,6 +165,7 @@ subtest 'autonomous, on_crash = retry: at least once, and each attempt shows (P2
 			WHERE r.task = 'repeated' AND h.old_status = 'running' AND h.new_status = 'queued' AND h.reason LIKE 'lost%'"), 10, 'and that it was lost between');
 };
 
+strict_start(60);
 subtest 'a run that kills its server each time ends, and takes no others along' => sub {
 	my $kill = "COPY (SELECT 1) TO PROGRAM 'kill -9 \$PPID'";
 
