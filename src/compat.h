@@ -40,6 +40,17 @@
 	(pg_database_aclcheck((database), (role), ACL_CONNECT) == ACLCHECK_OK)
 #endif
 
+/* Schemas: utils/acl.h, catalog/pg_namespace.h. */
+#if PG_VERSION_NUM >= 160000
+#define tc_may_create_in_schema(schema, role) \
+	(object_aclcheck(NamespaceRelationId, (schema), (role), ACL_CREATE) == ACLCHECK_OK && \
+	 object_aclcheck(NamespaceRelationId, (schema), (role), ACL_USAGE) == ACLCHECK_OK)
+#else
+#define tc_may_create_in_schema(schema, role) \
+	(pg_namespace_aclcheck((schema), (role), ACL_CREATE) == ACLCHECK_OK && \
+	 pg_namespace_aclcheck((schema), (role), ACL_USAGE) == ACLCHECK_OK)
+#endif
+
 /* Temporary slots of the session: replication/slot.h. */
 #if PG_VERSION_NUM >= 170000
 #define tc_replication_slot_cleanup() ReplicationSlotCleanup(false)

@@ -317,6 +317,32 @@ tc_run_utility_as_caller(const char *label, const char *text)
 }
 
 void
+tc_run_in_schema(const char *label, const char *text, const char *schema)
+{
+	ErrorContextCallback context;
+	int			nest_level;
+	int			code;
+
+	Assert(frame_count == 0);
+	context.callback = statement_error_context;
+	context.arg = unconstify(char *, label);
+	context.previous = error_context_stack;
+	error_context_stack = &context;
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	nest_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", quote_identifier(schema),
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	code = SPI_execute(text, false, 0);
+	if (code < 0)
+		elog(ERROR, "statement \"%s\" failed: %s", label, SPI_result_code_string(code));
+	AtEOXact_GUC(true, nest_level);
+	SPI_finish();
+	error_context_stack = context.previous;
+}
+
+void
 tc_transaction_break(void)
 {
 	Assert(frame_count == 0);

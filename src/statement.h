@@ -66,6 +66,12 @@ extern void tc_run_utility(const char *label, const char *text);
 extern void tc_run_utility_as_caller(const char *label, const char *text);
 
 /*
+ * A constant utility statement of the current user, outside of any frame; names
+ * without a schema are those of this one.
+ */
+extern void tc_run_in_schema(const char *label, const char *text, const char *schema);
+
+/*
  * In a procedure called outside a transaction block: end the transaction and
  * start the next one, so that no snapshot is held.  No frame may be open.
  */

@@ -14,6 +14,7 @@ INSERT INTO topics VALUES
 (5, 'Waiting for runs, performing them in a test', '{wait_for_run,await_run,perform_run,perform_due_runs}'),
 (6, 'Steering runs', '{cancel_run,cancel_runs,retry_run,retry_runs}'),
 (13, 'Documents of tasks', '{export_tasks,apply_tasks}'),
+(14, 'Names of other systems', '{create_alias_views,drop_alias_views}'),
 (7, 'Understanding', '{explain_task,explain_run,list_runs,help}'),
 (8, 'Inside a run', '{current_run,param,write_log,report_progress,set_output,step_output}'),
 (9, 'The scheduler of the database', '{pause_scheduler,resume_scheduler,drain_scheduler,disable_scheduler,wait_until_idle,adopt_database,repair_partitions,guard_problems,repair_guards}'),
