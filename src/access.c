@@ -4,7 +4,8 @@
  *		Who may do what.
  *
  * A task belongs to its owner: any role that has the owner's privileges may
- * act on it.  The scheduler of a database belongs to who owns the database.
+ * act on it, and grants pass rights on.  The scheduler of a database belongs
+ * to who owns the database.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,11 +15,14 @@
 #include "catalog/pg_database.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 
 #include "access.h"
 #include "arguments.h"
 #include "compat.h"
+#include "granted.h"
 #include "role_check.h"
+#include "role_set.h"
 #include "statement.h"
 
 bool
@@ -49,35 +53,101 @@ tc_access_is_monitor(Oid role)
 }
 
 bool
-tc_access_may(Oid role, Oid owner_id, TaskRight right)
+tc_access_may(Oid role, const TaskRow *task, TaskRight right)
 {
 	/* not for the database's owner: tasks may execute as mightier roles */
-	if (has_privs_of_role(role, owner_id))
+	if (has_privs_of_role(role, task->owner_id))
 		return true;
-	switch (right)
+	if (right == TASK_RIGHT_VIEW && tc_access_is_monitor(role))
+		return true;
+	return right != TASK_RIGHT_OWN && tc_granted(role, task, right);
+}
+
+void
+tc_access_tasks(Oid role, TaskRight right, TaskSet *tasks)
+{
+	int64	   *owners;
+	int64	   *ids;
+
+	memset(tasks, 0, sizeof(TaskSet));
+	tasks->all = superuser_arg(role) ||
+		(right == TASK_RIGHT_VIEW &&
+		 (has_bypassrls_privilege(role) || tc_access_is_monitor(role)));
+	if (tasks->all)
+		return;
+	tasks->owner_count = tc_roles_held_by(role, &owners);
+	tasks->owners = owners;
+	if (right == TASK_RIGHT_OWN)
+		return;
+	tasks->id_count = tc_granted_tasks(role, right, &ids);
+	tasks->ids = ids;
+}
+
+/* the lowest level that carries the right */
+static const char *
+level_for(TaskRight right)
+{
+	int			i;
+
+	for (i = 0; i < ACCESS_LEVEL_COUNT; i++)
 	{
-		case TASK_RIGHT_VIEW:
-			return tc_access_is_monitor(role);
-		case TASK_RIGHT_ENQUEUE:
-		case TASK_RIGHT_MANAGE:
-			break;
+		if (tc_access_level_has(i, right))
+			return tc_access_level_label(i);
 	}
-	return false;
+	return NULL;
 }
 
 void
 tc_access_check_task(const TaskRow *task, TaskRight right)
 {
 	Oid			caller = tc_statement_caller();
+	const char *level = level_for(right);
 
-	if (tc_access_may(caller, task->owner_id, right))
+	if (tc_access_may(caller, task, right))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for task \"%s\"", task->name),
-			 errdetail("Role \"%s\" does not have the privileges of the owner \"%s\".",
-					   GetUserNameFromId(caller, true), task->owner),
-			 errhint("Ask the owner of the task, or SET ROLE to it.")));
+			 errdetail("Role \"%s\" has neither the privileges of the owner \"%s\" nor a grant of the right to %s.",
+					   GetUserNameFromId(caller, true), task->owner,
+					   tc_access_right_label(right)),
+			 level != NULL
+			 ? errhint("Ask the owner for taskcenter.grant_access(%s, '%s', task => %s).",
+					   quote_literal_cstr(GetUserNameFromId(caller, false)), level,
+					   quote_literal_cstr(task->name))
+			 : errhint("Ask the owner of the task, or SET ROLE to it.")));
+}
+
+/* Did the role make the run, in the time that it has been allowed to? */
+static bool
+made_by(Oid role, const RunFacts *run)
+{
+	char	   *name = GetUserNameFromId(role, true);
+
+	return name != NULL && !run->scheduled && strcmp(run->created_by, name) == 0 &&
+		run->created_at >= tc_granted_since(role, TASK_RIGHT_ENQUEUE);
+}
+
+bool
+tc_access_may_run(Oid role, const TaskRow *task, const RunFacts *run, TaskRight right)
+{
+	return tc_access_may(role, task, right) ||
+		(made_by(role, run) && tc_access_may(role, task, TASK_RIGHT_ENQUEUE));
+}
+
+void
+tc_access_check_run(const TaskRow *task, const RunFacts *run, TaskRight right)
+{
+	if (!tc_access_may_run(tc_statement_caller(), task, run, right))
+		tc_access_check_task(task, right);
+}
+
+void
+tc_access_require_queue(const char *queue, TaskRight right, const char *what)
+{
+	if (!tc_access_is_admin(tc_statement_caller()) &&
+		!tc_granted_queue(tc_statement_caller(), queue, right))
+		tc_access_require_admin(what);
 }
 
 void

@@ -12,14 +12,9 @@
 #ifndef TC_ACCESS_H
 #define TC_ACCESS_H
 
+#include "access_levels.h"
+#include "run_control_store.h"
 #include "task_store.h"
-
-typedef enum TaskRight
-{
-	TASK_RIGHT_VIEW,			/* the owner's privileges, or pg_monitor's */
-	TASK_RIGHT_ENQUEUE,			/* the owner's privileges */
-	TASK_RIGHT_MANAGE			/* the owner's privileges */
-} TaskRight;
 
 /* superuser, or owner of the database */
 extern bool tc_access_is_admin(Oid role);
@@ -30,10 +25,29 @@ extern void tc_access_require_admin(const char *what);
 /* sees everything of everybody but params and outputs */
 extern bool tc_access_is_monitor(Oid role);
 
-extern bool tc_access_may(Oid role, Oid owner_id, TaskRight right);
+/*
+ * Has the role the right to the task: by the owner's privileges, as monitor,
+ * or by a grant?  Grants are looked up last.  Between tc_store_begin() and
+ * tc_store_end().
+ */
+extern bool tc_access_may(Oid role, const TaskRow *task, TaskRight right);
 
-/* 42501 unless the caller has the right to the task */
+/* all tasks to which the role has the right; as above */
+extern void tc_access_tasks(Oid role, TaskRight right, TaskSet *tasks);
+
+/* 42501 unless the caller has the right to the task; as above */
 extern void tc_access_check_task(const TaskRow *task, TaskRight right);
+
+/*
+ * The same for one run of the task: who may enqueue has all rights to what he
+ * made himself.
+ */
+extern bool tc_access_may_run(Oid role, const TaskRow *task, const RunFacts *run,
+							  TaskRight right);
+extern void tc_access_check_run(const TaskRow *task, const RunFacts *run, TaskRight right);
+
+/* 42501 unless the caller is admin, or was granted the right to the queue */
+extern void tc_access_require_queue(const char *queue, TaskRight right, const char *what);
 
 /*
  * The task of this name that is not archived: 42704 if there is none, 42501

@@ -55,7 +55,8 @@ static const AuditedRelation relations[] = {
 	{"queues", "queue", "queue_id", "queue", NULL, NULL},
 	{"workflows", "workflow", "workflow_id", "name", NULL, "owner_id"},
 	{"setting_values", "setting", NULL, "key", NULL, NULL},
-	{"scheduler_state", "scheduler", NULL, "database_name", NULL, NULL}
+	{"scheduler_state", "scheduler", NULL, "database_name", NULL, NULL},
+	{"access_grants", "grant", "grant_id", "role", "task_id", "owner_id"}
 };
 
 /* columns that are no definition: bookkeeping, cursors, what follows from others */

@@ -12,7 +12,9 @@
 
 #include "redact.h"
 #include "redact_json.h"
+#include "catalog/pg_type_d.h"
 #include "statement.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -93,6 +95,18 @@ static inline void
 tc_bind_timestamptz(Bindings *bindings, TimestampTz value)
 {
 	tc_bind_datum(bindings, TimestampTzGetDatum(value), TIMESTAMP_NOT_FINITE(value));
+}
+
+static inline void
+tc_bind_ids(Bindings *bindings, const int64 *ids, int count)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(count, 1));
+	int			i;
+
+	for (i = 0; i < count; i++)
+		values[i] = Int64GetDatum(ids[i]);
+	tc_bind_datum(bindings, PointerGetDatum(construct_array(values, count, INT8OID, 8, true,
+															TYPALIGN_DOUBLE)), false);
 }
 
 static inline uint64

@@ -30,6 +30,7 @@ PG_FUNCTION_INFO_V1(taskcenter_regate_runs);
 PG_FUNCTION_INFO_V1(taskcenter_guard_schedule);
 PG_FUNCTION_INFO_V1(taskcenter_resume_by_update);
 PG_FUNCTION_INFO_V1(taskcenter_guard_control);
+PG_FUNCTION_INFO_V1(taskcenter_guard_grant);
 
 static TriggerData *
 called_as_trigger(FunctionCallInfo fcinfo)
@@ -224,6 +225,41 @@ taskcenter_guard_control(PG_FUNCTION_ARGS)
 				 errdetail("Unfinished runs and the record depend on its rows."),
 				 errhint("Pause a queue, or call taskcenter.set_setting() with null, instead.")));
 	tc_shared_touch_control();
+	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
+		return PointerGetDatum(call->tg_newtuple);
+	return PointerGetDatum(call->tg_trigtuple);
+}
+
+/*
+ * access_grants: as with tasks, whoever could write the table could pass on
+ * what a mighty role has, so a writer that is not ours must have it himself.
+ */
+Datum
+taskcenter_guard_grant(PG_FUNCTION_ARGS)
+{
+	TriggerData *call = called_as_trigger(fcinfo);
+	Relation	rel = call->tg_relation;
+	bool		isnull;
+	Datum		owner;
+
+	if (!tc_statement_is_own() && !IsLogicalWorker())
+	{
+		if (!TRIGGER_FIRED_BY_INSERT(call->tg_event))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("grants are not changed by plain SQL"),
+					 errdetail("What somebody may do is changed by functions only."),
+					 errhint("Use taskcenter.grant_access() and taskcenter.revoke_access().")));
+		owner = column(rel, call->tg_trigtuple, "owner_id", &isnull);
+		if (!isnull && !has_privs_of_role(tc_statement_caller(), (Oid) DatumGetInt64(owner)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("permission denied to grant access on behalf of another role"),
+					 errdetail("Role \"%s\" does not have the privileges of the role with OID %u.",
+							   GetUserNameFromId(tc_statement_caller(), true),
+							   (Oid) DatumGetInt64(owner)),
+					 errhint("Use taskcenter.grant_access().")));
+	}
 	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
 		return PointerGetDatum(call->tg_newtuple);
 	return PointerGetDatum(call->tg_trigtuple);

@@ -22,7 +22,6 @@
 #include "arguments.h"
 #include "audit_context.h"
 #include "enqueue.h"
-#include "role_set.h"
 #include "run_control_store.h"
 #include "shared_state.h"
 #include "statement.h"
@@ -62,12 +61,12 @@ run_id_argument(FunctionCallInfo fcinfo)
 	return run_id;
 }
 
+/* the task of a run that is there */
 static void
-require_right(const RunFacts *run, TaskRow *task)
+require_task(const RunFacts *run, TaskRow *task)
 {
 	if (!tc_task_find_id(run->task_id, false, task))
 		tc_run_report_missing(run->run_id);
-	tc_access_check_task(task, TASK_RIGHT_MANAGE);
 }
 
 /* ---- cancel ---- */
@@ -91,7 +90,8 @@ cancel_one(int64 run_id, const RunChange *change)
 	TaskRow		task;
 
 	tc_run_require(run_id, &run);
-	require_right(&run, &task);
+	require_task(&run, &task);
+	tc_access_check_run(&task, &run, TASK_RIGHT_OPERATE);
 	for (;;)
 	{
 		if (run.finished)
@@ -129,23 +129,21 @@ static RunFilter
 filter_of(const char *task_name, char **statuses, int status_count,
 		  const char *const *allowed)
 {
-	Oid			caller = tc_statement_caller();
 	RunFilter	filter = {0};
 	TaskRow		task;
-	int64	   *owners;
 	int			i;
 
 	for (i = 0; i < status_count; i++)
 		tc_check_choice("statuses", statuses[i], allowed);
 	filter.statuses = (const char *const *) statuses;
 	filter.status_count = status_count;
-	filter.any_owner = superuser_arg(caller);
-	filter.owner_count = tc_roles_held_by(caller, &owners);
-	filter.owners = owners;
-	if (task_name != NULL)
+	if (task_name == NULL)
+		tc_access_tasks(tc_statement_caller(), TASK_RIGHT_OPERATE, &filter.tasks);
+	else
 	{
-		tc_access_require_task(task_name, false, TASK_RIGHT_MANAGE, &task);
+		tc_access_require_task(task_name, false, TASK_RIGHT_OPERATE, &task);
 		filter.task_id = task.task_id;
+		filter.tasks.all = true;
 	}
 	return filter;
 }
@@ -250,7 +248,8 @@ retry_one(int64 run_id, const RunChange *change)
 	int64	   *moved;
 
 	tc_run_require(run_id, &run);
-	require_right(&run, &task);
+	require_task(&run, &task);
+	tc_access_check_task(&task, TASK_RIGHT_OPERATE);
 	if (!tc_run_retryable(run_id, &chosen))
 		refuse_retry(&run);
 	tc_enqueue_check_task(&task);

@@ -38,7 +38,7 @@ static Statement statements[] = {
 		.label = "find an unfinished run",
 		.text =
 		"SELECT r.task_id, t.name, r.status, r.attempt, NULL::jsonb, r.error, r.sqlstate,"
-		"   NULL::timestamptz, r.xmin"
+		"   NULL::timestamptz, r.created_at, r.created_by, r.schedule_id IS NOT NULL, r.xmin"
 		" FROM taskcenter.live_runs AS r"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
 		" WHERE r.run_id = $1",
@@ -49,7 +49,7 @@ static Statement statements[] = {
 		.label = "find a finished run",
 		.text =
 		"SELECT r.task_id, t.name, r.status, r.attempt, r.output, r.error, r.sqlstate,"
-		"   r.finished_at"
+		"   r.finished_at, r.created_at, r.created_by, r.schedule_id IS NOT NULL"
 		" FROM taskcenter.finished_runs AS r"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
 		" WHERE r.run_id = $1",
@@ -88,7 +88,7 @@ static Statement statements[] = {
 		"WITH gone AS ("
 		" DELETE FROM taskcenter.live_runs AS r USING taskcenter.tasks AS t"
 		" WHERE t.task_id = r.task_id AND ($1 = 0 OR r.task_id = $1)"
-		"   AND ($2 OR t.owner_id = ANY ($3)) AND ($4 IS NULL OR r.status = ANY ($4))"
+		"   AND ($2 OR t.owner_id = ANY ($3) OR t.task_id = ANY ($8)) AND ($4 IS NULL OR r.status = ANY ($4))"
 		"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying'])"
 		" RETURNING r.*, t.name AS task, greatest($5, clock_timestamp()) AS moved_at),"
 		" kept AS ("
@@ -110,9 +110,9 @@ static Statement statements[] = {
 		"   'cancelled', $6, $7 FROM gone AS g)"
 		" SELECT g.run_id, g.task_id, g.task, g.status, g.attempt, false FROM gone AS g"
 		" ORDER BY g.run_id",
-		.nargs = 7,
+		.nargs = 8,
 		.types = {INT8OID, BOOLOID, INT8ARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, TEXTOID,
-		TEXTOID},
+		TEXTOID, INT8ARRAYOID},
 		.any_plan = true
 	},
 	[STATEMENT_RUNNING] = {
@@ -122,10 +122,10 @@ static Statement statements[] = {
 		" FROM taskcenter.live_runs AS r"
 		" JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
 		" WHERE r.status = 'running' AND ($1 = 0 OR r.task_id = $1)"
-		"   AND ($2 OR t.owner_id = ANY ($3)) AND ($4 IS NULL OR r.status = ANY ($4))"
+		"   AND ($2 OR t.owner_id = ANY ($3) OR t.task_id = ANY ($5)) AND ($4 IS NULL OR r.status = ANY ($4))"
 		" ORDER BY r.run_id",
-		.nargs = 4,
-		.types = {INT8OID, BOOLOID, INT8ARRAYOID, TEXTARRAYOID},
+		.nargs = 5,
+		.types = {INT8OID, BOOLOID, INT8ARRAYOID, TEXTARRAYOID, INT8ARRAYOID},
 		.any_plan = true
 	},
 	[STATEMENT_RETRYABLE] = {
@@ -139,13 +139,13 @@ static Statement statements[] = {
 		"     ORDER BY r.run_id DESC) > 1)"
 		" FROM taskcenter.finished_runs AS r"
 		" JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
-		" WHERE ($1 = 0 OR r.task_id = $1) AND ($2 OR t.owner_id = ANY ($3))"
+		" WHERE ($1 = 0 OR r.task_id = $1) AND ($2 OR t.owner_id = ANY ($3) OR t.task_id = ANY ($5))"
 		"   AND r.status = ANY ($4)"
 		"   AND r.status = ANY (ARRAY['failed', 'timed_out', 'cancelled'])"
 		"   AND t.state = ANY (ARRAY['active', 'paused'])"
 		" ORDER BY r.task_id, r.run_id DESC",
-		.nargs = 4,
-		.types = {INT8OID, BOOLOID, INT8ARRAYOID, TEXTARRAYOID},
+		.nargs = 5,
+		.types = {INT8OID, BOOLOID, INT8ARRAYOID, TEXTARRAYOID, INT8ARRAYOID},
 		.any_plan = true
 	},
 	[STATEMENT_RETRYABLE_ONE] = {
@@ -201,14 +201,14 @@ static Statement statements[] = {
 		"   SELECT run_id, task_id, status, created_at, finished_at, retention_class"
 		"   FROM taskcenter.finished_runs) AS r"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
-		" WHERE $1 = 0 AND ($2 OR t.owner_id = ANY ($3))"
+		" WHERE $1 = 0 AND ($2 OR t.owner_id = ANY ($3) OR t.task_id = ANY ($9))"
 		"   AND ($4 IS NULL OR r.status = ANY ($4)) AND r.created_at >= $5 AND r.run_id < $6"
 		"   AND r.finished_at >= $5 AND r.retention_class >= $7"
 		" ORDER BY r.run_id DESC LIMIT 1000) AS l"
 		" LIMIT $8",
-		.nargs = 8,
+		.nargs = 9,
 		.types = {INT8OID, BOOLOID, INT8ARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, INT8OID,
-		INT4OID, INT4OID}
+		INT4OID, INT4OID, INT8ARRAYOID}
 	},
 	[STATEMENT_LIST_TASK] = {
 		.label = "list runs of a task",
@@ -221,14 +221,14 @@ static Statement statements[] = {
 		"   SELECT run_id, task_id, status, created_at, finished_at, retention_class"
 		"   FROM taskcenter.finished_runs) AS r"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
-		" WHERE r.task_id = $1 AND ($2 OR t.owner_id = ANY ($3))"
+		" WHERE r.task_id = $1 AND ($2 OR t.owner_id = ANY ($3) OR t.task_id = ANY ($9))"
 		"   AND ($4 IS NULL OR r.status = ANY ($4)) AND r.created_at >= $5 AND r.run_id < $6"
 		"   AND r.finished_at >= $5 AND r.retention_class >= $7"
 		" ORDER BY r.run_id DESC LIMIT 1000) AS l"
 		" LIMIT $8",
-		.nargs = 8,
+		.nargs = 9,
 		.types = {INT8OID, BOOLOID, INT8ARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, INT8OID,
-		INT4OID, INT4OID}
+		INT4OID, INT4OID, INT8ARRAYOID}
 	}
 };
 
@@ -253,8 +253,11 @@ find_by(Statement *statement, int64 run_id, bool finished, RunFacts *run)
 	run->error = tc_get_text(0, 6);
 	run->sqlstate = tc_get_text(0, 7);
 	run->finished_at = tc_get_timestamptz(0, 8);
+	run->created_at = tc_get_timestamptz(0, 9);
+	run->created_by = tc_get_text(0, 10);
+	run->scheduled = tc_get_bool(0, 11);
 	run->written_by = finished ? InvalidTransactionId
-		: DatumGetTransactionId(tc_get_datum(0, 9, &isnull));
+		: DatumGetTransactionId(tc_get_datum(0, 12, &isnull));
 	return true;
 }
 
@@ -299,26 +302,14 @@ tc_run_cancel(int64 run_id, const RunChange *change)
 /* ---- many ---- */
 
 static void
-bind_ids(Bindings *bindings, const int64 *ids, int count)
-{
-	Datum	   *values = palloc(sizeof(Datum) * Max(count, 1));
-	int			i;
-
-	for (i = 0; i < count; i++)
-		values[i] = Int64GetDatum(ids[i]);
-	tc_bind_datum(bindings, PointerGetDatum(construct_array(values, count, INT8OID, 8, true,
-															TYPALIGN_DOUBLE)), false);
-}
-
-static void
 bind_filter(Bindings *bindings, const RunFilter *filter)
 {
 	Datum	   *values = palloc(sizeof(Datum) * Max(filter->status_count, 1));
 	int			i;
 
 	tc_bind_int64(bindings, filter->task_id);
-	tc_bind_bool(bindings, filter->any_owner);
-	bind_ids(bindings, filter->owners, filter->owner_count);
+	tc_bind_bool(bindings, filter->tasks.all);
+	tc_bind_ids(bindings, filter->tasks.owners, filter->tasks.owner_count);
 	if (filter->statuses == NULL)
 	{
 		tc_bind_null(bindings);
@@ -329,6 +320,13 @@ bind_filter(Bindings *bindings, const RunFilter *filter)
 	tc_bind_datum(bindings, PointerGetDatum(construct_array(values, filter->status_count,
 															TEXTOID, -1, false,
 															TYPALIGN_INT)), false);
+}
+
+/* the filter's last one: the last parameter of its statements */
+static void
+bind_tasks(Bindings *bindings, const RunFilter *filter)
+{
+	tc_bind_ids(bindings, filter->tasks.ids, filter->tasks.id_count);
 }
 
 static void
@@ -363,6 +361,7 @@ tc_runs_cancel(const RunFilter *filter, const RunChange *change, ChosenRun **run
 	tc_bind_timestamptz(&bindings, change->now);
 	tc_bind_text(&bindings, change->reason);
 	tc_bind_text(&bindings, change->actor);
+	bind_tasks(&bindings, filter);
 	tc_run_bound(&statements[STATEMENT_CANCEL_SET], &bindings);
 	return read_all_chosen(runs);
 }
@@ -373,6 +372,7 @@ tc_runs_running(const RunFilter *filter, ChosenRun **runs)
 	Bindings	bindings = {0};
 
 	bind_filter(&bindings, filter);
+	bind_tasks(&bindings, filter);
 	tc_run_bound(&statements[STATEMENT_RUNNING], &bindings);
 	return read_all_chosen(runs);
 }
@@ -383,6 +383,7 @@ tc_runs_retryable(const RunFilter *filter, ChosenRun **runs)
 	Bindings	bindings = {0};
 
 	bind_filter(&bindings, filter);
+	bind_tasks(&bindings, filter);
 	tc_run_bound(&statements[STATEMENT_RETRYABLE], &bindings);
 	return read_all_chosen(runs);
 }
@@ -407,7 +408,7 @@ tc_runs_retry(const RetryTarget *target, const int64 *run_ids, int count,
 	int			rows;
 	int			i;
 
-	bind_ids(&bindings, run_ids, count);
+	tc_bind_ids(&bindings, run_ids, count);
 	tc_bind_int64(&bindings, target->task_id);
 	tc_bind_int64(&bindings, target->run_as_id);
 	tc_bind_int64(&bindings, target->owner_id);
@@ -465,6 +466,7 @@ tc_runs_list(const RunFilter *filter, TimestampTz since, int64 before_run_id,
 	tc_bind_int64(&bindings, before_run_id);
 	tc_bind_int32(&bindings, lowest_class(filter));
 	tc_bind_int32(&bindings, max_rows);
+	bind_tasks(&bindings, filter);
 	count = (int) tc_run_bound(statement, &bindings);
 	*run_ids = palloc(sizeof(Datum) * Max(count, 1));
 	for (i = 0; i < count; i++)

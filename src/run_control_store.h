@@ -12,7 +12,7 @@
 #define TC_RUN_CONTROL_STORE_H
 
 #include "datatype/timestamp.h"
-#include "taskcenter.h"
+#include "task_store.h"
 #include "utils/jsonb.h"
 
 /* a run as those see it who wait for it or steer it */
@@ -29,6 +29,9 @@ typedef struct RunFacts
 	const char *error;			/* NULL: none */
 	const char *sqlstate;		/* NULL: none */
 	TimestampTz finished_at;	/* DT_NOBEGIN: not finished */
+	TimestampTz created_at;
+	const char *created_by;
+	bool		scheduled;		/* a schedule made it */
 } RunFacts;
 
 /* who does what, when */
@@ -43,9 +46,7 @@ typedef struct RunChange
 typedef struct RunFilter
 {
 	int64		task_id;		/* 0: any */
-	bool		any_owner;
-	const int64 *owners;		/* of tasks, unless any_owner */
-	int			owner_count;
+	TaskSet		tasks;
 	const char *const *statuses;	/* NULL: any */
 	int			status_count;
 } RunFilter;

@@ -106,7 +106,7 @@ require_schedule(FunctionCallInfo fcinfo, TaskRow *task, ScheduleRow *row)
 {
 	char	   *name = tc_arg_text(fcinfo, 1);
 
-	tc_access_require_task(tc_arg_text(fcinfo, 0), true, TASK_RIGHT_MANAGE, task);
+	tc_access_require_task(tc_arg_text(fcinfo, 0), true, TASK_RIGHT_OPERATE, task);
 	if (name == NULL)
 		name = pstrdup(TC_DEFAULT_SCHEDULE);
 	if (!tc_schedule_find(task->task_id, name, true, row))
@@ -338,9 +338,9 @@ taskcenter_preview_fires(PG_FUNCTION_ARGS)
 	TimestampTz starting = tc_arg_timestamptz(fcinfo, 0, "starting");
 	TimestampTz ending = tc_arg_timestamptz(fcinfo, 1, "ending");
 	char	   *name = tc_arg_text(fcinfo, 2);
-	Oid			caller = GetUserId();
 	StoreFrame	frame;
 	TaskRow		task = {0};
+	TaskSet		visible;
 	ScheduleRow *rows;
 	FirePlan   *plans;
 	binaryheap *heap;
@@ -363,7 +363,9 @@ taskcenter_preview_fires(PG_FUNCTION_ARGS)
 	tc_store_begin(&frame);
 	if (name != NULL)
 		tc_access_require_task(name, false, TASK_RIGHT_VIEW, &task);
-	count = tc_schedules_planned(task.task_id, ending, MAX_PLANNED, &rows, frame.results);
+	tc_access_tasks(tc_statement_caller(), TASK_RIGHT_VIEW, &visible);
+	count = tc_schedules_planned(&visible, task.task_id, ending, MAX_PLANNED, &rows,
+								 frame.results);
 	tc_store_end(&frame);
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -371,8 +373,7 @@ taskcenter_preview_fires(PG_FUNCTION_ARGS)
 	heap = binaryheap_allocate(Max(count, 1), compare_plans, NULL);
 	for (i = 0; i < count; i++)
 	{
-		if (tc_access_may(caller, rows[i].owner_id, TASK_RIGHT_VIEW) &&
-			make_plan(&rows[i], starting, ending, &plans[i]))
+		if (make_plan(&rows[i], starting, ending, &plans[i]))
 			binaryheap_add_unordered(heap, PointerGetDatum(&plans[i]));
 	}
 	binaryheap_build(heap);

@@ -55,9 +55,10 @@ static Statement read_planned = {
 	" FROM taskcenter.schedules AS s JOIN taskcenter.tasks AS t USING (task_id)"
 	" WHERE s.state = 'active' AND t.state = 'active' AND s.next_run_at <= $2"
 	" AND ($1 = 0 OR s.task_id = $1)"
+	" AND ($4 OR t.owner_id = ANY ($5) OR t.task_id = ANY ($6))"
 	" ORDER BY s.next_run_at LIMIT $3",
-	.nargs = 3,
-	.types = {INT8OID, TIMESTAMPTZOID, INT8OID},
+	.nargs = 6,
+	.types = {INT8OID, TIMESTAMPTZOID, INT8OID, BOOLOID, INT8ARRAYOID, INT8ARRAYOID},
 	.any_plan = true
 };
 
@@ -217,7 +218,7 @@ tc_schedules_of_task(int64 task_id, bool lock, ScheduleRow **rows, MemoryContext
 }
 
 int
-tc_schedules_planned(int64 task_id, TimestampTz ending, int most,
+tc_schedules_planned(const TaskSet *tasks, int64 task_id, TimestampTz ending, int most,
 					 ScheduleRow **rows, MemoryContext where)
 {
 	Bindings	arguments = {0};
@@ -226,6 +227,9 @@ tc_schedules_planned(int64 task_id, TimestampTz ending, int most,
 	tc_bind_int64(&arguments, task_id);
 	tc_bind_timestamptz(&arguments, ending);
 	tc_bind_int64(&arguments, most);
+	tc_bind_bool(&arguments, tasks->all);
+	tc_bind_ids(&arguments, tasks->owners, tasks->owner_count);
+	tc_bind_ids(&arguments, tasks->ids, tasks->id_count);
 	count = (int) tc_run_bound(&read_planned, &arguments);
 	*rows = read_rows(count, where);
 	return count;

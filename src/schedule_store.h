@@ -53,10 +53,10 @@ extern int	tc_schedules_of_task(int64 task_id, bool lock, ScheduleRow **rows,
 								 MemoryContext where);
 
 /*
- * Active ones of active tasks that fire until `ending`, by next_run_at; at
- * most `most`.  Of one task, or (0) of all.
+ * Active ones of active tasks of the set that fire until `ending`, by
+ * next_run_at; at most `most`.  Of one task, or (0) of all.
  */
-extern int	tc_schedules_planned(int64 task_id, TimestampTz ending, int most,
+extern int	tc_schedules_planned(const TaskSet *tasks, int64 task_id, TimestampTz ending, int most,
 								 ScheduleRow **rows, MemoryContext where);
 
 /* 0: the task has a schedule of that name by now */

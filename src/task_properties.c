@@ -531,3 +531,9 @@ tc_properties_same_execution(const TaskRow *one, const TaskRow *other)
 {
 	return tc_property_same(one, other, TASK_COMMAND) && tc_property_same(one, other, TASK_SETTINGS);
 }
+
+bool
+tc_properties_same_scope(const TaskRow *one, const TaskRow *other)
+{
+	return same_value(one, other, TASK_QUEUE) && same_value(one, other, TASK_APPLICATION);
+}

@@ -65,6 +65,9 @@ extern bool tc_property_same(const TaskRow *one, const TaskRow *other,
 /* the same definition? */
 extern bool tc_properties_equal(const TaskRow *one, const TaskRow *other);
 
+/* is it in the same queue and application? */
+extern bool tc_properties_same_scope(const TaskRow *one, const TaskRow *other);
+
 /* does the role that runs it execute the same, under the same settings? */
 extern bool tc_properties_same_execution(const TaskRow *one, const TaskRow *other);
 

@@ -80,7 +80,7 @@ move_task(FunctionCallInfo fcinfo, const StateMove *move)
 
 	tc_audit_call_reason(reason);
 	tc_store_begin(&frame);
-	tc_access_require_task(name, true, TASK_RIGHT_MANAGE, &before);
+	tc_access_require_task(name, true, TASK_RIGHT_OPERATE, &before);
 	if (strcmp(before.state, move->to) != 0)
 	{
 		if (!leaves(move, before.state))
@@ -327,7 +327,7 @@ taskcenter_explain_task(PG_FUNCTION_ARGS)
 
 	tc_store_begin(&frame);
 	tc_access_require_task(name, false, TASK_RIGHT_VIEW, &task);
-	contents = tc_access_may(tc_statement_caller(), task.owner_id, TASK_RIGHT_MANAGE);
+	contents = tc_access_may(tc_statement_caller(), &task, TASK_RIGHT_READ);
 	tc_task_circumstances(&task, now, &facts);
 	tc_store_end(&frame);
 

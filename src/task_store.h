@@ -76,6 +76,16 @@ typedef struct TaskRow
 	bool		nulls[TASK_PROPERTY_COUNT];
 } TaskRow;
 
+/* tasks to which somebody has a right */
+typedef struct TaskSet
+{
+	bool		all;
+	const int64 *owners;		/* unless all: what these own */
+	int			owner_count;
+	const int64 *ids;			/* and these, whoever owns them */
+	int			id_count;
+} TaskSet;
+
 /* typed access to a property; NULL or 0: it is null */
 extern char *tc_task_text(const TaskRow *task, TaskProperty property);
 extern int32 tc_task_int32(const TaskRow *task, TaskProperty property);

@@ -17,18 +17,17 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "access.h"
 #include "arguments.h"
-#include "role_set.h"
 #include "run_control_store.h"
 #include "run_status.h"
 #include "shared_state.h"
 #include "statement.h"
 
-PG_FUNCTION_INFO_V1(taskcenter_visible_owner_ids);
 PG_FUNCTION_INFO_V1(taskcenter_sees_contents_of_all);
 PG_FUNCTION_INFO_V1(taskcenter_sees_states_of_all);
 PG_FUNCTION_INFO_V1(taskcenter_executor_activity);
@@ -41,19 +40,6 @@ PG_FUNCTION_INFO_V1(taskcenter_list_run_transitions);
 #define EXECUTOR_COLUMNS 14
 
 /* ---- whose rows ---- */
-
-Datum
-taskcenter_visible_owner_ids(PG_FUNCTION_ARGS)
-{
-	int64	   *ids;
-	int			count = tc_roles_held_by(GetUserId(), &ids);
-	Datum	   *values = palloc(sizeof(Datum) * count);
-	int			i;
-
-	for (i = 0; i < count; i++)
-		values[i] = Int64GetDatum(ids[i]);
-	PG_RETURN_ARRAYTYPE_P(construct_array(values, count, INT8OID, 8, true, TYPALIGN_DOUBLE));
-}
 
 /* As for any table with row security. */
 Datum
@@ -215,7 +201,6 @@ taskcenter_listed_run_ids(PG_FUNCTION_ARGS)
 	MemoryContext outside = CurrentMemoryContext;
 	StoreFrame	frame;
 	TaskRow		task;
-	int64	   *owners;
 	Datum	   *ids;
 	ArrayType  *result;
 	int			count;
@@ -224,16 +209,15 @@ taskcenter_listed_run_ids(PG_FUNCTION_ARGS)
 	tc_check_int("max_rows", max_rows, 1, MAX_LISTED);
 	filter.statuses = (const char *const *) statuses;
 	filter.status_count = status_count;
-	filter.any_owner = DatumGetBool(DirectFunctionCall1(taskcenter_sees_states_of_all,
-														(Datum) 0));
-	filter.owner_count = tc_roles_held_by(GetUserId(), &owners);
-	filter.owners = owners;
 
 	tc_store_begin(&frame);
-	if (name != NULL)
+	if (name == NULL)
+		tc_access_tasks(tc_statement_caller(), TASK_RIGHT_VIEW, &filter.tasks);
+	else
 	{
 		tc_access_require_task(name, false, TASK_RIGHT_VIEW, &task);
 		filter.task_id = task.task_id;
+		filter.tasks.all = true;
 	}
 	count = tc_runs_list(&filter, since, before, max_rows, &ids);
 	MemoryContextSwitchTo(outside);

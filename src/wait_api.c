@@ -53,7 +53,7 @@ typedef struct Wait
 
 /* ---- looking ---- */
 
-/* The run as it is now, for somebody who may see it. */
+/* The run as it is now, for somebody who may see it, or its status at least. */
 static void
 look(int64 run_id, RunFacts *run)
 {
@@ -64,7 +64,12 @@ look(int64 run_id, RunFacts *run)
 	tc_run_require(run_id, run);
 	if (!tc_task_find_id(run->task_id, false, &task))
 		tc_run_report_missing(run_id);
-	tc_access_check_task(&task, TASK_RIGHT_ENQUEUE);
+	tc_access_check_task(&task, TASK_RIGHT_VIEW);
+	if (!tc_access_may_run(tc_statement_caller(), &task, run, TASK_RIGHT_READ))
+	{
+		run->output = NULL;
+		run->error = NULL;
+	}
 	tc_store_end(&frame);
 }
 

@@ -1,8 +1,13 @@
 /*
  * What people read.  Tables with rows of the users' are row-secured: an
- * owner, and any role with its privileges, sees its own.  Runs are read
- * through task_runs, which shows members of pg_monitor all runs, without
- * their contents.
+ * owner, and any role with its privileges, sees its own, and what was granted
+ * (46-access.sql).  Runs are read through task_runs, which shows members of
+ * pg_monitor, and whoever was granted that much only, runs without their
+ * contents.
+ *
+ * Whose rows, and which besides, is asked once for each query, in sub-selects
+ * without reference to the row: a condition of the reader's on an indexed
+ * column stays an index scan.
  */
 CREATE FUNCTION taskcenter.visible_owner_ids() RETURNS bigint[]
 LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'taskcenter_visible_owner_ids';
@@ -88,6 +93,25 @@ SET LOCAL ROLE taskcenter_owner;
 
 /* ---- who sees what ---- */
 
+/* none for runs and partitions: nobody reads these by themselves, with pg_read_all_data neither */
+ALTER TABLE taskcenter.live_runs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.finished_runs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.kept_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.finished_runs_1 ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.finished_runs_2 ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.finished_runs_3 ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.finished_runs_1_rest ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.finished_runs_2_rest ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.finished_runs_3_rest ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.task_run_history_1 ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.task_run_history_3 ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.task_run_history_1_rest ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.task_run_history_3_rest ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.task_run_logs_1 ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.task_run_logs_3 ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.task_run_logs_1_rest ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.task_run_logs_3_rest ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcenter.access_grants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE taskcenter.tasks ENABLE ROW LEVEL SECURITY;
 ALTER TABLE taskcenter.schedules ENABLE ROW LEVEL SECURITY;
 ALTER TABLE taskcenter.skipped_fires ENABLE ROW LEVEL SECURITY;
@@ -98,31 +122,66 @@ ALTER TABLE taskcenter.task_audit_logs ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_tasks ON taskcenter.tasks
     USING ((SELECT taskcenter.sees_contents_of_all())
         OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
+CREATE POLICY granted_tasks ON taskcenter.tasks FOR SELECT
+    USING (taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('read'))));
+CREATE POLICY operated_tasks ON taskcenter.tasks FOR UPDATE
+    USING (taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('operate'))));
 CREATE POLICY own_schedules ON taskcenter.schedules
     USING ((SELECT taskcenter.sees_contents_of_all())
         OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
 CREATE POLICY schedules_for_monitors ON taskcenter.schedules FOR SELECT
     USING ((SELECT taskcenter.sees_states_of_all()));
+CREATE POLICY granted_schedules ON taskcenter.schedules FOR SELECT
+    USING (taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('view'))));
+CREATE POLICY operated_schedules ON taskcenter.schedules FOR UPDATE
+    USING (taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('operate'))));
 CREATE POLICY own_skipped_fires ON taskcenter.skipped_fires FOR SELECT
     USING ((SELECT taskcenter.sees_states_of_all())
-        OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
+        OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+        OR taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('view'))));
 CREATE POLICY own_run_history ON taskcenter.task_run_history FOR SELECT
     USING ((SELECT taskcenter.sees_contents_of_all())
         OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
+CREATE POLICY granted_run_history ON taskcenter.task_run_history FOR SELECT
+    USING ((SELECT taskcenter.granted_task_ids('view')) <> '{}'
+        AND taskcenter.reads_run(run_id));
 CREATE POLICY own_run_logs ON taskcenter.task_run_logs FOR SELECT
     USING ((SELECT taskcenter.sees_contents_of_all())
         OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
+CREATE POLICY granted_run_logs ON taskcenter.task_run_logs FOR SELECT
+    USING ((SELECT taskcenter.granted_task_ids('view')) <> '{}'
+        AND taskcenter.reads_run(run_id));
 CREATE POLICY own_audit_logs ON taskcenter.task_audit_logs FOR SELECT
     USING ((SELECT taskcenter.sees_contents_of_all())
         OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
+CREATE POLICY granted_audit_logs ON taskcenter.task_audit_logs FOR SELECT
+    USING (object_type = 'task'
+        AND taskcenter.is_among(object_id, (SELECT taskcenter.granted_task_ids('manage'))));
+/* who made it, whom it concerns, and who manages what it is about */
+CREATE POLICY own_grants ON taskcenter.access_grants FOR SELECT
+    USING ((SELECT taskcenter.sees_states_of_all())
+        OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+        OR role_id = 0
+        OR role_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+        OR taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('manage'))));
 
 GRANT SELECT ON taskcenter.tasks, taskcenter.schedules, taskcenter.skipped_fires,
     taskcenter.queues, taskcenter.task_run_history, taskcenter.task_run_logs,
-    taskcenter.task_audit_logs TO PUBLIC;
+    taskcenter.task_audit_logs, taskcenter.access_grants TO PUBLIC;
 GRANT UPDATE (state, status) ON taskcenter.tasks TO PUBLIC;
 GRANT UPDATE (state) ON taskcenter.schedules TO PUBLIC;
 
 /* ---- runs ---- */
+
+/* what the reader may see of a task, beside grants to enqueue */
+CREATE VIEW taskcenter.task_rights AS
+SELECT t.task_id, t.name, t.owner, t.state,
+    t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+        OR taskcenter.is_among(t.task_id, (SELECT taskcenter.granted_task_ids('view'))) AS known,
+    t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+        OR taskcenter.is_among(t.task_id, (SELECT taskcenter.granted_task_ids('read'))) AS readable,
+    taskcenter.is_among(t.task_id, (SELECT taskcenter.granted_task_ids('enqueue'))) AS enqueueable
+FROM taskcenter.tasks AS t;
 
 /*
  * A barrier: a condition of the reader's sees no row before the rule about
@@ -138,19 +197,11 @@ SELECT r.run_id,
     r.status,
     r.attempt,
     r.max_attempts,
-    CASE WHEN (SELECT taskcenter.sees_contents_of_all())
-           OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
-         THEN r.params END AS params,
-    CASE WHEN (SELECT taskcenter.sees_contents_of_all())
-           OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
-         THEN r.output END AS output,
-    CASE WHEN (SELECT taskcenter.sees_contents_of_all())
-           OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
-         THEN r.error END AS error,
+    CASE WHEN s.readable THEN r.params END AS params,
+    CASE WHEN s.readable THEN r.output END AS output,
+    CASE WHEN s.readable THEN r.error END AS error,
     r.sqlstate,
-    CASE WHEN (SELECT taskcenter.sees_contents_of_all())
-           OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
-         THEN r.reason END AS reason,
+    CASE WHEN s.readable THEN r.reason END AS reason,
     q.queue,
     r.priority,
     t.owner,
@@ -166,9 +217,7 @@ SELECT r.run_id,
     r.finished_at,
     r.last_heartbeat_at,
     r.lost,
-    CASE WHEN (SELECT taskcenter.sees_contents_of_all())
-           OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
-         THEN r.unique_key END AS unique_key,
+    CASE WHEN s.readable THEN r.unique_key END AS unique_key,
     r.trace_id
 FROM (
     SELECT run_id, task_id, queue_id, parent_run_id, step, status, attempt, max_attempts,
@@ -184,10 +233,14 @@ FROM (
         started_at, finished_at, NULL::timestamptz AS last_heartbeat_at, lost, unique_key,
         trace_id
     FROM taskcenter.finished_runs) AS r
-LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id
+LEFT JOIN taskcenter.task_rights AS t ON t.task_id = r.task_id
 LEFT JOIN taskcenter.queues AS q ON q.queue_id = r.queue_id
-WHERE (SELECT taskcenter.sees_states_of_all())
-   OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]);
+CROSS JOIN LATERAL (
+    SELECT t.readable OR (SELECT taskcenter.sees_contents_of_all())
+        /* who may enqueue reads what he made himself */
+        OR (t.enqueueable AND r.created_by = CURRENT_USER::text AND r.schedule_id IS NULL
+            AND r.created_at >= (SELECT taskcenter.enqueuing_since()))) AS s (readable)
+WHERE t.known OR (SELECT taskcenter.sees_states_of_all());
 
 /*
  * For people: few columns, times to the second, the beginning of errors.  A
@@ -226,15 +279,13 @@ SELECT r.run_id,
     r.status,
     date_trunc('second', r.finished_at) AS finished_at,
     r.sqlstate,
-    CASE WHEN (SELECT taskcenter.sees_contents_of_all())
-           OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+    CASE WHEN t.readable OR (SELECT taskcenter.sees_contents_of_all())
          THEN left(split_part(r.error, E'\n', 1), 40) END AS error
 FROM taskcenter.finished_runs AS r
-LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id
+LEFT JOIN taskcenter.task_rights AS t ON t.task_id = r.task_id
 WHERE r.retention_class = ANY (ARRAY[2, 3])
   AND r.status = ANY (ARRAY['failed', 'timed_out'])
-  AND ((SELECT taskcenter.sees_states_of_all())
-    OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]))
+  AND (t.known OR (SELECT taskcenter.sees_states_of_all()))
 ORDER BY r.finished_at DESC;
 
 CREATE VIEW taskcenter.next_fires WITH (security_barrier) AS
@@ -244,13 +295,16 @@ SELECT s.next_run_at AS fires_at,
     s.schedule,
     s.timezone
 FROM taskcenter.schedules AS s
-JOIN taskcenter.tasks AS t ON t.task_id = s.task_id
+JOIN taskcenter.task_rights AS t ON t.task_id = s.task_id
 WHERE s.state = 'active'
   AND s.next_run_at IS NOT NULL
   AND t.state = 'active'
-  AND ((SELECT taskcenter.sees_states_of_all())
-    OR t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]))
+  AND (t.known OR (SELECT taskcenter.sees_states_of_all()))
 ORDER BY s.next_run_at;
+
+CREATE VIEW taskcenter.access_levels AS
+SELECT level, sees_states, sees_contents, enqueues, works, operates, manages
+FROM taskcenter.list_access_levels();
 
 CREATE VIEW taskcenter.run_transitions AS
 SELECT old_status, new_status FROM taskcenter.list_run_transitions();
@@ -260,7 +314,7 @@ SELECT check_name, state, detail, hint FROM taskcenter.status_checks();
 
 GRANT SELECT ON taskcenter.task_runs, taskcenter.running_runs, taskcenter.recent_runs,
     taskcenter.failed_runs, taskcenter.next_fires, taskcenter.run_transitions,
-    taskcenter.status TO PUBLIC;
+    taskcenter.access_levels, taskcenter.status TO PUBLIC;
 
 RESET ROLE;
 
