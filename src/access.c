@@ -108,9 +108,12 @@ tc_access_check_task(const TaskRow *task, TaskRight right)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for task \"%s\"", task->name),
-			 errdetail("Role \"%s\" has neither the privileges of the owner \"%s\" nor a grant of the right to %s.",
-					   GetUserNameFromId(caller, true), task->owner,
-					   tc_access_right_label(right)),
+			 level != NULL
+			 ? errdetail("Role \"%s\" has neither the privileges of the owner \"%s\" nor a grant of the right to %s.",
+						 GetUserNameFromId(caller, true), task->owner,
+						 tc_access_right_label(right))
+			 : errdetail("Role \"%s\" does not have the privileges of the owner \"%s\".",
+						 GetUserNameFromId(caller, true), task->owner),
 			 level != NULL
 			 ? errhint("Ask the owner for taskcenter.grant_access(%s, '%s', task => %s).",
 					   quote_literal_cstr(GetUserNameFromId(caller, false)), level,
@@ -118,21 +121,21 @@ tc_access_check_task(const TaskRow *task, TaskRight right)
 			 : errhint("Ask the owner of the task, or SET ROLE to it.")));
 }
 
-/* Did the role make the run, in the time that it has been allowed to? */
-static bool
-made_by(Oid role, const RunFacts *run)
+bool
+tc_access_made_run(Oid role, const TaskRow *task, const RunFacts *run)
 {
 	char	   *name = GetUserNameFromId(role, true);
 
+	/* the task_runs view has the same rule */
 	return name != NULL && !run->scheduled && strcmp(run->created_by, name) == 0 &&
+		tc_access_may(role, task, TASK_RIGHT_ENQUEUE) &&
 		run->created_at >= tc_granted_since(role, TASK_RIGHT_ENQUEUE);
 }
 
 bool
 tc_access_may_run(Oid role, const TaskRow *task, const RunFacts *run, TaskRight right)
 {
-	return tc_access_may(role, task, right) ||
-		(made_by(role, run) && tc_access_may(role, task, TASK_RIGHT_ENQUEUE));
+	return tc_access_may(role, task, right) || tc_access_made_run(role, task, run);
 }
 
 void

@@ -38,6 +38,9 @@ extern void tc_access_tasks(Oid role, TaskRight right, TaskSet *tasks);
 /* 42501 unless the caller has the right to the task; as above */
 extern void tc_access_check_task(const TaskRow *task, TaskRight right);
 
+/* did the role make the run, in the time that it was granted to? */
+extern bool tc_access_made_run(Oid role, const TaskRow *task, const RunFacts *run);
+
 /*
  * The same for one run of the task: who may enqueue has all rights to what he
  * made himself.

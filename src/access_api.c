@@ -28,7 +28,7 @@ PG_FUNCTION_INFO_V1(taskcenter_visible_owner_ids);
 PG_FUNCTION_INFO_V1(taskcenter_granted_task_ids);
 PG_FUNCTION_INFO_V1(taskcenter_enqueuing_since);
 PG_FUNCTION_INFO_V1(taskcenter_is_among);
-PG_FUNCTION_INFO_V1(taskcenter_reads_run);
+PG_FUNCTION_INFO_V1(taskcenter_made_run);
 PG_FUNCTION_INFO_V1(taskcenter_list_access_levels);
 
 static ArrayType *
@@ -121,11 +121,11 @@ typedef struct RunMemo
 {
 	int64		run_id;			/* 0: none */
 	Oid			user;
-	bool		reads;
+	bool		made;
 } RunMemo;
 
 Datum
-taskcenter_reads_run(PG_FUNCTION_ARGS)
+taskcenter_made_run(PG_FUNCTION_ARGS)
 {
 	RunMemo    *memo = fcinfo->flinfo->fn_extra;
 	StoreFrame	frame;
@@ -138,16 +138,16 @@ taskcenter_reads_run(PG_FUNCTION_ARGS)
 		memo = fcinfo->flinfo->fn_extra =
 			MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(RunMemo));
 	if (memo->run_id == PG_GETARG_INT64(0) && memo->user == GetUserId())
-		PG_RETURN_BOOL(memo->reads);
+		PG_RETURN_BOOL(memo->made);
 	memo->run_id = 0;
 	tc_store_begin(&frame);
-	memo->reads = tc_run_find(PG_GETARG_INT64(0), &run) &&
+	memo->made = tc_run_find(PG_GETARG_INT64(0), &run) &&
 		tc_task_find_id(run.task_id, false, &task) &&
-		tc_access_may_run(tc_statement_caller(), &task, &run, TASK_RIGHT_READ);
+		tc_access_made_run(tc_statement_caller(), &task, &run);
 	tc_store_end(&frame);
 	memo->run_id = PG_GETARG_INT64(0);
 	memo->user = GetUserId();
-	PG_RETURN_BOOL(memo->reads);
+	PG_RETURN_BOOL(memo->made);
 }
 
 /* ---- the levels ---- */

@@ -21,26 +21,26 @@ typedef struct LevelRule
 static const LevelRule rules[ACCESS_LEVEL_COUNT] = {
 	[ACCESS_LEVEL_VIEWER] = {
 		"viewer",
-		{[TASK_RIGHT_VIEW] = true, [TASK_RIGHT_READ] = true}
+		{[TASK_RIGHT_VIEW] = true,[TASK_RIGHT_READ] = true}
 	},
 	[ACCESS_LEVEL_ENQUEUER] = {
 		"enqueuer",
-		{[TASK_RIGHT_VIEW] = true, [TASK_RIGHT_ENQUEUE] = true}
+		{[TASK_RIGHT_VIEW] = true,[TASK_RIGHT_ENQUEUE] = true}
 	},
 	[ACCESS_LEVEL_WORKER] = {
 		"worker",
-		{[TASK_RIGHT_VIEW] = true, [TASK_RIGHT_WORK] = true}
+		{[TASK_RIGHT_VIEW] = true,[TASK_RIGHT_WORK] = true}
 	},
 	[ACCESS_LEVEL_OPERATOR] = {
 		"operator",
-		{[TASK_RIGHT_VIEW] = true, [TASK_RIGHT_READ] = true,
-			[TASK_RIGHT_ENQUEUE] = true, [TASK_RIGHT_OPERATE] = true}
+		{[TASK_RIGHT_VIEW] = true,[TASK_RIGHT_READ] = true,
+		[TASK_RIGHT_ENQUEUE] = true,[TASK_RIGHT_OPERATE] = true}
 	},
 	[ACCESS_LEVEL_ADMIN] = {
 		"admin",
-		{[TASK_RIGHT_VIEW] = true, [TASK_RIGHT_READ] = true,
-			[TASK_RIGHT_ENQUEUE] = true, [TASK_RIGHT_WORK] = true,
-			[TASK_RIGHT_OPERATE] = true, [TASK_RIGHT_MANAGE] = true}
+		{[TASK_RIGHT_VIEW] = true,[TASK_RIGHT_READ] = true,
+			[TASK_RIGHT_ENQUEUE] = true,[TASK_RIGHT_WORK] = true,
+		[TASK_RIGHT_OPERATE] = true,[TASK_RIGHT_MANAGE] = true}
 	}
 };
 

@@ -151,7 +151,8 @@ static Statement map_audit = {
 	"WITH owners AS (SELECT 'task' AS object_type, task_id AS object_id, owner_id"
 	"   FROM taskcenter.tasks"
 	"   UNION ALL SELECT 'schedule', schedule_id, owner_id FROM taskcenter.schedules"
-	"   UNION ALL SELECT 'workflow', workflow_id, owner_id FROM taskcenter.workflows),"
+	"   UNION ALL SELECT 'workflow', workflow_id, owner_id FROM taskcenter.workflows"
+	"   UNION ALL SELECT 'grant', grant_id, owner_id FROM taskcenter.access_grants),"
 	" gone AS (DELETE FROM taskcenter.task_audit_logs AS a"
 	"   WHERE a.owner_id IS NOT NULL AND a.owner_id IS DISTINCT FROM"
 	"   (SELECT o.owner_id FROM owners AS o WHERE o.object_type = a.object_type"
@@ -168,6 +169,21 @@ static Statement map_audit = {
 	"   g.effective_role, g.application_name, g.client_addr, "
 	"   g.reason, g.trace_id"
 	" FROM gone AS g LEFT JOIN owners AS o USING (object_type, object_id)",
+	.any_plan = true
+};
+
+/* who is not here stays nobody: his old OID does not go with his name */
+static Statement map_grants = {
+	.label = "map the roles of grants",
+	.text =
+	"UPDATE taskcenter.access_grants AS g"
+	" SET role_id = CASE WHEN g.role_id = 0 THEN 0 ELSE coalesce(r.oid::bigint, g.role_id) END,"
+	"   owner_id = coalesce(o.oid::bigint, g.owner_id)"
+	" FROM taskcenter.access_grants AS s"
+	" LEFT JOIN pg_roles AS r ON r.rolname = s.role"
+	" LEFT JOIN pg_roles AS o ON o.rolname = s.owner"
+	" WHERE s.grant_id = g.grant_id"
+	"   AND (g.role_id <> r.oid::bigint OR g.owner_id <> o.oid::bigint)",
 	.any_plan = true
 };
 
@@ -218,6 +234,8 @@ static Statement advance_sequences = {
 	"   (SELECT max(audit_id) FROM taskcenter.task_audit_logs)"
 	" UNION ALL SELECT 'taskcenter.skip_ids',"
 	"   (SELECT max(skip_id) FROM taskcenter.skipped_fires)"
+	" UNION ALL SELECT 'taskcenter.grant_ids',"
+	"   (SELECT max(grant_id) FROM taskcenter.access_grants)"
 	" UNION ALL SELECT 'taskcenter.workflow_ids',"
 	"   (SELECT max(workflow_id) FROM taskcenter.workflows)"
 	" UNION ALL SELECT 'taskcenter.status_history_ids',"
@@ -275,6 +293,7 @@ tc_adoption_map_roles(TimestampTz now)
 	tc_run(&map_finished_runs, NULL, NULL);
 	tc_run(&map_history, NULL, NULL);
 	tc_run(&map_logs, NULL, NULL);
+	tc_run(&map_grants, NULL, NULL);
 	tc_run(&map_workflows, NULL, NULL);
 	tc_run(&map_audit, NULL, NULL);
 	tc_run(&map_status_history, NULL, NULL);

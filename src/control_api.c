@@ -80,6 +80,17 @@ require_queue(char *queue, QueueRow *row)
 				 errhint("Make it with taskcenter.create_queue().")));
 }
 
+/* before it is locked: nobody waits for what he may not steer */
+static void
+require_right(const char *queue, TaskRight right, const char *what)
+{
+	StoreFrame	frame;
+
+	tc_store_begin(&frame);
+	tc_access_require_queue(queue, right, what);
+	tc_store_end(&frame);
+}
+
 static Datum
 set_queue_state(FunctionCallInfo fcinfo, const char *state, const char *what)
 {
@@ -89,7 +100,7 @@ set_queue_state(FunctionCallInfo fcinfo, const char *state, const char *what)
 	StoreFrame	frame;
 	QueueRow	row;
 
-	tc_access_require_admin(what);
+	require_right(queue, TASK_RIGHT_OPERATE, what);
 	(void) tc_activate_if_fresh(now);
 	tc_audit_call_reason(reason);
 	tc_store_begin(&frame);
@@ -129,7 +140,7 @@ taskcenter_limit_queue(PG_FUNCTION_ARGS)
 
 	if (!PG_ARGISNULL(1))
 		tc_check_int("max_running", max_running, 0, MAX_RUNNING);
-	tc_access_require_admin("limit a queue");
+	require_right(queue, TASK_RIGHT_MANAGE, "limit a queue");
 	(void) tc_activate_if_fresh(now);
 	tc_audit_call_reason(tc_arg_reason(fcinfo, 2));
 	tc_store_begin(&frame);

@@ -116,6 +116,14 @@ set_options(EnqueueRequest *request, const Jsonb *options)
 				 errhint("Give the key that is to be kept.")));
 }
 
+/* Who was granted to enqueue a task does not choose where it runs. */
+static void
+check_queue(const TaskRow *task, const EnqueueRequest *request)
+{
+	if (request->queue != NULL && strcmp(request->queue, tc_task_text(task, TASK_QUEUE)) != 0)
+		tc_access_check_task(task, TASK_RIGHT_OWN);
+}
+
 /* ---- one ---- */
 
 static EnqueueRequest
@@ -146,6 +154,7 @@ taskcenter_enqueue_task(PG_FUNCTION_ARGS)
 
 	tc_store_begin(&frame);
 	tc_access_require_task(name, false, TASK_RIGHT_ENQUEUE, &task);
+	check_queue(&task, &request);
 	result = tc_enqueue(&task, &request, &origin);
 	tc_store_end(&frame);
 	PG_RETURN_INT64(result.run_id);
@@ -307,6 +316,7 @@ read_elements(Jsonb *runs, TaskRow ***tasks, EnqueueRequest **requests)
 		(*tasks)[place - 1] = task_of_element(element, table);
 		tc_enqueue_check_task((*tasks)[place - 1]);
 		(*requests)[place - 1] = request_of_element(element);
+		check_queue((*tasks)[place - 1], &(*requests)[place - 1]);
 	}
 	error_context_stack = callback.previous;
 	return place;

@@ -206,13 +206,12 @@ check_number(const GrantRow *grant)
 	if (superuser_arg(grant->owner_id))
 		return;
 	count = tc_grants_count(grant->owner_id);
-	if (count < MAX_GRANTS_OF_OWNER)
+	if (count <= MAX_GRANTS_OF_OWNER)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("role \"%s\" has granted too much", grant->owner),
-			 errdetail("%lld grants stand for it, and %d are allowed.", (long long) count,
-					   MAX_GRANTS_OF_OWNER),
+			 errdetail("At most %d grants may stand for it.", MAX_GRANTS_OF_OWNER),
 			 errhint("Grant to group roles, on applications or queues, and revoke what is not needed.")));
 }
 
@@ -246,8 +245,8 @@ taskcenter_grant_access(PG_FUNCTION_ARGS)
 	/* whoever revokes the admin's grant meanwhile is waited for */
 	if (grant.under != 0 && !tc_grant_hold(grant.under))
 		refuse_grant(tc_statement_caller(), &grant, grant.owner);
-	check_number(&grant);
 	grant.grant_id = tc_grant_store(&grant, tc_audit_actor(tc_statement_caller()), now);
+	check_number(&grant);
 	tc_store_end(&frame);
 	tc_audit_call_reason(NULL);
 	PG_RETURN_INT64(grant.grant_id);
@@ -294,17 +293,6 @@ may_revoke(Oid caller, const GrantRow *grant)
 		is_admin_of(caller, grant);
 }
 
-static void
-refuse_revoke(Oid caller, const GrantRow *grant)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("permission denied to revoke access from role \"%s\"", grant->role),
-			 errdetail("Role \"%s\" does not have the privileges of \"%s\", for whom the grant stands.",
-					   GetUserNameFromId(caller, true), grant->owner),
-			 errhint("Ask that role, or the owner of the database.")));
-}
-
 Datum
 taskcenter_revoke_access(PG_FUNCTION_ARGS)
 {
@@ -317,7 +305,6 @@ taskcenter_revoke_access(PG_FUNCTION_ARGS)
 	int64	   *ids;
 	int			count;
 	int			chosen = 0;
-	int			refused = -1;
 	int64		removed = 0;
 	int			i;
 
@@ -335,15 +322,10 @@ taskcenter_revoke_access(PG_FUNCTION_ARGS)
 	ids = palloc(sizeof(int64) * Max(count, 1));
 	for (i = 0; i < count; i++)
 	{
-		if (!fits(&grants[i], &request, task_id))
-			continue;
-		if (may_revoke(caller, &grants[i]))
+		/* what he may not revoke is none of his business */
+		if (fits(&grants[i], &request, task_id) && may_revoke(caller, &grants[i]))
 			ids[chosen++] = grants[i].grant_id;
-		else
-			refused = i;
 	}
-	if (chosen == 0 && refused >= 0)
-		refuse_revoke(caller, &grants[refused]);
 	if (chosen > 0)
 		removed = tc_grants_remove(ids, chosen);
 	tc_store_end(&frame);

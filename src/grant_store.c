@@ -78,16 +78,25 @@ static Statement hold = {
 	.types = {INT8OID}
 };
 
-/* the names may have changed since; who owns it needs nobody above him */
+/*
+ * What exists under these names may be about roles that are gone: then it is
+ * a new grant.  Else it loses what it depended on if the owner makes it.
+ */
 static Statement store = {
 	.label = "grant access",
 	.text =
 	"INSERT INTO taskcenter.access_grants AS g (role, role_id, level, task_id, application,"
 	"   queue, owner, owner_id, granted_by, granted_at, under_grant_id)"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-	" ON CONFLICT (role_id, level, owner_id, (coalesce(task_id, 0)), (coalesce(application, '')),"
-	"   (coalesce(queue, ''))) DO UPDATE SET role = excluded.role, owner = excluded.owner,"
-	"   under_grant_id = CASE WHEN g.under_grant_id IS NOT NULL"
+	" ON CONFLICT (role, level, owner, (coalesce(task_id, 0)), (coalesce(application, '')),"
+	"   (coalesce(queue, ''))) DO UPDATE SET role_id = excluded.role_id,"
+	"   owner_id = excluded.owner_id,"
+	"   granted_by = CASE WHEN g.role_id = excluded.role_id AND g.owner_id = excluded.owner_id"
+	"     THEN g.granted_by ELSE excluded.granted_by END,"
+	"   granted_at = CASE WHEN g.role_id = excluded.role_id AND g.owner_id = excluded.owner_id"
+	"     THEN g.granted_at ELSE excluded.granted_at END,"
+	"   under_grant_id = CASE WHEN g.role_id <> excluded.role_id"
+	"     OR g.owner_id <> excluded.owner_id OR g.under_grant_id IS NOT NULL"
 	"     THEN excluded.under_grant_id END"
 	" RETURNING g.grant_id",
 	.nargs = 11,

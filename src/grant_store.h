@@ -60,7 +60,7 @@ extern int64 tc_grants_count(Oid owner_id);
 /* keep the grant for the transaction; false: it is gone */
 extern bool tc_grant_hold(int64 grant_id);
 
-/* make it, or refresh the names of the one that exists; returns its id */
+/* make it, unless it exists; returns its id */
 extern int64 tc_grant_store(const GrantRow *grant, const char *granted_by, TimestampTz now);
 
 /* remove them, with those that were made under them; returns how many */

@@ -269,6 +269,7 @@ make_partition(const PartitionSet *set, const Range *range)
 						 " WHERE status = ANY (ARRAY['failed', 'timed_out']);",
 						 quote_identifier(psprintf("%s_failed_idx", name)), table);
 	appendStringInfo(&text, "ALTER TABLE %s REPLICA IDENTITY FULL;", table);
+	appendStringInfo(&text, "ALTER TABLE %s ENABLE ROW LEVEL SECURITY;", table);
 	appendStringInfo(&text, "CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON %s"
 					 " FOR EACH STATEMENT EXECUTE FUNCTION taskcenter.guard_truncate();", table);
 	appendStringInfo(&text, "ALTER TABLE %s ENABLE ALWAYS TRIGGER guard_truncate;", table);

@@ -97,4 +97,14 @@ typedef struct TaskDefinition
 	Jsonb	   *retry_rules;
 } TaskDefinition;
 
+/* tasks to which somebody has a right */
+typedef struct TaskSet
+{
+	bool		all;
+	const int64 *owners;		/* unless all: what these own */
+	int			owner_count;
+	const int64 *ids;			/* and these, whoever owns them */
+	int			id_count;
+} TaskSet;
+
 #endif							/* TC_ROWS_H */

@@ -12,7 +12,8 @@
 #define TC_RUN_CONTROL_STORE_H
 
 #include "datatype/timestamp.h"
-#include "task_store.h"
+#include "rows.h"
+#include "taskcenter.h"
 #include "utils/jsonb.h"
 
 /* a run as those see it who wait for it or steer it */

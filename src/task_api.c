@@ -169,49 +169,6 @@ taskcenter_create_task(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(task.task_id);
 }
 
-<<<<<<< HEAD
-=======
-/*
- * Write a definition that differs.  Who may manage a task that executes as a
- * role which he could not become, may not decide what it executes; and only
- * the owner decides about that by which others were granted access to it.
- */
-static void
-change_task(const TaskRow *before, const TaskRow *after, TimestampTz now)
-{
-	require_queue(after);
-	if (!tc_properties_same_scope(before, after))
-		tc_access_check_task(before, TASK_RIGHT_OWN);
-	if (!tc_properties_same_execution(before, after))
-		tc_access_require_become("run_as", after->run_as_id);
-	if (after->run_as_id != before->run_as_id)
-		tc_access_require_executable("run_as", after->run_as_id);
-	tc_task_change(before, after, now);
-}
-
-/*
- * The declared definition over the row that exists.  A task that was learned
- * to be autonomous keeps what was decided with it about crashes.
- */
-static bool
-change_declared(const TaskRow *before, TaskRow *wanted, const char *run_as, TimestampTz now)
-{
-	wanted->task_id = before->task_id;
-	wanted->state = before->state;
-	wanted->state_reason = before->state_reason;
-	wanted->learned_mode = before->learned_mode;
-	set_roles(wanted, before->owner_id, run_as);
-	tc_properties_check(wanted, before);
-	if (wanted->learned_mode != NULL && before->learned_mode != NULL &&
-		strcmp(tc_task_text(wanted, TASK_ON_CRASH), "retry") == 0)
-		wanted->values[TASK_ON_CRASH] = before->values[TASK_ON_CRASH];
-	if (tc_properties_equal(before, wanted) && before->run_as_id == wanted->run_as_id)
-		return false;
-	change_task(before, wanted, now);
-	return true;
-}
-
->>>>>>> 3085bb9 (Grant access to tasks beyond their owners: five levels, three scopes)
 Datum
 taskcenter_declare_task(PG_FUNCTION_ARGS)
 {

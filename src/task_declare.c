@@ -76,12 +76,15 @@ tc_declare_over(const TaskRow *before, TaskRow *wanted, const char *run_as,
 
 /*
  * Who may manage a task that executes as a role which he could not become, may
- * not decide what it executes.
+ * not decide what it executes; and only the owner decides who executes it, and
+ * by what others were granted access to it.
  */
 void
 tc_declare_check_change(const TaskRow *before, const TaskRow *after)
 {
 	tc_declare_require_queue(after);
+	if (!tc_properties_same_scope(before, after) || after->run_as_id != before->run_as_id)
+		tc_access_check_task(before, TASK_RIGHT_OWN);
 	if (!tc_properties_same_execution(before, after))
 		tc_access_require_become("run_as", after->run_as_id);
 	if (after->run_as_id != before->run_as_id)

@@ -11,6 +11,7 @@
 #ifndef TC_TASK_STORE_H
 #define TC_TASK_STORE_H
 
+#include "rows.h"
 #include "taskcenter.h"
 #include "utils/jsonb.h"
 
@@ -75,16 +76,6 @@ typedef struct TaskRow
 	Datum		values[TASK_PROPERTY_COUNT];
 	bool		nulls[TASK_PROPERTY_COUNT];
 } TaskRow;
-
-/* tasks to which somebody has a right */
-typedef struct TaskSet
-{
-	bool		all;
-	const int64 *owners;		/* unless all: what these own */
-	int			owner_count;
-	const int64 *ids;			/* and these, whoever owns them */
-	int			id_count;
-} TaskSet;
 
 /* typed access to a property; NULL or 0: it is null */
 extern char *tc_task_text(const TaskRow *task, TaskProperty property);

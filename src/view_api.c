@@ -120,6 +120,25 @@ put_executor(ReturnSetInfo *result, const ExecutorSlot *slot)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/* its role's own, or one that runs something the user knows of */
+static bool
+may_see(const ExecutorSlot *slot)
+{
+	StoreFrame	frame;
+	TaskRow		task;
+	bool		may;
+
+	if (has_privs_of_role(GetUserId(), slot->role))
+		return true;
+	if (slot->current_task == 0)
+		return false;
+	tc_store_begin(&frame);
+	may = tc_task_find_id(slot->current_task, false, &task) &&
+		tc_access_may(tc_statement_caller(), &task, TASK_RIGHT_VIEW);
+	tc_store_end(&frame);
+	return may;
+}
+
 Datum
 taskcenter_executor_activity(PG_FUNCTION_ARGS)
 {
@@ -141,7 +160,7 @@ taskcenter_executor_activity(PG_FUNCTION_ARGS)
 	LWLockRelease(tc_shared->lock);
 
 	for (i = 0; i < count; i++)
-		if (all || has_privs_of_role(GetUserId(), slots[i].role))
+		if (all || may_see(&slots[i]))
 			put_executor((ReturnSetInfo *) fcinfo->resultinfo, &slots[i]);
 	pfree(slots);
 	return (Datum) 0;

@@ -4,7 +4,7 @@
  */
 SET LOCAL ROLE taskcenter_owner;
 
-CREATE SEQUENCE taskcenter.grant_ids;
+CREATE SEQUENCE taskcenter.grant_ids MAXVALUE 9007199254740991;
 
 CREATE TABLE taskcenter.access_grants (
     grant_id        bigint NOT NULL DEFAULT nextval('taskcenter.grant_ids'),
@@ -24,9 +24,11 @@ CREATE TABLE taskcenter.access_grants (
         CHECK (level = ANY (ARRAY['viewer', 'enqueuer', 'worker', 'operator', 'admin'])),
     CONSTRAINT access_grant_has_one_scope CHECK (num_nonnulls(task_id, application, queue) = 1)
 );
+/* by names, so that a grant to somebody who was made again replaces the old one */
 CREATE UNIQUE INDEX access_grants_key ON taskcenter.access_grants
-    (role_id, level, owner_id, (coalesce(task_id, 0)), (coalesce(application, '')),
+    (role, level, owner, (coalesce(task_id, 0)), (coalesce(application, '')),
     (coalesce(queue, '')));
+CREATE INDEX access_grants_role_idx ON taskcenter.access_grants (role_id);
 CREATE INDEX access_grants_owner_idx ON taskcenter.access_grants (owner_id);
 
 RESET ROLE;

@@ -32,7 +32,7 @@ RETURNS bigint
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskcenter_revoke_access';
 COMMENT ON FUNCTION taskcenter.revoke_access(text, text, text, text, text, text, text) IS
-'Take back what grant_access() gave a role: the grants that fit all that is given (NULL: any) and are the caller''s to revoke, with those that an admin made under them. These are grants of roles whose privileges he has, and of lower levels where he is admin; the owner of the database may revoke any, and everybody what was granted to himself. The role may be gone. Returns how many grants ended, 0 if there are none. Raises 42501 if none of those that fit is the caller''s to revoke, 42704 for an unknown task';
+'Take back what grant_access() gave a role: the grants that fit all that is given (NULL: any) and are the caller''s to revoke, with those that an admin made under them. These are grants of roles whose privileges he has, and of lower levels where he is admin; the owner of the database may revoke any, and everybody what was granted to himself. The role may be gone. Returns how many grants ended. Raises 42704 for an unknown task';
 
 CREATE FUNCTION taskcenter.list_access_levels() RETURNS SETOF taskcenter.access_level
 LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 5
@@ -56,10 +56,10 @@ LANGUAGE C IMMUTABLE LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'taskcenter_i
 COMMENT ON FUNCTION taskcenter.is_among(bigint, bigint[]) IS
 'Is the id in an array of ids in ascending order? Null ids are in none';
 
-CREATE FUNCTION taskcenter.reads_run(run_id bigint) RETURNS boolean
-LANGUAGE C STABLE PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'taskcenter_reads_run';
-COMMENT ON FUNCTION taskcenter.reads_run(bigint) IS
-'May the current user see the contents of a run?';
+CREATE FUNCTION taskcenter.made_run(run_id bigint) RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'taskcenter_made_run';
+COMMENT ON FUNCTION taskcenter.made_run(bigint) IS
+'Did the current user make the run, since it was granted to enqueue its task?';
 
 REVOKE ALL ON FUNCTION
     taskcenter.grant_access(text, text, text, text, text, text, text),
@@ -68,7 +68,7 @@ REVOKE ALL ON FUNCTION
     taskcenter.granted_task_ids(text),
     taskcenter.enqueuing_since(),
     taskcenter.is_among(bigint, bigint[]),
-    taskcenter.reads_run(bigint) FROM PUBLIC;
+    taskcenter.made_run(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcenter.grant_access(text, text, text, text, text, text, text),
     taskcenter.revoke_access(text, text, text, text, text, text, text),
@@ -76,7 +76,7 @@ GRANT EXECUTE ON FUNCTION
     taskcenter.granted_task_ids(text),
     taskcenter.enqueuing_since(),
     taskcenter.is_among(bigint, bigint[]),
-    taskcenter.reads_run(bigint) TO PUBLIC;
+    taskcenter.made_run(bigint) TO PUBLIC;
 
 /* ---- audit ---- */
 

@@ -143,14 +143,16 @@ CREATE POLICY own_run_history ON taskcenter.task_run_history FOR SELECT
     USING ((SELECT taskcenter.sees_contents_of_all())
         OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
 CREATE POLICY granted_run_history ON taskcenter.task_run_history FOR SELECT
-    USING ((SELECT taskcenter.granted_task_ids('view')) <> '{}'
-        AND taskcenter.reads_run(run_id));
+    USING (taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('read')))
+        OR (taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('enqueue')))
+            AND taskcenter.made_run(run_id)));
 CREATE POLICY own_run_logs ON taskcenter.task_run_logs FOR SELECT
     USING ((SELECT taskcenter.sees_contents_of_all())
         OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
 CREATE POLICY granted_run_logs ON taskcenter.task_run_logs FOR SELECT
-    USING ((SELECT taskcenter.granted_task_ids('view')) <> '{}'
-        AND taskcenter.reads_run(run_id));
+    USING (taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('read')))
+        OR (taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('enqueue')))
+            AND taskcenter.made_run(run_id)));
 CREATE POLICY own_audit_logs ON taskcenter.task_audit_logs FOR SELECT
     USING ((SELECT taskcenter.sees_contents_of_all())
         OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));

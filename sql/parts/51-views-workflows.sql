@@ -4,7 +4,8 @@ SET LOCAL ROLE taskcenter_owner;
 ALTER TABLE taskcenter.task_status_history ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_status_history ON taskcenter.task_status_history FOR SELECT
     USING ((SELECT taskcenter.sees_contents_of_all())
-        OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
+        OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+        OR taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('read'))));
 
 CREATE VIEW taskcenter.workflow_transitions AS
 SELECT w.name AS workflow,

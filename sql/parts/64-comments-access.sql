@@ -1,4 +1,5 @@
 /* What the relations of access mean. */
+COMMENT ON SEQUENCE taskcenter.grant_ids IS 'Ids of grants';
 COMMENT ON TABLE taskcenter.access_grants IS
 'Who was granted what, by grant_access(): shown to the role itself, to the owner whose rights are passed on, to admins of the task and to monitors. A grant has no effect while its role or its owner is gone or renamed';
 COMMENT ON COLUMN taskcenter.access_grants.grant_id IS 'Identifies the grant';

@@ -21,7 +21,8 @@ INSERT INTO topics VALUES
 (10, 'Queues', '{create_queue,pause_queue,resume_queue,limit_queue}'),
 (11, 'Settings and the audit', '{set_setting,get_setting,set_context,redact_text,redact_json}'),
 (12, 'Workflows', '{create_workflow,alter_workflow,drop_workflow}'),
-(30, 'Behind the views', '{executor_activity,list_databases,list_run_transitions,list_settings,listed_run_ids,scheduler_processes,sees_contents_of_all,sees_states_of_all,status_checks,visible_owner_ids}');
+(20, 'Access', '{grant_access,revoke_access}'),
+(30, 'Behind the views', '{enqueuing_since,executor_activity,granted_task_ids,is_among,list_access_levels,made_run,list_databases,list_run_transitions,list_settings,listed_run_ids,scheduler_processes,sees_contents_of_all,sees_states_of_all,status_checks,visible_owner_ids}');
 
 CREATE FUNCTION pg_temp.short_type(type oid) RETURNS text LANGUAGE sql AS
 $$SELECT replace(replace(replace(format_type(type, NULL), 'timestamp with time zone', 'timestamptz'),
