@@ -83,6 +83,27 @@ tc_access_tasks(Oid role, TaskRight right, TaskSet *tasks)
 	tasks->ids = ids;
 }
 
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64		left = *(const int64 *) a;
+	int64		right = *(const int64 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
+bool
+tc_access_has(const TaskSet *tasks, int64 task_id, Oid owner_id)
+{
+	int			i;
+
+	for (i = 0; i < tasks->owner_count && !tasks->all; i++)
+		if (tasks->owners[i] == (int64) owner_id)
+			return true;
+	return tasks->all ||
+		bsearch(&task_id, tasks->ids, tasks->id_count, sizeof(int64), compare_ids) != NULL;
+}
+
 /* the lowest level that carries the right */
 static const char *
 level_for(TaskRight right)

@@ -35,6 +35,9 @@ extern bool tc_access_may(Oid role, const TaskRow *task, TaskRight right);
 /* all tasks to which the role has the right; as above */
 extern void tc_access_tasks(Oid role, TaskRight right, TaskSet *tasks);
 
+/* is the task among them? */
+extern bool tc_access_has(const TaskSet *tasks, int64 task_id, Oid owner_id);
+
 /* 42501 unless the caller has the right to the task; as above */
 extern void tc_access_check_task(const TaskRow *task, TaskRight right);
 

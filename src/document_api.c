@@ -37,18 +37,19 @@ taskcenter_export_tasks(PG_FUNCTION_ARGS)
 	ScheduleRow *schedules;
 	int			count;
 	int			schedule_count;
+	TaskSet		visible;
 	int			i;
 
 	if (application != NULL)
 		tc_check_name("application", application);
 	tc_document_begin(&writer, application);
 	tc_store_begin(&frame);
+	tc_access_tasks(tc_statement_caller(), TASK_RIGHT_READ, &visible);
 	count = tc_task_list(application, &tasks, CurrentMemoryContext);
 	for (i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		/* definitions are for those who may change them */
-		if (!tc_access_may(tc_statement_caller(), tasks[i].owner_id, TASK_RIGHT_MANAGE) ||
+		if (!tc_access_has(&visible, tasks[i].task_id, tasks[i].owner_id) ||
 			!tc_task_find_id(tasks[i].task_id, false, &task))
 			continue;
 		schedule_count = tc_schedules_of_task(task.task_id, false, &schedules,

@@ -343,7 +343,7 @@ archive_task(Changes *changes, int64 task_id)
 	application = tc_task_text(&before, TASK_APPLICATION);
 	if (strcmp(before.state, "archived") == 0 || application == NULL ||
 		strcmp(application, order->application) != 0 ||
-		!tc_access_may(tc_statement_caller(), before.owner_id, TASK_RIGHT_MANAGE))
+		!tc_access_may(tc_statement_caller(), &before, TASK_RIGHT_MANAGE))
 		return false;
 	if (reason == NULL)
 		reason = "the application's document does not name it";
@@ -359,11 +359,13 @@ static void
 prune_tasks(Changes *changes)
 {
 	StoreFrame	frame;
+	TaskSet		managed;
 	TaskName   *tasks;
 	int			count;
 	int			i;
 
 	tc_store_begin(&frame);
+	tc_access_tasks(tc_statement_caller(), TASK_RIGHT_MANAGE, &managed);
 	count = tc_task_list(changes->order->application, &tasks, CurrentMemoryContext);
 	tc_store_end(&frame);
 	for (i = 0; i < count; i++)
@@ -372,7 +374,7 @@ prune_tasks(Changes *changes)
 
 		CHECK_FOR_INTERRUPTS();
 		if (hash_search(changes->names, tasks[i].name, HASH_FIND, NULL) != NULL ||
-			!tc_access_may(GetUserId(), tasks[i].owner_id, TASK_RIGHT_MANAGE))
+			!tc_access_has(&managed, tasks[i].task_id, tasks[i].owner_id))
 			continue;
 		if (!changes->order->dry_run)
 		{

@@ -103,7 +103,8 @@ typedef struct TaskSet
 	bool		all;
 	const int64 *owners;		/* unless all: what these own */
 	int			owner_count;
-	const int64 *ids;			/* and these, whoever owns them */
+	const int64 *ids;			/* and these, in ascending order, whoever owns
+								 * them */
 	int			id_count;
 } TaskSet;
 

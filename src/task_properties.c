@@ -535,5 +535,6 @@ tc_properties_same_execution(const TaskRow *one, const TaskRow *other)
 bool
 tc_properties_same_scope(const TaskRow *one, const TaskRow *other)
 {
-	return same_value(one, other, TASK_QUEUE) && same_value(one, other, TASK_APPLICATION);
+	return tc_property_same(one, other, TASK_QUEUE) &&
+		tc_property_same(one, other, TASK_APPLICATION);
 }

@@ -46,6 +46,8 @@ BEGIN ATOMIC
         ('setting_values', 'guard_control', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_control'),
         ('scheduler_state', 'guard_control', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_control'),
         ('workflows', 'guard_definition', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_workflow'),
+        ('access_grants', 'guard_grant', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_grant'),
+        ('access_grants', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
         ('task_status_history', 'guard_record', 'BEFORE DELETE OR UPDATE', '', 'guard_record'),
         ('tasks', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
         ('schedules', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),

@@ -30,13 +30,13 @@ ALTER TABLE taskcenter.setting_values ENABLE ALWAYS TRIGGER audit_change;
 ALTER TABLE taskcenter.scheduler_state ENABLE ALWAYS TRIGGER audit_change;
 
 COMMENT ON TABLE taskcenter.task_audit_logs IS
-'Every change of a task, schedule, queue, workflow, setting or of the scheduler''s state: append-only';
+'Every change of a task, schedule, queue, workflow, setting, grant or of the scheduler''s state: append-only';
 COMMENT ON COLUMN taskcenter.task_audit_logs.action IS
 'create, alter, rename, change owner, pause, resume, disable, enable, quarantine, archive, unarchive, complete, drain, adopt or drop';
 COMMENT ON COLUMN taskcenter.task_audit_logs.object_type IS
-'task, schedule, queue, workflow, setting or scheduler';
+'task, schedule, queue, workflow, setting, grant or scheduler';
 COMMENT ON COLUMN taskcenter.task_audit_logs.object_name IS
-'Its name; of a schedule: task/schedule';
+'Its name; of a schedule: task/schedule; of a grant: the role, behind task/ if it is about a task';
 COMMENT ON COLUMN taskcenter.task_audit_logs.old_values IS
 'The fields that changed, before; null when it was made';
 COMMENT ON COLUMN taskcenter.task_audit_logs.new_values IS

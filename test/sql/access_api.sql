@@ -267,11 +267,9 @@ SELECT taskcenter.revoke_access('regress_acc_dave');
 
 -- refusals
 \connect - regress_acc_alice
-\set VERBOSITY verbose
 \set SHOW_CONTEXT never
 SELECT taskcenter.grant_access(NULL, 'viewer', task => 'bill');
 SELECT taskcenter.grant_access('regress_acc_bob', NULL, task => 'bill');
-\set VERBOSITY default
 SELECT taskcenter.grant_access('regress_acc_bob', 'root', task => 'bill');
 SELECT taskcenter.grant_access('regress_acc_bob', 'viewer');
 SELECT taskcenter.grant_access('regress_acc_bob', 'viewer', task => 'bill', queue => 'default');
