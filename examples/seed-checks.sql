@@ -1,0 +1,128 @@
+-- The checks of five rollout checklists, as somebody who follows them would type
+-- them, answered by taskcenter.  S0: a desktop task center; S2: a job queue with
+-- dead letters and heartbeats; S3: a status manager with audit trail; S4: a
+-- scheduler with an upgrade runbook.  "Ln" numbers the check; what is expected
+-- stands behind it.
+--
+--     psql -X -d DATABASE -f examples/seed-checks.sql
+--
+-- Works in a database with the extension, as a role that may make schemas and
+-- execute tasks.  It leaves behind the schema seed_names with views of foreign
+-- names, and the history of two tasks; SELECT taskcenter.drop_alias_views('seed_names')
+-- removes the views.
+
+\set QUIET on
+\pset pager off
+SET client_min_messages = warning;
+CREATE SCHEMA IF NOT EXISTS seed_names;
+SELECT taskcenter.create_alias_views('seed_names') \g /dev/null
+SELECT taskcenter.declare_task('seed_check', 'SELECT taskcenter.set_output(''"done"'')', application => 'seed checks') \g /dev/null
+SELECT taskcenter.declare_task('seed_check_fails', 'SELECT 1/0', application => 'seed checks') \g /dev/null
+
+\echo '=== names of the extension alone: search_path = taskcenter'
+SET search_path = taskcenter;
+
+\echo 'L14 S3: the table exists; t'
+SELECT EXISTS(
+  SELECT 1 FROM information_schema.tables
+  WHERE table_name = 'task_status_history'
+);
+
+\echo 'L15 S3: its indexes; all begin with its name'
+SELECT indexname FROM pg_indexes
+WHERE tablename = 'task_status_history';
+\di task_status_history*
+
+\echo 'L16 S3: its foreign key; one row'
+SELECT constraint_name FROM information_schema.table_constraints
+WHERE table_name = 'task_status_history'
+AND constraint_type = 'FOREIGN KEY';
+
+\echo 'L17 S3: growth; one row'
+SELECT
+  COUNT(*) as total_entries,
+  COUNT(DISTINCT task_id) as unique_tasks,
+  MAX(timestamp) as latest_change
+FROM task_status_history;
+
+\echo 'L18 S3: index usage; a row for each index'
+SELECT
+  indexrelname AS indexname, -- the view calls it so
+  idx_scan as scans,
+  idx_tup_read as tuples_read,
+  idx_tup_fetch as tuples_fetched
+FROM pg_stat_user_indexes
+WHERE relname = 'task_status_history' -- and the table so
+ORDER BY idx_scan DESC;
+
+\echo 'L18 S3: the newest 50 of a task (an id of yours); an index scan, far below 100 ms'
+EXPLAIN ANALYZE
+SELECT * FROM task_status_history
+WHERE task_id = '1'
+ORDER BY timestamp DESC LIMIT 50;
+
+\echo 'L19 S3: refused and failed changes; a row for each status that there is'
+SELECT new_status, COUNT(*)
+FROM task_status_history
+WHERE new_status IN ('validation_failed', 'failed')
+GROUP BY new_status;
+
+\echo 'L22 S4: schedules, before; compare with after'
+SELECT count(*) FROM schedules WHERE state IN ('active','paused');
+SELECT count(*) AS before FROM schedules WHERE state IN ('active','paused') \gset
+
+\echo 'L27 S4: an operator pauses everything by a plain UPDATE (undone here); audited, with the operator as actor'
+BEGIN;
+UPDATE schedules SET state = 'paused' WHERE state = 'active';
+SELECT count(*) AS still_active FROM schedules WHERE state = 'active';
+SELECT DISTINCT action, object_type, actor = current_user AS by_me, session_role = session_user AS my_session
+FROM task_audit_logs WHERE recorded_at >= now() AND object_type = 'schedule';
+ROLLBACK;
+
+\echo 'L29 S4: is the scheduler alive, in place of the age of its schedule file; ok'
+SELECT check_name, state FROM status WHERE check_name IN ('scheduler', 'scheduler_state') ORDER BY check_name;
+
+\echo '=== with foreign names: search_path = seed_names, taskcenter'
+SET search_path = seed_names, taskcenter;
+
+\echo 'L2  S0: the retention of run logs, in days; 30 unless set otherwise'
+SELECT key, value FROM task_manager_settings WHERE key = 'task_run_log_retention_days';
+
+\echo 'L9  S2: dead letters; 0 right after the installation'
+SELECT COUNT(*) FROM job_dlq;
+SELECT COUNT(*) AS dead FROM job_dlq \gset
+
+\echo 'L10 S2: the heartbeat column; one row'
+SELECT column_name FROM information_schema.columns
+WHERE table_name = 'qc_jobs' AND column_name = 'last_heartbeat_at';
+
+\echo 'L12 S2: inject a failing job and see it arrive; 1 more, with its error'
+SELECT taskcenter.enqueue_task('seed_check_fails') AS run \gset
+SELECT * FROM taskcenter.wait_for_run(:run, '15 seconds') \g /dev/null
+SELECT COUNT(*) - :dead AS more FROM job_dlq;
+SELECT job_type, failure_code, failure_reason, attempt_count FROM job_dlq WHERE id = :run;
+
+\echo 'L25 S4: force a run; queued, then completed'
+BEGIN;
+SELECT taskcenter.enqueue_task('seed_check') AS run \gset
+SELECT status FROM executions WHERE id = :run;
+COMMIT;
+SELECT * FROM taskcenter.wait_for_run(:run, '15 seconds') \g /dev/null
+SELECT status FROM executions WHERE id = :run;
+
+\echo 'L23 S4: the newest audit entries; job, status, time'
+SELECT job_name, status, created_at FROM execution_audit_logs ORDER BY created_at DESC LIMIT 5;
+
+\echo 'L26 S4: who made the newest runs of schedules; scheduler'
+SELECT DISTINCT actor FROM (
+    SELECT actor FROM execution_audit_logs AS l JOIN executions AS e ON e.id = l.execution_id
+    WHERE e.schedule_id IS NOT NULL AND l.previous_status IS NULL ORDER BY l.created_at DESC LIMIT 20) AS newest;
+
+\echo 'L24 S4: the next ten; next_run_at is filled and moves forward over a restart'
+SELECT id, next_run_at FROM schedules WHERE state = 'active' ORDER BY next_run_at LIMIT 10;
+
+\echo 'L22 S4: schedules, after; 0 lost'
+SELECT :before - count(*) AS lost FROM schedules WHERE state IN ('active','paused');
+
+SELECT taskcenter.archive_task('seed_check'), taskcenter.archive_task('seed_check_fails') \g /dev/null
+RESET search_path;

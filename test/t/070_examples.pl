@@ -1,0 +1,152 @@
+# The examples run as they stand, what they check is so, and the checks notice
+# when it is not.
+use strict;
+use warnings FATAL => 'all';
+use FindBin;
+use lib $FindBin::RealBin;
+
+use EngineTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_server('main');
+new_database($node, 'app', 'app_owner');
+
+# psql with a file, as somebody types it: exit code, output, errors
+sub run_file
+{
+	my ($file, %variables) = @_;
+	my ($out, $err) = ('', '');
+
+	IPC::Run::run(
+		[ $node->installed_command('psql'), '-XAt', '-v', 'ON_ERROR_STOP=1', (map { ('-v', "$_=$variables{$_}") } sort keys %variables),
+			'-h', $node->host, '-p', $node->port, '-d', 'app', '-f', "examples/$file" ],
+		'<', \undef, '>', \$out, '2>', \$err);
+	my $code = $? >> 8;
+	append_to_file("$PostgreSQL::Test::Utils::log_path/examples.log", "--- $file: $code\n$out$err\n");
+	return ($code, $out, $err);
+}
+
+# ---- seed-checks.sql: what stands behind each "Ln", lines joined by newlines ----
+
+sub seed_checks
+{
+	my ($name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my ($code, $out, $err) = run_file('seed-checks.sql');
+	my (%found, $current);
+
+	is($code, 0, "$name: seed-checks.sql runs to its end");
+	is($err, '', "$name: without an error");
+	for my $line (split /\n/, $out)
+	{
+		if ($line =~ /^(?:L(\d+)|===)/)
+		{
+			$current = $1;
+			push @{ $found{$current} }, '' if defined $current;
+			next;
+		}
+		$found{$current}[-1] .= "$line\n" if defined $current;
+	}
+	return \%found;
+}
+
+sub says
+{
+	my ($found, $check, $which, $expected, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	like($found->{$check}[$which] // '(none)', $expected, "L$check: $name");
+	return;
+}
+
+my @numbers = (2, 9, 10, 12, 14 .. 19, 22 .. 27, 29);
+my $fresh = seed_checks('a fresh database');
+is_deeply([ sort { $a <=> $b } keys %$fresh ], \@numbers, 'each check has its section');
+says($fresh, 14, 0, qr/^t$/, 'the history of status is a table');
+says($fresh, 15, 0, qr/^(task_status_history_\w+\n){3,}/, 'its indexes bear its name');
+says($fresh, 15, 0, qr/^taskcenter\|task_status_history_task_idx\|index/m, 'psql lists them by a wildcard');
+says($fresh, 16, 0, qr/^\w+fkey\n$/, 'it has a foreign key');
+says($fresh, 17, 0, qr/^0\|0\|\n$/, 'and no rows yet');
+says($fresh, 18, 0, qr/^(task_status_history_\w+\|\d+\|\d+\|\d+\n){3,}$/, 'the use of its indexes is counted');
+says($fresh, 18, 1, qr/Index Scan using task_status_history_task_idx/, 'the newest 50 of a task are an index scan');
+says($fresh, 18, 1, qr/Execution Time: \d\d?\.\d+ ms/, 'below 100 ms');
+says($fresh, 19, 0, qr/^$/, 'nothing was refused');
+says($fresh, 22, 0, qr/^0\n$/, 'no schedules');
+says($fresh, 22, 1, qr/^0\n$/, 'none lost');
+says($fresh, 24, 0, qr/^$/, 'none due');
+says($fresh, 29, 0, qr/^scheduler\|ok\nscheduler_state\|ok\n$/, 'the scheduler is alive');
+says($fresh, 2, 0, qr/^task_run_log_retention_days\|30\n$/, 'the retention is the default');
+says($fresh, 9, 0, qr/^0\n$/, 'no dead letters after the installation');
+says($fresh, 10, 0, qr/^last_heartbeat_at\n$/, 'jobs have a heartbeat');
+says($fresh, 12, 0, qr/^1\nseed_check_fails\|22012\|division by zero\|1\n$/, 'a failing job arrives');
+says($fresh, 25, 0, qr/^queued\ncompleted\n$/, 'a forced run goes from queued to completed');
+says($fresh, 23, 0, qr/^seed_check\|completed\|\d{4}-.*\n(.*\n){4}$/, 'the newest five audit entries');
+says($fresh, 26, 0, qr/^$/, 'no schedule made a run yet');
+
+# A database in use.
+create_task($node, 'app', 'app_owner', 'tick', 'SELECT 1', schedule => '* * * * * *');
+create_task($node, 'app', 'app_owner', 'nightly', 'SELECT 1', schedule => '0 3 * * *');
+create_task($node, 'app', 'app_owner', 'paused', 'SELECT 1', schedule => '0 4 * * *');
+sql_as($node, 'app', 'app_owner', "SELECT taskcenter.pause_schedule('paused')");
+sql($node, 'app', "SELECT taskcenter.set_setting('run_logs_retention', '45 days')");
+wait_for($node, 'app', "SELECT count(*) > 0 FROM taskcenter.task_runs WHERE task = 'tick' AND status = 'succeeded'");
+my $used = seed_checks('a database in use');
+says($used, 2, 0, qr/^task_run_log_retention_days\|45\n$/, 'sees another retention');
+says($used, 9, 0, qr/^1\n$/, 'sees the dead letter of before');
+says($used, 12, 0, qr/^1\n/, 'and another one');
+says($used, 22, 0, qr/^3\n$/, 'counts active and paused schedules');
+says($used, 22, 1, qr/^0\n$/, 'and lost none');
+says($used, 24, 0, qr/^(\d+\|\d{4}-\S+ \S+\n){2}$/, 'shows when the active ones fire');
+says($used, 26, 0, qr/^scheduler\n$/, 'the scheduler makes the runs of schedules');
+says($used, 27, 0, qr/^0\npause\|schedule\|t\|t\n$/, 'a plain UPDATE pauses, and is audited');
+is(sql($node, 'app', "SELECT count(*) FROM taskcenter.schedules WHERE state = 'active'"), 2, 'L27: and was undone');
+
+# Over a restart; and with things amiss.
+my ($before) = $used->{24}[0] =~ /\|(.*)/;
+$node->restart;
+sql_as($node, 'app', 'app_owner', "SELECT taskcenter.drop_schedule('paused')");
+sql($node, 'app', 'DROP INDEX taskcenter.task_status_history_task_idx; ALTER TABLE taskcenter.task_status_history DROP CONSTRAINT task_status_history_task_id_fkey');
+sql($node, 'app', 'CREATE SCHEMA aside; ALTER VIEW seed_names.qc_jobs SET SCHEMA aside');
+sql($node, 'app', 'ALTER VIEW aside.qc_jobs RENAME last_heartbeat_at TO beat');
+my ($code, $out, $err) = run_file('seed-checks.sql');
+like($out, qr/^L16 [^\n]*\nL17/m, 'L16 sees that the foreign key is gone');
+unlike($out, qr/Index Scan using task_status_history_task_idx/, 'L18 sees that the index is gone');
+like($out, qr/^L22 [^\n]*before[^\n]*\n2$/m, 'L22 sees the schedule that is gone');
+wait_for($node, 'app', "SELECT min(next_run_at) > '$before' FROM taskcenter.schedules WHERE state = 'active'");
+is(sql($node, 'app', "SELECT count(*) FROM taskcenter.schedules WHERE state = 'active' AND (next_run_at IS NULL OR next_run_at < '$before')"), 0,
+	'L24: next_run_at stayed filled and moved forward over the restart');
+is(sql($node, 'app', "SELECT taskcenter.drop_alias_views('seed_names')"), '{execution_audit_logs,executions,job_dlq,qc_jobs,schedules,task_manager_settings}', 'the alias views go as they came');
+is(sql($node, 'app', "SELECT count(*) FROM information_schema.columns WHERE table_name = 'qc_jobs' AND column_name = 'last_heartbeat_at'"), 0, 'L10 sees a column that is gone');
+
+my ($alive) = slurp_file('examples/seed-checks.sql') =~ /^\\echo 'L29.*\n(SELECT.*;)$/m;
+sql($node, 'app', "SELECT taskcenter.pause_scheduler('amiss')");
+like(sql($node, 'app', "SET search_path = taskcenter; $alive"), qr/^scheduler_state\|(?!ok)\w+$/m, 'L29 sees a scheduler that was paused');
+sql($node, 'app', "SELECT taskcenter.resume_scheduler('amiss no more')");
+
+# ---- upgrade-before.sql, upgrade-after.sql ----
+
+my $state = "SELECT state FROM taskcenter.scheduler_state";
+($code, $out, $err) = run_file('upgrade-before.sql', reason => q{release '7'});
+is("$code$err", '0', 'upgrade-before.sql runs');
+like($out, qr/^schedules active or paused\|2$/m, 'counts the schedules');
+is(sql($node, 'app', $state), 'draining', 'and leaves the scheduler draining');
+is(sql($node, 'app', 'SELECT state_reason FROM taskcenter.scheduler_state'), q{release '7'}, 'with the reason given');
+$node->restart;
+($code, $out, $err) = run_file('upgrade-after.sql');
+is("$code$err", '0', 'upgrade-after.sql runs after a restart');
+like($out, qr/^queued\nsucceeded\|$/m, 'forces a run');
+like($out, qr/\|resume\|scheduler\|app\|/, 'shows what the upgrade did');
+is(sql($node, 'app', $state), 'running', 'and lets the scheduler go on');
+
+run_file('upgrade-before.sql');
+sql_as($node, 'app', 'app_owner', "SELECT taskcenter.drop_schedule('nightly')");
+($code, $out, $err) = run_file('upgrade-after.sql');
+is($code, 3, 'upgrade-after.sql ends in an error when a schedule was lost');
+like($out, qr/^next_run_at\|nightly\/default\|/m, 'says which');
+is(sql($node, 'app', $state), 'draining', 'and leaves the scheduler as it is');
+sql($node, 'app', "SELECT taskcenter.resume_scheduler('test')");
+
+check_log($node, per_minute => 12);
+$node->stop;
+done_testing();
