@@ -102,6 +102,10 @@ CREATE TABLE taskcenter.tasks (
 );
 CREATE UNIQUE INDEX tasks_name_key ON taskcenter.tasks (name) WHERE state <> 'archived';
 CREATE INDEX tasks_run_as_idx ON taskcenter.tasks (run_as_id);
+/* what row security and grants ask for */
+CREATE INDEX tasks_owner_idx ON taskcenter.tasks (owner_id);
+CREATE INDEX tasks_application_idx ON taskcenter.tasks (application)
+    WHERE application IS NOT NULL;
 CREATE INDEX tasks_workflow_idx ON taskcenter.tasks (workflow, status)
     WHERE workflow IS NOT NULL;
 

@@ -175,16 +175,6 @@ GRANT UPDATE (state) ON taskcenter.schedules TO PUBLIC;
 
 /* ---- runs ---- */
 
-/* what the reader may see of a task, beside grants to enqueue */
-CREATE VIEW taskcenter.task_rights AS
-SELECT t.task_id, t.name, t.owner, t.state,
-    t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
-        OR taskcenter.is_among(t.task_id, (SELECT taskcenter.granted_task_ids('view'))) AS known,
-    t.owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
-        OR taskcenter.is_among(t.task_id, (SELECT taskcenter.granted_task_ids('read'))) AS readable,
-    taskcenter.is_among(t.task_id, (SELECT taskcenter.granted_task_ids('enqueue'))) AS enqueueable
-FROM taskcenter.tasks AS t;
-
 /*
  * A barrier: a condition of the reader's sees no row before the rule about
  * owners did.  Conditions on columns pass down to both sides all the same,
@@ -235,7 +225,14 @@ FROM (
         started_at, finished_at, NULL::timestamptz AS last_heartbeat_at, lost, unique_key,
         trace_id
     FROM taskcenter.finished_runs) AS r
-LEFT JOIN taskcenter.task_rights AS t ON t.task_id = r.task_id
+LEFT JOIN (
+    SELECT task_id, name, owner,
+        owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+            OR taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('view'))) AS known,
+        owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+            OR taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('read'))) AS readable,
+        taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('enqueue'))) AS enqueueable
+    FROM taskcenter.tasks) AS t ON t.task_id = r.task_id
 LEFT JOIN taskcenter.queues AS q ON q.queue_id = r.queue_id
 CROSS JOIN LATERAL (
     SELECT t.readable OR (SELECT taskcenter.sees_contents_of_all())
@@ -263,17 +260,37 @@ LEFT JOIN taskcenter.executor_activity() AS e
 WHERE r.status = 'running'
 ORDER BY r.run_id;
 
+/* not over task_runs: behind a second barrier a LIMIT would sort all of it */
 CREATE VIEW taskcenter.recent_runs WITH (security_barrier) AS
-SELECT run_id,
-    task,
-    status,
-    attempt,
-    date_trunc('second', run_at) AS run_at,
-    date_trunc('milliseconds', finished_at - started_at) AS duration,
-    left(split_part(error, E'\n', 1), 40) AS error
-FROM taskcenter.task_runs
-WHERE finished_at IS NULL OR finished_at > now() - interval '24 hours'
-ORDER BY task_runs.run_id DESC;
+SELECT r.run_id,
+    t.name AS task,
+    r.status,
+    r.attempt,
+    date_trunc('second', r.run_at) AS run_at,
+    date_trunc('milliseconds', r.finished_at - r.started_at) AS duration,
+    CASE WHEN t.readable OR (SELECT taskcenter.sees_contents_of_all())
+           OR (t.enqueueable AND r.created_by = CURRENT_USER::text AND r.schedule_id IS NULL
+               AND r.created_at >= (SELECT taskcenter.enqueuing_since()))
+         THEN left(split_part(r.error, E'\n', 1), 40) END AS error
+FROM (
+    SELECT run_id, task_id, status, attempt, run_at, started_at,
+        NULL::timestamptz AS finished_at, error, created_by, created_at, schedule_id
+    FROM taskcenter.live_runs
+    UNION ALL
+    SELECT run_id, task_id, status, attempt, run_at, started_at, finished_at, error,
+        created_by, created_at, schedule_id
+    FROM taskcenter.finished_runs) AS r
+LEFT JOIN (
+    SELECT task_id, name,
+        owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+            OR taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('view'))) AS known,
+        owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+            OR taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('read'))) AS readable,
+        taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('enqueue'))) AS enqueueable
+    FROM taskcenter.tasks) AS t ON t.task_id = r.task_id
+WHERE (r.finished_at IS NULL OR r.finished_at > now() - interval '24 hours')
+  AND (t.known OR (SELECT taskcenter.sees_states_of_all()))
+ORDER BY r.run_id DESC;
 
 CREATE VIEW taskcenter.failed_runs WITH (security_barrier) AS
 SELECT r.run_id,
@@ -284,7 +301,13 @@ SELECT r.run_id,
     CASE WHEN t.readable OR (SELECT taskcenter.sees_contents_of_all())
          THEN left(split_part(r.error, E'\n', 1), 40) END AS error
 FROM taskcenter.finished_runs AS r
-LEFT JOIN taskcenter.task_rights AS t ON t.task_id = r.task_id
+LEFT JOIN (
+    SELECT task_id, name,
+        owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+            OR taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('view'))) AS known,
+        owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+            OR taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('read'))) AS readable
+    FROM taskcenter.tasks) AS t ON t.task_id = r.task_id
 WHERE r.retention_class = ANY (ARRAY[2, 3])
   AND r.status = ANY (ARRAY['failed', 'timed_out'])
   AND (t.known OR (SELECT taskcenter.sees_states_of_all()))
@@ -297,7 +320,11 @@ SELECT s.next_run_at AS fires_at,
     s.schedule,
     s.timezone
 FROM taskcenter.schedules AS s
-JOIN taskcenter.task_rights AS t ON t.task_id = s.task_id
+JOIN (
+    SELECT task_id, name, state,
+        owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
+            OR taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('view'))) AS known
+    FROM taskcenter.tasks) AS t ON t.task_id = s.task_id
 WHERE s.state = 'active'
   AND s.next_run_at IS NOT NULL
   AND t.state = 'active'

@@ -37,14 +37,3 @@ COMMENT ON COLUMN taskcenter.access_levels.operates IS
 'Pauses, resumes, disables and enables tasks, pauses and resumes schedules, cancels and retries runs, moves the status; UPDATE of the columns state and status';
 COMMENT ON COLUMN taskcenter.access_levels.manages IS
 'Alters, renames, schedules, archives and unarchives tasks, sees their audit, and grants lower levels';
-
-COMMENT ON VIEW taskcenter.task_rights IS
-'What the reader may see of each task: made for the other views';
-COMMENT ON COLUMN taskcenter.task_rights.task_id IS 'The task';
-COMMENT ON COLUMN taskcenter.task_rights.name IS 'Its name';
-COMMENT ON COLUMN taskcenter.task_rights.owner IS 'Name of its owner';
-COMMENT ON COLUMN taskcenter.task_rights.state IS 'Its state';
-COMMENT ON COLUMN taskcenter.task_rights.known IS 'May the reader see its states and timings?';
-COMMENT ON COLUMN taskcenter.task_rights.readable IS 'May the reader see its contents?';
-COMMENT ON COLUMN taskcenter.task_rights.enqueueable IS
-'Was the reader granted to enqueue it?';
