@@ -273,6 +273,8 @@ action_of(const AuditedRelation *audited, HeapTuple old, HeapTuple new, TupleDes
 	new_state = column_text(new, desc, "state");
 	if (differ(old_state, new_state))
 		return state_action(old_state, new_state);
+	if (differ(column_text(old, desc, "status"), column_text(new, desc, "status")))
+		return "move";
 	if (column_id(old, desc, "adopted_at") != column_id(new, desc, "adopted_at"))
 		return "adopt";
 	if (audited->owner_id != NULL &&

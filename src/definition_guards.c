@@ -116,6 +116,16 @@ check_plain_move(Relation rel, HeapTuple old, HeapTuple new, const char *final,
 			 errtablecol(rel, column_number(rel, "state"))));
 }
 
+/* no process has to know of a task of which nothing is executed */
+static bool
+is_manual(Relation rel, HeapTuple tuple)
+{
+	bool		isnull;
+	Datum		kind = column(rel, tuple, "kind", &isnull);
+
+	return !isnull && strcmp(TextDatumGetCString(kind), TC_KIND_MANUAL) == 0;
+}
+
 Datum
 taskcenter_guard_task(PG_FUNCTION_ARGS)
 {
@@ -140,7 +150,8 @@ taskcenter_guard_task(PG_FUNCTION_ARGS)
 						 "Use taskcenter.archive_task() or taskcenter.unarchive_task().");
 	check_may_name(rel, old, new, "owner_id");
 	check_may_name(rel, old, new, "run_as_id");
-	tc_shared_touch_control();
+	if (!update || !is_manual(rel, new))
+		tc_shared_touch_control();
 	return PointerGetDatum(new);
 }
 

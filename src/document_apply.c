@@ -27,6 +27,7 @@
 #include "document_read.h"
 #include "document_write.h"
 #include "statement.h"
+#include "status_change.h"
 #include "task_change.h"
 #include "task_declare.h"
 #include "task_properties.h"
@@ -133,10 +134,16 @@ create_task(Changes *changes, const DocumentTask *wanted, TaskRow *task)
 		owner = tc_access_require_role("owner", wanted->owner);
 	path->key = "run_as";
 	tc_declare_set_roles(task, owner, wanted->run_as);
-	tc_access_require_executable("run_as", task->run_as_id);
+	tc_declare_require_executable(task, "run_as");
 	task->state = pstrdup(wanted->state != NULL ? wanted->state : "active");
 	require_queue(changes, task);
-	return changes->order->dry_run || tc_task_insert(task, changes->order->now);
+	path->key = "workflow";
+	if (!changes->order->dry_run &&
+		!tc_status_insert_task(task, tc_audit_reason(), tc_audit_actor(tc_statement_caller()),
+							   changes->order->now))
+		return false;
+	path->key = NULL;
+	return true;
 }
 
 /* within a frame, with its row locked if it is to be written; false: nothing differs */

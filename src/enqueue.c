@@ -31,6 +31,13 @@ tc_enqueue_check_task(const TaskRow *task)
 {
 	const char *hint;
 
+	if (strcmp(task->kind, TC_KIND_MANUAL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("task \"%s\" has no runs", task->name),
+				 errdetail("Its kind is \"%s\": people move it, nothing of it is executed.",
+						   task->kind),
+				 errhint("Use taskcenter.set_task_status() to move it.")));
 	if (strcmp(task->kind, "sql") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -313,6 +313,13 @@ tc_define_plan(const TaskRow *task, const ScheduleRequest *request, bool lock,
 	bool		exists;
 
 	memset(plan, 0, sizeof(SchedulePlan));
+	if (strcmp(task->kind, TC_KIND_MANUAL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("task \"%s\" has no schedules", task->name),
+				 errdetail("Its kind is \"%s\": people move it, nothing of it is executed.",
+						   task->kind),
+				 errhint("Use taskcenter.set_task_status() to move it.")));
 	exists = task->task_id != 0 &&
 		tc_schedule_find(task->task_id, request->name, lock, &plan->old);
 	if (exists)

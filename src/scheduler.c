@@ -31,6 +31,7 @@
 #include "guarded.h"
 #include "lockstep.h"
 #include "partitions.h"
+#include "record_refusals.h"
 #include "recover.h"
 #include "settings.h"
 #include "shared_state.h"
@@ -58,6 +59,8 @@ typedef struct SchedulersView
 	bool		verified;		/* version and guards were, once */
 	bool		barred;			/* nothing may start: see lockstep.h */
 	TimestampTz barred_logged_at;
+	int			refusals_left;	/* that wait for others, or until we may work
+								 * here */
 } SchedulersView;
 
 static SchedulersView view;
@@ -95,6 +98,7 @@ typedef struct Calls
 	bool		guards_altered;
 	TimestampTz schedules_earliest;
 	uint64		control_version;
+	int			refusals;
 } Calls;
 
 static Calls
@@ -113,6 +117,7 @@ take_calls(void)
 		calls.lanes_unknown = slot->lanes_unknown;
 		calls.guards_altered = slot->guards_altered;
 		calls.control_version = slot->control_version;
+		calls.refusals = slot->refusals;
 		slot->schedules_changed = false;
 		slot->schedules_earliest = DT_NOEND;
 		slot->lanes_unknown = false;
@@ -270,6 +275,9 @@ cycle(void)
 	tc_recover_tails();
 	again = Min(again, tc_recover_cancels(now));
 	again = Min(again, tc_recover_hung(now));
+	view.refusals_left = calls.refusals;
+	if (view.control->adopted && calls.refusals > 0)
+		again = Min(again, tc_refusals_record(now, &view.refusals_left));
 	if (!view.control->adopted || view.control->disabled)
 	{
 		view.lanes_known = false;
@@ -315,7 +323,8 @@ was_called(void)
 	slot = tc_shared_database(MyDatabaseId);
 	called = slot == NULL || slot->stop_requested || slot->schedules_changed ||
 		slot->lanes_unknown || slot->guards_altered || slot->later_changed ||
-		slot->control_version != view.control_version;
+		slot->control_version != view.control_version ||
+		slot->refusals > view.refusals_left;
 	LWLockRelease(tc_shared->lock);
 	return called;
 }

@@ -51,6 +51,10 @@ extern void tc_wake_role(Oid database, Oid role);
 extern void tc_cancel_attempt(Oid database, int64 run_id, int32 attempt,
 							  const char *reason, const char *actor, TimestampTz now);
 
+/* ---- shared_refusals.c ---- */
+
+extern void tc_refusals_forget(Oid database);
+
 /* ---- shared_waiters.c ---- */
 
 extern void tc_waiters_wake(Oid database, bool (*is_finished) (int64 run_id));

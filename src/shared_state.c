@@ -171,6 +171,7 @@ tc_shared_database_free(DatabaseSlot *slot)
 	Assert(LWLockHeldByMeInMode(tc_shared->lock, LW_EXCLUSIVE));
 	Assert(slot->scheduler_pid == 0 && slot->holds == 0);
 	tc_lanes_forget(slot->database);
+	tc_refusals_forget(slot->database);
 	for (int i = 0; i < tc_shared->executor_capacity; i++)
 	{
 		ExecutorSlot *executor = &tc_shared->executors[i];

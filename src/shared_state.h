@@ -23,6 +23,7 @@
 #include "storage/condition_variable.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
+#include "refusal.h"
 #include "taskcenter.h"
 
 /* ---- databases: launcher, schedulers, and who holds them off ---- */
@@ -68,6 +69,9 @@ typedef struct DatabaseSlot
 	bool		finish_wanted;	/* somebody waits for any finish */
 	TimestampTz scheduler_sleeps_until; /* scheduler, before it waits */
 	TimestampTz last_cycle_at;	/* scheduler, after each cycle with work */
+	int			refusals;		/* of refusals[] */
+	int64		refusals_lost;	/* that found no place, or could not be
+								 * written */
 	char		waiting_reason[TC_REASON_LENGTH];	/* why no run is started,
 													 * empty: none */
 	char		barred[TC_REASON_LENGTH];	/* scheduler: why nothing may be
@@ -245,6 +249,8 @@ typedef struct SharedState
 	DatabaseSlot databases[TC_MAX_DATABASES];
 	Lane		lanes[TC_MAX_LANES];
 	WaiterSlot	waiters[TC_MAX_WAITERS];
+	uint64		refusal_number; /* the last one given */
+	Refusal		refusals[TC_MAX_REFUSALS];	/* whoever was refused, scheduler */
 	int			cancel_count;	/* used entries of cancels[] */
 	CancelRequest cancels[TC_MAX_CANCELS];
 	ExecutorSlot executors[TC_MAX_EXECUTORS];

@@ -23,6 +23,7 @@
 #include "control_store.h"
 #include "schedule_define.h"
 #include "statement.h"
+#include "status_change.h"
 #include "task_change.h"
 #include "task_declare.h"
 #include "task_properties.h"
@@ -140,7 +141,8 @@ make_task(TaskRow *task, const ScheduleRequest *request, TimestampTz now)
 	int64		schedule_id;
 
 	tc_declare_require_queue(task);
-	if (!tc_task_insert(task, now))
+	if (!tc_status_insert_task(task, tc_audit_reason(), tc_audit_actor(tc_statement_caller()),
+							   now))
 		return false;
 	if (request->schedule != NULL)
 		(void) tc_define_schedule(task, request, now, &schedule_id);
@@ -159,7 +161,7 @@ taskcenter_create_task(PG_FUNCTION_ARGS)
 	(void) read_new_schedule(fcinfo, &request);
 	tc_properties_check(&task, NULL);
 	tc_declare_set_roles(&task, GetUserId(), tc_arg_text(fcinfo, ARG_RUN_AS));
-	tc_access_require_executable("run_as", task.run_as_id);
+	tc_declare_require_executable(&task, "run_as");
 	(void) tc_activate_if_fresh(now);
 
 	tc_store_begin(&frame);
@@ -195,7 +197,7 @@ taskcenter_declare_task(PG_FUNCTION_ARGS)
 	if (!exists)
 	{
 		tc_declare_set_roles(&task, tc_statement_caller(), run_as);
-		tc_access_require_executable("run_as", task.run_as_id);
+		tc_declare_require_executable(&task, "run_as");
 		if (make_task(&task, &request, now))
 			result = "created";
 		else if (tc_task_find(task.name, true, &before))
@@ -338,7 +340,7 @@ taskcenter_alter_task_owner(PG_FUNCTION_ARGS)
 	{
 		task.run_as_id = task.owner_id;
 		task.run_as = task.owner;
-		tc_access_require_executable("owner", task.run_as_id);
+		tc_declare_require_executable(&task, "owner");
 	}
 	if (task.owner_id != before.owner_id || task.run_as_id != before.run_as_id ||
 		strcmp(task.owner, before.owner) != 0 || strcmp(task.run_as, before.run_as) != 0)

@@ -13,6 +13,7 @@
 #include "access.h"
 #include "arguments.h"
 #include "control_store.h"
+#include "status_change.h"
 #include "task_declare.h"
 #include "task_properties.h"
 
@@ -24,18 +25,24 @@ tc_declare_kind(const char *kind)
 	if (kind == NULL)
 		return pstrdup("sql");
 	tc_check_choice("kind", kind, kinds);
-	if (strcmp(kind, "sql") != 0)
+	if (strcmp(kind, "sql") != 0 && strcmp(kind, TC_KIND_MANUAL) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("tasks of kind \"%s\" are not supported by this version", kind),
 				 errdetail("\"kind\" is \"%s\".", kind),
-				 errhint("Use the kind \"sql\".")));
+				 errhint("Use the kind \"sql\" or \"manual\".")));
 	return pstrdup(kind);
 }
 
 void
 tc_declare_set_roles(TaskRow *task, Oid owner, const char *run_as)
 {
+	if (run_as != NULL && strcmp(task->kind, TC_KIND_MANUAL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a task of kind \"%s\" has no \"%s\"", task->kind, "run_as"),
+				 errdetail("\"run_as\" is \"%s\".", tc_shorten(run_as)),
+				 errhint("Leave \"run_as\" out: nothing of the task is executed.")));
 	task->owner_id = owner;
 	task->owner = GetUserNameFromId(owner, false);
 	task->run_as_id = run_as != NULL ? tc_access_require_role("run_as", run_as) : owner;
@@ -56,12 +63,32 @@ tc_declare_require_queue(const TaskRow *task)
 				 errhint("Make it with taskcenter.create_queue().")));
 }
 
+void
+tc_declare_require_executable(const TaskRow *task, const char *argument)
+{
+	if (strcmp(task->kind, TC_KIND_MANUAL) != 0)
+		tc_access_require_executable(argument, task->run_as_id);
+}
+
+static void
+check_same_kind(const TaskRow *before, const TaskRow *wanted)
+{
+	if (strcmp(before->kind, wanted->kind) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("task \"%s\" is of kind \"%s\"", before->name, before->kind),
+				 errdetail("\"kind\" is \"%s\"; a task keeps its kind.", wanted->kind),
+				 errhint("Archive the task first, or choose another name.")));
+}
+
 bool
 tc_declare_over(const TaskRow *before, TaskRow *wanted, const char *run_as,
 				const char *on_crash)
 {
+	check_same_kind(before, wanted);
 	wanted->task_id = before->task_id;
 	wanted->state = before->state;
+	wanted->status = before->status;
 	wanted->state_reason = before->state_reason;
 	wanted->learned_mode = before->learned_mode;
 	tc_declare_set_roles(wanted, before->owner_id, run_as);
@@ -85,8 +112,9 @@ tc_declare_check_change(const TaskRow *before, const TaskRow *after)
 	tc_declare_require_queue(after);
 	if (!tc_properties_same_scope(before, after) || after->run_as_id != before->run_as_id)
 		tc_access_check_task(before, TASK_RIGHT_OWN);
+	tc_status_check_workflow(after);
 	if (!tc_properties_same_execution(before, after))
 		tc_access_require_become("run_as", after->run_as_id);
 	if (after->run_as_id != before->run_as_id)
-		tc_access_require_executable("run_as", after->run_as_id);
+		tc_declare_require_executable(after, "run_as");
 }

@@ -20,6 +20,9 @@ extern char *tc_declare_kind(const char *kind);
 /* run_as NULL: the owner; 42704 and 42501 as of tc_access_require_role() */
 extern void tc_declare_set_roles(TaskRow *task, Oid owner, const char *run_as);
 
+/* 55000 unless the role that the argument names may execute it, if it is executed at all */
+extern void tc_declare_require_executable(const TaskRow *task, const char *argument);
+
 /* 42704 unless the task's queue exists */
 extern void tc_declare_require_queue(const TaskRow *task);
 

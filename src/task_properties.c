@@ -190,7 +190,6 @@ check_text(TaskProperty property, const char *value)
 		case TASK_REQUIRES_FLAG:
 		case TASK_GROUP_KEY:
 		case TASK_RATE_LIMIT:
-		case TASK_WORKFLOW:
 			refuse_unsupported(property);
 			break;
 		default:
@@ -483,6 +482,44 @@ tc_property_same(const TaskRow *one, const TaskRow *other, TaskProperty property
 						type == INTERVALOID ? (int) sizeof(Interval) : -1);
 }
 
+/* what a task that people move has no use for would only look as if it did */
+static void
+check_manual(TaskRow *task)
+{
+	static const TaskProperty used[] = {TASK_PARAMS, TASK_PRIORITY, TASK_DESCRIPTION, TASK_TAGS,
+	TASK_APPLICATION, TASK_EVENTS, TASK_WORKFLOW};
+	TaskRow		untouched;
+	int			i;
+	int			j;
+
+	tc_properties_default(&untouched);
+	for (i = 0; i < TASK_PROPERTY_COUNT; i++)
+	{
+		for (j = 0; j < (int) lengthof(used) && (int) used[j] != i; j++)
+			;
+		if (j < (int) lengthof(used) || tc_property_same(task, &untouched, i))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a task of kind \"%s\" has no \"%s\"", task->kind, rules[i].name),
+				 errdetail("People move it from status to status; nothing of it is executed."),
+				 errhint("Leave \"%s\" out.", rules[i].name)));
+	}
+	if (task->nulls[TASK_WORKFLOW])
+		set_value(task, TASK_WORKFLOW, CStringGetTextDatum(TC_DEFAULT_WORKFLOW));
+}
+
+static void
+check_no_workflow(const TaskRow *task)
+{
+	if (!task->nulls[TASK_WORKFLOW])
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a task of kind \"%s\" has no workflow", task->kind),
+				 errdetail("\"workflow\" is \"%s\".", tc_task_text(task, TASK_WORKFLOW)),
+				 errhint("Leave the option out, or make a task of kind \"manual\".")));
+}
+
 void
 tc_properties_check(TaskRow *task, const TaskRow *before)
 {
@@ -491,6 +528,12 @@ tc_properties_check(TaskRow *task, const TaskRow *before)
 	bool		surely_autonomous;
 	bool		same_command = before != NULL && tc_property_same(task, before, TASK_COMMAND);
 
+	if (strcmp(task->kind, TC_KIND_MANUAL) == 0)
+	{
+		check_manual(task);
+		return;
+	}
+	check_no_workflow(task);
 	check_command(task, &surely_autonomous);
 	if (!tc_interval_usecs(DatumGetIntervalP(task->values[TASK_BACKOFF_BASE]), &base) ||
 		!tc_interval_usecs(DatumGetIntervalP(task->values[TASK_BACKOFF_CAP]), &cap) ||

@@ -24,6 +24,7 @@
 #include "schedule_define.h"
 #include "shared_state.h"
 #include "statement.h"
+#include "status_change.h"
 #include "task_change.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_pause_task);
@@ -190,6 +191,7 @@ taskcenter_unarchive_task(PG_FUNCTION_ARGS)
 				 errhint("The view taskcenter.tasks shows the tasks that you may see.")));
 	tc_access_check_task(&before, TASK_RIGHT_MANAGE);
 	task = before;
+	tc_status_check_workflow(&task);
 	task.state = pstrdup("active");
 	task.state_reason = NULL;
 	tc_task_change(&before, &task, now);
@@ -336,6 +338,13 @@ taskcenter_explain_task(PG_FUNCTION_ARGS)
 		facts.last_error = NULL;
 	InitMaterializedSRF(fcinfo, 0);
 	explanations.set = (ReturnSetInfo *) fcinfo->resultinfo;
+	if (task.status != NULL)
+	{
+		explain(&explanations, now, "moved by people",
+				psprintf("Its status is \"%s\"; taskcenter.allowed_transitions() says what may follow.",
+						 task.status));
+		return (Datum) 0;
+	}
 	explain_engine(&explanations, now);
 	explain_task(&explanations, &task, &facts, now);
 	explain_work(&explanations, &facts, now);

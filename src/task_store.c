@@ -79,7 +79,7 @@ static Statement read_task = {
 	"synchronous_commit, settings, capture_output, log_level, "
 	"max_running, max_lost, stuck_after, misfire_grace, max_catchup, "
 	"dst_gap, dst_repeat, retention, failed_retention, events, "
-	"requires_flag, group_key, rate_limit, workflow, retry_rules"
+	"requires_flag, group_key, rate_limit, workflow, retry_rules, status"
 	" FROM taskcenter.tasks WHERE task_id = $1",
 	.nargs = 1,
 	.types = {INT8OID}
@@ -97,14 +97,16 @@ static Statement insert_task = {
 	"synchronous_commit, settings, capture_output, log_level, "
 	"max_running, max_lost, stuck_after, misfire_grace, max_catchup, "
 	"dst_gap, dst_repeat, retention, failed_retention, events, "
-	"requires_flag, group_key, rate_limit, workflow, retry_rules"
+	"requires_flag, group_key, rate_limit, workflow, retry_rules, "
+	"status, status_changed_at"
 	") VALUES ("
 	"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, "
 	"$14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, "
 	"$26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, "
-	"$38, $39, $40, $41, $42, $43, $44, $45, $46, $47"
+	"$38, $39, $40, $41, $42, $43, $44, $45, $46, $47, "
+	"$48, CASE WHEN $48::text IS NOT NULL THEN $10 END"
 	") ON CONFLICT (name) WHERE state <> 'archived' DO NOTHING RETURNING task_id",
-	.nargs = 47,
+	.nargs = 48,
 	.types = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, TEXTOID,
 		INT8OID, TEXTOID, TIMESTAMPTZOID, TEXTOID, JSONBOID, TEXTOID,
 		INT4OID, INT4OID, TEXTOID, INTERVALOID, INTERVALOID, INTERVALOID,
@@ -112,7 +114,7 @@ static Statement insert_task = {
 		INT4OID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, TEXTOID, INT4OID,
 		INT4OID, INTERVALOID, INTERVALOID, INT4OID, TEXTOID, TEXTOID,
 		TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-	JSONBOID}
+	JSONBOID, TEXTOID}
 };
 
 static Statement update_task = {
@@ -320,6 +322,7 @@ read_row(int64 task_id, TaskRow *task)
 	task->retention_class = tc_get_int32(0, column++);
 	for (i = 0; i < TASK_PROPERTY_COUNT; i++)
 		task->values[i] = tc_get_datum(0, column++, &task->nulls[i]);
+	task->status = tc_get_text(0, column++);
 	return true;
 }
 
@@ -413,6 +416,7 @@ tc_task_insert(TaskRow *task, TimestampTz now)
 	Bindings	arguments = {0};
 
 	bind_row(&arguments, task, now);
+	tc_bind_text(&arguments, task->status);
 	if (tc_run_bound(&insert_task, &arguments) == 0)
 		return false;
 	task->task_id = tc_get_int64(0, 1);

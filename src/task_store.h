@@ -59,12 +59,17 @@ typedef enum TaskProperty
 
 #define TASK_PROPERTY_COUNT (TASK_RETRY_RULES + 1)
 
+/* a task that people move by a workflow: nothing of it is executed */
+#define TC_KIND_MANUAL "manual"
+#define TC_DEFAULT_WORKFLOW "editorial"
+
 typedef struct TaskRow
 {
 	int64		task_id;
 	char	   *name;
 	char	   *kind;
 	char	   *state;
+	char	   *status;			/* in its workflow; NULL: it has none */
 	char	   *state_reason;	/* NULL: none */
 	char	   *owner;			/* name as stored */
 	Oid			owner_id;

@@ -10,8 +10,6 @@
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
-
 #include "workflow_rules.h"
 
 typedef struct Reader
@@ -19,13 +17,6 @@ typedef struct Reader
 	Workflow   *workflow;
 	WorkflowFault *fault;
 } Reader;
-
-/* the beginning of what somebody wrote */
-static char *
-clip(const char *text)
-{
-	return pnstrdup(text, pg_mbcliplen(text, strlen(text), TC_MAX_STATUS_LENGTH));
-}
 
 static bool
 fail(Reader *reader, char *place, char *problem)
@@ -149,7 +140,7 @@ check_move_keys(Reader *reader, const char *place, JsonbContainer *object)
 		if (strcmp(key, "to") != 0 && strcmp(key, "requires") != 0)
 			return fail(reader, pstrdup(place),
 						psprintf("has the key \"%s\"; known keys are \"to\" and \"requires\"",
-								 clip(key)));
+								 tc_workflow_clip(key)));
 	}
 	return true;
 }
@@ -271,7 +262,7 @@ set_initial(Reader *reader, const char *initial)
 	reader->workflow->initial = tc_workflow_find(reader->workflow, initial);
 	if (reader->workflow->initial < 0)
 		return fail(reader, pstrdup("initial"),
-					psprintf("is \"%s\", which is no key of \"transitions\"", clip(initial)));
+					psprintf("is \"%s\", which is no key of \"transitions\"", tc_workflow_clip(initial)));
 	return true;
 }
 
@@ -290,7 +281,7 @@ set_terminal(Reader *reader, char *const *terminal, int count)
 		if (status < 0)
 			return fail(reader, psprintf("terminal[%d]", i),
 						psprintf("is \"%s\", which is no key of \"transitions\"",
-								 clip(terminal[i])));
+								 tc_workflow_clip(terminal[i])));
 		workflow->statuses[status].terminal = true;
 	}
 	return true;

@@ -8,8 +8,15 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 
 #include "workflow_rules.h"
+
+char *
+tc_workflow_clip(const char *word)
+{
+	return pnstrdup(word, pg_mbcliplen(word, strlen(word), TC_MAX_STATUS_LENGTH));
+}
 
 int
 tc_workflow_find(const Workflow *workflow, const char *status)
@@ -165,6 +172,15 @@ check_common_needs(const Workflow *workflow, int to, WorkflowContext context, vo
 	check_needs(workflow, &common, context, argument, problems);
 }
 
+static void
+add_unknown(const char *status, WorkflowProblems *problems)
+{
+	char	   *clipped = tc_workflow_clip(status);
+
+	tc_workflow_add_problem(problems, TC_PROBLEM_UNKNOWN_STATUS, clipped,
+							psprintf("The workflow has no status \"%s\".", clipped));
+}
+
 bool
 tc_workflow_check(const Workflow *workflow, const char *from, const char *to,
 				  WorkflowContext context, void *argument, WorkflowProblems *problems)
@@ -179,11 +195,9 @@ tc_workflow_check(const Workflow *workflow, const char *from, const char *to,
 	if (old >= 0 && new >= 0)
 		move = tc_workflow_move(workflow, old, new);
 	if (new < 0)
-		tc_workflow_add_problem(problems, TC_PROBLEM_UNKNOWN_STATUS, to,
-								psprintf("The workflow has no status \"%s\".", to));
+		add_unknown(to, problems);
 	else if (old < 0)
-		tc_workflow_add_problem(problems, TC_PROBLEM_UNKNOWN_STATUS, from,
-								psprintf("The workflow has no status \"%s\".", from));
+		add_unknown(from, problems);
 	else if (move == NULL)
 		tc_workflow_add_problem(problems, TC_PROBLEM_FORBIDDEN_MOVE, to,
 								psprintf("The status \"%s\" cannot become \"%s\".", from, to));

@@ -73,6 +73,9 @@ extern bool tc_workflow_parse(const Jsonb *transitions, const char *initial,
 							  char *const *terminal, int terminal_count,
 							  Workflow *workflow, WorkflowFault *fault);
 
+/* the beginning of what somebody wrote for a status or a key */
+extern char *tc_workflow_clip(const char *word);
+
 /* index of a status; -1: the workflow has none of that name */
 extern int	tc_workflow_find(const Workflow *workflow, const char *status);
 

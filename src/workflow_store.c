@@ -27,7 +27,7 @@ static Statement find_row_locked = {
 	.label = "lock a workflow",
 	.text =
 	"SELECT workflow_id, name, initial, transitions, terminal, description, owner, owner_id"
-	" FROM taskcenter.workflows WHERE name = $1 FOR KEY SHARE",
+	" FROM taskcenter.workflows WHERE name = $1 FOR SHARE",
 	.nargs = 1,
 	.types = {TEXTOID}
 };

@@ -38,6 +38,13 @@ BEGIN ATOMIC
         ('tasks', 'guard_definition', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_task'),
         ('tasks', 'regate_runs', 'AFTER UPDATE',
             'WHEN ((old.gated IS DISTINCT FROM new.gated)) ', 'regate_runs'),
+        ('tasks', 'guard_status_time', 'BEFORE UPDATE',
+            'WHEN ((old.status IS DISTINCT FROM new.status)) ', 'guard_status_time'),
+        ('tasks', 'guard_status', 'AFTER UPDATE',
+            'WHEN (((old.status IS DISTINCT FROM new.status) OR (old.workflow IS DISTINCT FROM new.workflow) OR ((old.state = ''archived''::text) AND (new.state <> ''archived''::text)))) ',
+            'guard_status'),
+        ('tasks', 'guard_new_status', 'AFTER INSERT',
+            'WHEN ((new.workflow IS NOT NULL)) ', 'guard_status'),
         ('schedules', 'guard_definition', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_schedule'),
         ('schedules', 'resume_by_update', 'AFTER UPDATE',
             'WHEN (((old.state <> new.state) AND (new.state = ''active''::text))) ',
@@ -122,4 +129,5 @@ GRANT EXECUTE ON FUNCTION taskcenter.guard_problems(), taskcenter.repair_guards(
 /* what repairs them acts as the owner of the tables */
 GRANT EXECUTE ON FUNCTION taskcenter.guard_live_run(), taskcenter.guard_task(),
     taskcenter.regate_runs(), taskcenter.guard_schedule(), taskcenter.resume_by_update(),
-    taskcenter.guard_control(), taskcenter.guard_workflow() TO taskcenter_owner;
+    taskcenter.guard_control(), taskcenter.guard_workflow(),
+    taskcenter.guard_status_time(), taskcenter.guard_status() TO taskcenter_owner;

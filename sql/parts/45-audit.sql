@@ -32,7 +32,7 @@ ALTER TABLE taskcenter.scheduler_state ENABLE ALWAYS TRIGGER audit_change;
 COMMENT ON TABLE taskcenter.task_audit_logs IS
 'Every change of a task, schedule, queue, workflow, setting, grant or of the scheduler''s state: append-only';
 COMMENT ON COLUMN taskcenter.task_audit_logs.action IS
-'create, alter, rename, change owner, pause, resume, disable, enable, quarantine, archive, unarchive, complete, drain, adopt or drop';
+'create, alter, rename, change owner, pause, resume, disable, enable, quarantine, archive, unarchive, complete, drain, move (to another status), adopt or drop';
 COMMENT ON COLUMN taskcenter.task_audit_logs.object_type IS
 'task, schedule, queue, workflow, setting, grant or scheduler';
 COMMENT ON COLUMN taskcenter.task_audit_logs.object_name IS

@@ -70,7 +70,7 @@ SELECT taskcenter.create_task('x', 'SELECT 1', '0 3 * * *', '../etc/passwd');
 SELECT taskcenter.create_task('x', 'SELECT 1', '0 3 * * *', repeat('Ü', 1000));
 SELECT taskcenter.create_task('x', 'SELECT 1', kind => '');
 SELECT taskcenter.create_task('x', 'SELECT 1', kind => 'external');
-SELECT taskcenter.create_task('x', kind => 'manual');
+SELECT taskcenter.create_task('x', 'SELECT 1', kind => 'manual');
 SELECT taskcenter.create_task('x', 'SELECT 1', params => '[]');
 SELECT taskcenter.create_task('x', 'SELECT 1', params => '1');
 SELECT taskcenter.create_task('x', 'SELECT 1', params => jsonb_build_object('a', repeat('x', 1100000)));
