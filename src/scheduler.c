@@ -230,6 +230,15 @@ report_barred(const char *problem, TimestampTz now)
 			 errhint("Call taskcenter.repair_guards() for the guards; for the version ALTER EXTENSION taskcenter UPDATE, or restart with the library that fits.")));
 }
 
+/* is it what everybody is told already?  Shared memory keeps the beginning. */
+static bool
+is_told(const char *problem, const char *told)
+{
+	if (problem == NULL || told == NULL)
+		return problem == told;
+	return strncmp(problem, told, TC_REASON_LENGTH - 1) == 0;
+}
+
 /* Asked at the start, when triggers were altered, and again while something is wrong. */
 static void
 verify_lockstep(const Calls *calls, TimestampTz now)
@@ -248,7 +257,7 @@ verify_lockstep(const Calls *calls, TimestampTz now)
 		ereport(LOG, (errmsg("taskcenter goes on: version and guards are as they must be")));
 	view.verified = true;
 	view.barred = problem != NULL;
-	if ((problem == NULL) != (told == NULL))
+	if (!is_told(problem, told))
 		tc_shared_bar(problem);
 	tc_worker_commit();
 }
