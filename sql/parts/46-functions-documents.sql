@@ -19,7 +19,7 @@ CREATE FUNCTION taskcenter.export_tasks(application text = NULL) RETURNS jsonb
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskcenter_export_tasks';
 COMMENT ON FUNCTION taskcenter.export_tasks(text) IS
-'The tasks of an application (NULL: of all) that are not archived and that the caller may manage, with their schedules, as one document for apply_tasks(): {"format": 1, "application": "shop", "tasks": [{"name": "load", "command": "...", "schedules": {"default": {"schedule": "0 3 * * *", "timezone": "UTC"}}}]}. The keys of a task are the arguments and options of create_task() with owner and state (active, paused, disabled), those of a schedule the ones of schedule_task() with state; only what is not default is there, in a stable order; a command of several lines is an array of them. Params are shown as they are';
+'The tasks of an application (NULL: of all) that are not archived and whose contents the caller may read, with their schedules, as one document for apply_tasks(): {"format": 1, "application": "shop", "tasks": [{"name": "load", "command": "...", "schedules": {"default": {"schedule": "0 3 * * *", "timezone": "UTC"}}}]}. The keys of a task are the arguments and options of create_task() with owner and state (active, paused, disabled), those of a schedule the ones of schedule_task() with state; only what is not default is there, in a stable order; a command of several lines is an array of them. Params are shown as they are';
 
 CREATE FUNCTION taskcenter.apply_tasks(document jsonb, application text,
     dry_run boolean = false, prune boolean = false) RETURNS SETOF taskcenter.applied_change

@@ -117,6 +117,23 @@ sql($node, 'two', q{SELECT count(a) FROM taskcenter.apply_tasks('{"tasks": []}',
 $node->psql('two', "$count)");
 is(sql($node, 'two', "SELECT count(*) FROM taskcenter.tasks WHERE application = 'large' AND state <> 'archived'"), 0, 'and undoes what came before it');
 
+# ---- the example: what it makes runs ----
+
+sql($node, 'two', q{
+	CREATE SCHEMA shop;
+	CREATE TABLE shop.accounts AS SELECT 1 AS account_id, now() - interval '2 years' AS last_used_at, NULL::timestamptz AS closed_at;
+	CREATE MATERIALIZED VIEW shop.report AS SELECT 1 AS one; CREATE UNIQUE INDEX ON shop.report (one);
+	CREATE FUNCTION shop.send_newsletter() RETURNS text LANGUAGE sql AS $$SELECT 'sent'$$});
+sql($node, 'two', q{SELECT count(a) FROM taskcenter.apply_tasks('{"tasks": []}', 'shop', prune => true) AS a});
+is(scalar(split /\n/, apply('two', slurp_file('examples/tasks.json'))), 7, 'examples/tasks.json makes its tasks and schedules');
+is(apply('two', slurp_file('examples/tasks.json')), '', 'and then changes nothing');
+for my $task ('close accounts', 'refresh report', 'send newsletter')
+{
+	my $run = enqueue($node, 'two', 'postgres', $task);
+	like(sql($node, 'two', "SELECT status, error FROM taskcenter.wait_for_run($run)"), qr/^succeeded\|$/, "\"$task\" runs");
+}
+is(sql($node, 'two', 'SELECT count(closed_at) FROM shop.accounts'), 1, 'and does what it says');
+
 # ---- the operations guide, as it stands ----
 
 my ($script) = slurp_file('doc/operations.md') =~ /^## Definitions in a repository\n.*?^```sh\n(.*?)^```/ms;
