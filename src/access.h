@@ -12,6 +12,7 @@
 #ifndef TC_ACCESS_H
 #define TC_ACCESS_H
 
+#include "compat.h"
 #include "access_levels.h"
 #include "run_control_store.h"
 #include "task_store.h"
@@ -64,7 +65,7 @@ extern void tc_access_require_task(const char *name, bool lock, TaskRight right,
 								   TaskRow *task);
 
 /* the 42704 */
-extern void tc_access_report_missing_task(const char *name) pg_attribute_noreturn();
+tc_noreturn extern void tc_access_report_missing_task(const char *name);
 
 /* OID of a role that the caller could become: 42704, 42501 */
 extern Oid	tc_access_require_role(const char *argument, const char *name);

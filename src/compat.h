@@ -16,6 +16,13 @@
 #error "taskcenter supports PostgreSQL 15 to 18"
 #endif
 
+/* A function that does not return; before its type. */
+#if PG_VERSION_NUM >= 180000
+#define tc_noreturn pg_noreturn
+#else
+#define tc_noreturn pg_attribute_noreturn()
+#endif
+
 /* Ownership: utils/acl.h, catalog/pg_database.h, catalog/pg_extension.h. */
 #if PG_VERSION_NUM >= 160000
 #define tc_owns_database(database, role) \
@@ -49,6 +56,15 @@
 #define tc_may_create_in_schema(schema, role) \
 	(pg_namespace_aclcheck((schema), (role), ACL_CREATE) == ACLCHECK_OK && \
 	 pg_namespace_aclcheck((schema), (role), ACL_USAGE) == ACLCHECK_OK)
+#endif
+
+/* A portal to its end, as a client's statement: tcop/pquery.h. */
+#if PG_VERSION_NUM >= 180000
+#define tc_portal_run(portal, receiver, completion) \
+	((void) PortalRun((portal), FETCH_ALL, true, (receiver), (receiver), (completion)))
+#else
+#define tc_portal_run(portal, receiver, completion) \
+	((void) PortalRun((portal), FETCH_ALL, true, true, (receiver), (receiver), (completion)))
 #endif
 
 /* Temporary slots of the session: replication/slot.h. */

@@ -11,6 +11,7 @@
 #ifndef TC_RUN_CONTROL_STORE_H
 #define TC_RUN_CONTROL_STORE_H
 
+#include "compat.h"
 #include "datatype/timestamp.h"
 #include "rows.h"
 #include "taskcenter.h"
@@ -78,7 +79,7 @@ extern bool tc_run_find(int64 run_id, RunFacts *run);
 
 /* the same, but for the 42704 */
 extern void tc_run_require(int64 run_id, RunFacts *run);
-extern void tc_run_report_missing(int64 run_id) pg_attribute_noreturn();
+tc_noreturn extern void tc_run_report_missing(int64 run_id);
 
 /* false: it is not, or not any more, waiting, queued or retrying */
 extern bool tc_run_cancel(int64 run_id, const RunChange *change);

@@ -5,7 +5,6 @@
  *
  * Statements go through portals and not through SPI, which takes a snapshot
  * first: SET TRANSACTION, VACUUM and CALL with COMMIT would fail.
- *
  * A text of queries and data changes only, executed again, keeps its plans,
  * where that cannot be told from planning anew: see contains_unkeepable().
  *
@@ -34,6 +33,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "compat.h"
 #include "redact.h"
 #include "user_command.h"
 
@@ -499,7 +499,7 @@ run_statement(UserCommand *command, CommandStatement *statement,
 	MemoryContextSwitchTo(caller);
 
 	PortalStart(portal, NULL, 0, InvalidSnapshot);
-	(void) PortalRun(portal, FETCH_ALL, true, true, receiver, receiver, &completion);
+	tc_portal_run(portal, receiver, &completion);
 	PortalDrop(portal, false);
 	MemoryContextDelete(tree_context);
 
