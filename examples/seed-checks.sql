@@ -8,7 +8,7 @@
 --
 -- Works in a database with the extension, as a role that may make schemas and
 -- execute tasks.  It leaves behind the schema seed_names with views of foreign
--- names, and the history of two tasks; SELECT taskcenter.drop_alias_views('seed_names')
+-- names, and the history of three tasks; SELECT taskcenter.drop_alias_views('seed_names')
 -- removes the views.
 
 \set QUIET on
@@ -18,6 +18,7 @@ CREATE SCHEMA IF NOT EXISTS seed_names;
 SELECT taskcenter.create_alias_views('seed_names') \g /dev/null
 SELECT taskcenter.declare_task('seed_check', 'SELECT taskcenter.set_output(''"done"'')', application => 'seed checks') \g /dev/null
 SELECT taskcenter.declare_task('seed_check_fails', 'SELECT 1/0', application => 'seed checks') \g /dev/null
+SELECT taskcenter.declare_task('seed_check_article', kind => 'manual', application => 'seed checks') \g /dev/null
 
 \echo '=== names of the extension alone: search_path = taskcenter'
 SET search_path = taskcenter;
@@ -38,7 +39,11 @@ SELECT constraint_name FROM information_schema.table_constraints
 WHERE table_name = 'task_status_history'
 AND constraint_type = 'FOREIGN KEY';
 
-\echo 'L17 S3: growth; one row'
+\echo 'L17 S3: growth; one more entry for each change'
+SELECT count(*) AS entries FROM task_status_history \gset
+SELECT success, status FROM set_task_status('seed_check_article', 'in_progress', metadata => '{"ticket": 7}');
+SELECT success, status, problems ->> 0 AS problem FROM set_task_status('seed_check_article', 'published');
+SELECT count(*) - :entries AS more FROM task_status_history;
 SELECT
   COUNT(*) as total_entries,
   COUNT(DISTINCT task_id) as unique_tasks,
@@ -56,9 +61,10 @@ WHERE relname = 'task_status_history' -- and the table so
 ORDER BY idx_scan DESC;
 
 \echo 'L18 S3: the newest 50 of a task (an id of yours); an index scan, far below 100 ms'
+SELECT task_id AS article FROM tasks WHERE name = 'seed_check_article' AND state <> 'archived' \gset
 EXPLAIN ANALYZE
 SELECT * FROM task_status_history
-WHERE task_id = '1'
+WHERE task_id = :'article'
 ORDER BY timestamp DESC LIMIT 50;
 
 \echo 'L19 S3: refused and failed changes; a row for each status that there is'
@@ -66,6 +72,16 @@ SELECT new_status, COUNT(*)
 FROM task_status_history
 WHERE new_status IN ('validation_failed', 'failed')
 GROUP BY new_status;
+
+\echo 'L20 S3: the time of queries on it; the checklist names columns that pg_stat_statements does not have'
+SELECT count(*) > 0 AS has_statements, min(extnamespace::regnamespace::text) AS its_schema
+FROM pg_extension WHERE extname = 'pg_stat_statements' \gset
+\if :has_statements
+SELECT calls, round(mean_exec_time::numeric, 3) AS mean_ms FROM :its_schema.pg_stat_statements
+WHERE query LIKE '%task_status_history%' ORDER BY calls DESC LIMIT 5;
+\else
+\echo 'pg_stat_statements is not installed; see the time of L18'
+\endif
 
 \echo 'L22 S4: schedules, before; compare with after'
 SELECT count(*) FROM schedules WHERE state IN ('active','paused');
@@ -124,5 +140,5 @@ SELECT id, next_run_at FROM schedules WHERE state = 'active' ORDER BY next_run_a
 \echo 'L22 S4: schedules, after; 0 lost'
 SELECT :before - count(*) AS lost FROM schedules WHERE state IN ('active','paused');
 
-SELECT taskcenter.archive_task('seed_check'), taskcenter.archive_task('seed_check_fails') \g /dev/null
+SELECT taskcenter.archive_task(name) FROM unnest('{seed_check,seed_check_fails,seed_check_article}'::text[]) AS name \g /dev/null
 RESET search_path;

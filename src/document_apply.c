@@ -43,7 +43,8 @@ typedef struct Changes
 	const DocumentOrder *order;
 	Document	document;
 	HTAB	   *names;			/* of the document */
-	bool		fresh;			/* the database has no queues yet */
+	bool		fresh;			/* the database has no queues and workflows
+								 * yet */
 } Changes;
 
 static void
@@ -108,7 +109,7 @@ check_belongs(Changes *changes, const TaskRow *before, const DocumentTask *wante
 
 /* ---- a task ---- */
 
-/* the first call that creates something makes the queues: here it only looked */
+/* the first call that creates something makes queues and a workflow: here it only looked */
 static void
 require_queue(Changes *changes, const TaskRow *task)
 {
@@ -118,6 +119,17 @@ require_queue(Changes *changes, const TaskRow *task)
 	if (!changes->fresh || (strcmp(queue, TC_DEFAULT_QUEUE) != 0 &&
 							strcmp(queue, TC_CONTROL_QUEUE) != 0))
 		tc_declare_require_queue(task);
+	changes->document.path.key = NULL;
+}
+
+static void
+require_workflow(Changes *changes, TaskRow *task)
+{
+	char	   *workflow = tc_task_text(task, TASK_WORKFLOW);
+
+	changes->document.path.key = "workflow";
+	if (!changes->fresh || (workflow != NULL && strcmp(workflow, TC_DEFAULT_WORKFLOW) != 0))
+		tc_status_begin_task(task);
 	changes->document.path.key = NULL;
 }
 
@@ -137,13 +149,10 @@ create_task(Changes *changes, const DocumentTask *wanted, TaskRow *task)
 	tc_declare_require_executable(task, "run_as");
 	task->state = pstrdup(wanted->state != NULL ? wanted->state : "active");
 	require_queue(changes, task);
-	path->key = "workflow";
-	if (!changes->order->dry_run &&
-		!tc_status_insert_task(task, tc_audit_reason(), tc_audit_actor(tc_statement_caller()),
-							   changes->order->now))
-		return false;
-	path->key = NULL;
-	return true;
+	require_workflow(changes, task);
+	return changes->order->dry_run ||
+		tc_status_insert_task(task, tc_audit_reason(), tc_audit_actor(tc_statement_caller()),
+							  changes->order->now);
 }
 
 /* within a frame, with its row locked if it is to be written; false: nothing differs */
@@ -168,6 +177,8 @@ change_task(Changes *changes, const DocumentTask *wanted, const TaskRow *before,
 	if (!differs)
 		return false;
 	require_queue(changes, task);
+	path->key = "workflow";
+	tc_status_check_workflow(task);
 	path->key = "run_as";
 	tc_declare_check_change(before, task);
 	tc_task_check_roles(before, task);

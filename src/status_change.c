@@ -139,16 +139,25 @@ tc_status_change(const TaskRow *task, const StatusRequest *request, TimestampTz 
 	answer->status = request->to;
 }
 
+void
+tc_status_begin_task(TaskRow *task)
+{
+	const CachedWorkflow *workflow;
+
+	if (strcmp(task->kind, TC_KIND_MANUAL) != 0)
+		return;
+	workflow = hold_workflow(tc_task_text(task, TASK_WORKFLOW));
+	task->status = pstrdup(workflow->rules.statuses[workflow->rules.initial].name);
+}
+
 bool
 tc_status_insert_task(TaskRow *task, const char *reason, const char *actor, TimestampTz now)
 {
-	const CachedWorkflow *workflow;
 	StatusHistoryRow row = {0};
 
 	if (strcmp(task->kind, TC_KIND_MANUAL) != 0)
 		return tc_task_insert(task, now);
-	workflow = hold_workflow(tc_task_text(task, TASK_WORKFLOW));
-	task->status = pstrdup(workflow->rules.statuses[workflow->rules.initial].name);
+	tc_status_begin_task(task);
 	if (!tc_task_insert(task, now))
 		return false;
 	row.task_id = task->task_id;

@@ -49,6 +49,9 @@ typedef struct StatusAnswer
 extern void tc_status_change(const TaskRow *task, const StatusRequest *request,
 							 TimestampTz now, StatusAnswer *answer);
 
+/* the status that a task of kind manual begins with; 42704 if there is no such workflow */
+extern void tc_status_begin_task(TaskRow *task);
+
 /*
  * Insert a task; one of kind manual into the first status of its workflow,
  * with its first row of history.  42704 if there is no such workflow; false:

@@ -27,6 +27,8 @@ FROM taskcenter.scheduler_state;
 SELECT sqlstate_of($$SELECT taskcenter.apply_tasks('{"tasks": [{"name": "first", "command": "SELECT 1", "queue": "none"}]}', 'shop', dry_run => true)$$);
 SELECT jsonb_pretty(taskcenter.export_tasks());
 
+SELECT changes - 'owner' AS changes FROM taskcenter.apply_tasks('{"tasks": [{"name": "first", "kind": "manual"}]}', 'shop', dry_run => true);
+
 -- One task with every property.
 SELECT taskcenter.create_queue('heavy') > 0 AS made;
 SELECT taskcenter.create_task('all', E'SELECT taskcenter.param(''a'');\nSELECT 2;\n', 'every 15 minutes',
@@ -157,6 +159,25 @@ SELECT reason, instants > 0 AS some FROM taskcenter.skipped_fires;
 SELECT * FROM taskcenter.apply_tasks('{"application": "shop", "tasks": [{"name": "free", "command": "SELECT 1", "application": "shop"}]}', 'shop');
 SELECT sqlstate_of($$SELECT taskcenter.apply_tasks('{"tasks": [{"name": "other", "command": "SELECT 1"}]}', 'shop')$$);
 SELECT application, state FROM taskcenter.tasks WHERE name = 'other';
+
+-- Tasks that people move: a workflow, and nothing of what executes.
+SELECT taskcenter.create_workflow('steps', 'open', '{"open": ["closed"], "closed": []}') > 0 AS made;
+SELECT a.action, a.name, a.changes - 'owner' AS changes FROM taskcenter.apply_tasks('{"tasks": [
+    {"name": "post", "kind": "manual", "description": "A text"}, {"name": "form", "kind": "manual", "workflow": "steps"}]}', 'desk') AS a;
+SELECT task - 'owner' AS task FROM jsonb_array_elements(taskcenter.export_tasks('desk') -> 'tasks') AS task;
+SELECT success, status FROM taskcenter.set_task_status('form', 'closed');
+SELECT count(*) AS changes FROM taskcenter.apply_tasks(taskcenter.export_tasks('desk'), 'desk', prune => true);
+SELECT name, status, workflow FROM taskcenter.tasks WHERE application = 'desk' ORDER BY name;
+SELECT looks, refused FROM unnest('{true,false}'::boolean[]) AS looks, LATERAL (
+    SELECT string_agg(sqlstate_of(format('SELECT taskcenter.apply_tasks(%L, ''desk'', %L)', document, looks)), E'\n') AS refused
+    FROM (VALUES
+        ('{"tasks": [{"name": "post", "command": "SELECT 1"}]}'),
+        ('{"tasks": [{"name": "form", "kind": "manual"}]}'),
+        ('{"tasks": [{"name": "x", "kind": "manual", "workflow": "none"}]}'),
+        ('{"tasks": [{"name": "x", "kind": "manual", "command": "SELECT 1"}]}'),
+        ('{"tasks": [{"name": "x", "kind": "manual", "run_as": "regress_tc_bot"}]}'),
+        ('{"tasks": [{"name": "x", "kind": "manual", "schedules": {"s": {"schedule": "@daily"}}}]}'),
+        ('{"tasks": [{"name": "x", "command": "SELECT 1", "workflow": "steps"}]}')) AS d (document)) AS r;
 
 -- All or nothing.
 SELECT sqlstate_of($$SELECT taskcenter.apply_tasks('{"tasks": [{"name": "good", "command": "SELECT 1"}, {"name": "bad", "command": "SELEC"}]}', 'shop')$$);

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_server('main');
+my $node = new_server('main', 'shared_preload_libraries' => "'taskcenter, pg_stat_statements'");
 new_database($node, 'app', 'app_owner');
 
 # psql with a file, as somebody types it: exit code, output, errors
@@ -60,18 +60,19 @@ sub says
 	return;
 }
 
-my @numbers = (2, 9, 10, 12, 14 .. 19, 22 .. 27, 29);
+my @numbers = (2, 9, 10, 12, 14 .. 20, 22 .. 27, 29);
 my $fresh = seed_checks('a fresh database');
 is_deeply([ sort { $a <=> $b } keys %$fresh ], \@numbers, 'each check has its section');
 says($fresh, 14, 0, qr/^t$/, 'the history of status is a table');
 says($fresh, 15, 0, qr/^(task_status_history_\w+\n){3,}/, 'its indexes bear its name');
 says($fresh, 15, 0, qr/^taskcenter\|task_status_history_task_idx\|index/m, 'psql lists them by a wildcard');
 says($fresh, 16, 0, qr/^\w+fkey\n$/, 'it has a foreign key');
-says($fresh, 17, 0, qr/^0\|0\|\n$/, 'and no rows yet');
+says($fresh, 17, 0, qr/^t\|in_progress\nf\|in_progress\|\{.*"forbidden_move".*\n2\n3\|1\|\d{4}-.*\n$/, 'it grows by each change, refused ones too');
 says($fresh, 18, 0, qr/^(task_status_history_\w+\|\d+\|\d+\|\d+\n){3,}$/, 'the use of its indexes is counted');
 says($fresh, 18, 1, qr/Index Scan using task_status_history_task_idx/, 'the newest 50 of a task are an index scan');
 says($fresh, 18, 1, qr/Execution Time: \d\d?\.\d+ ms/, 'below 100 ms');
-says($fresh, 19, 0, qr/^$/, 'nothing was refused');
+says($fresh, 19, 0, qr/^validation_failed\|1\n$/, 'what was refused is counted');
+says($fresh, 20, 0, qr/^pg_stat_statements is not installed/, 'without pg_stat_statements there is the time of L18');
 says($fresh, 22, 0, qr/^0\n$/, 'no schedules');
 says($fresh, 22, 1, qr/^0\n$/, 'none lost');
 says($fresh, 24, 0, qr/^$/, 'none due');
@@ -91,10 +92,14 @@ create_task($node, 'app', 'app_owner', 'paused', 'SELECT 1', schedule => '0 4 * 
 sql_as($node, 'app', 'app_owner', "SELECT taskcenter.pause_schedule('paused')");
 sql($node, 'app', "SELECT taskcenter.set_setting('run_logs_retention', '45 days')");
 wait_for($node, 'app', "SELECT count(*) > 0 FROM taskcenter.task_runs WHERE task = 'tick' AND status = 'succeeded'");
+sql($node, 'app', 'CREATE EXTENSION pg_stat_statements; SELECT count(*) FROM taskcenter.task_status_history');
 my $used = seed_checks('a database in use');
 says($used, 2, 0, qr/^task_run_log_retention_days\|45\n$/, 'sees another retention');
 says($used, 9, 0, qr/^1\n$/, 'sees the dead letter of before');
 says($used, 12, 0, qr/^1\n/, 'and another one');
+says($used, 17, 0, qr/\n2\n6\|2\|/, 'has the history of both runs of this file');
+says($used, 19, 0, qr/^validation_failed\|2\n$/, 'counts both refusals');
+says($used, 20, 0, qr/^\d+\|\d+\.\d+\n/, 'times the queries');
 says($used, 22, 0, qr/^3\n$/, 'counts active and paused schedules');
 says($used, 22, 1, qr/^0\n$/, 'and lost none');
 says($used, 24, 0, qr/^(\d+\|\d{4}-\S+ \S+\n){2}$/, 'shows when the active ones fire');

@@ -35,6 +35,7 @@ my $document = <<'JSON';
        "ends_at": "2040-01-01T00:00:00Z", "jitter": "1 hour", "misfire": "skip", "misfire_grace": "3 days", "max_catchup": 3,
        "dst_gap": "gap_end", "dst_repeat": "second"},
      "ended": {"schedule": "@hourly", "ends_at": "2020-01-01T00:00:00Z"}, "past": {"schedule": "at 2001-01-01 00:00"}}},
+  {"name": "article", "owner": "team", "kind": "manual", "workflow": "editorial", "application": "shop"},
   {"name": "off", "owner": "postgres", "state": "disabled", "command": "VACUUM"},
   {"name": "plain", "owner": "team", "command": "SELECT 1", "schedules": {}}]}
 JSON
@@ -54,12 +55,12 @@ sub apply
 # the text has the keys that the functions know
 my (undef, undef, $refused) = $node->psql('one', "SELECT taskcenter.apply_tasks('{\"tasks\": [{\"name\": \"x\", \"odd\": 1}]}', 'shop')");
 my ($known) = $refused =~ /Known keys there: (.*)\./;
-my %not_yet = map { $_ => 1 } qw(kind application requires_flag group_key rate_limit workflow graph);
+my %not_yet = map { $_ => 1 } qw(requires_flag group_key rate_limit graph);
 is_deeply([ grep { !$not_yet{$_} && $document !~ /"$_":/ } split /, /, $known ], [], 'the document has every property that a task can have');
 cmp_ok(scalar split(/, /, $known), '>', 40, 'as the hint lists them');
 
 my $first = apply('one', $document);
-is(scalar(() = $first =~ /^create\|/mg), 14, 'a document makes tasks and schedules');
+is(scalar(() = $first =~ /^create\|/mg), 15, 'a document makes tasks and schedules');
 my $exported = export('one', 'shop');
 is(apply('one', $exported), '', 'what is exported changes nothing');
 is(apply('one', $document), '', 'nor does the document that a person wrote');
