@@ -23,6 +23,7 @@
 #include "engine_state.h"
 #include "guard_list_store.h"
 #include "settings.h"
+#include "shared_refusals.h"
 #include "statement.h"
 #include "status_store.h"
 #include "taskcenter.h"
@@ -260,6 +261,22 @@ check_house(const Checks *checks)
 			   "ALTER EXTENSION taskcenter UPDATE, or install the package of the SQL version.");
 }
 
+/* what was refused stays refused, but its record may be incomplete */
+static void
+check_refusals(const Checks *checks)
+{
+	int64		waiting;
+	int64		lost;
+
+	if (!checks->engine.preloaded)
+		return;
+	tc_shared_refusals_count(&waiting, &lost);
+	check_that(checks, "refused_updates", lost == 0, "warn",
+			   psprintf("Refused plain updates that wait to be recorded: %lld; lost since the server started: %lld.",
+						(long long) waiting, (long long) lost),
+			   "More were refused at once than are kept; taskcenter.set_task_status() records its refusals itself.");
+}
+
 Datum
 taskcenter_status_checks(PG_FUNCTION_ARGS)
 {
@@ -283,5 +300,6 @@ taskcenter_status_checks(PG_FUNCTION_ARGS)
 	check_identity(&checks);
 	check_definitions(&checks);
 	check_house(&checks);
+	check_refusals(&checks);
 	return (Datum) 0;
 }

@@ -37,6 +37,13 @@ sql_as($source, 'origin', 'alice', "SELECT taskcenter.archive_task('archived', '
 create_task($source, 'origin', 'alice', 'paused', EFFECT, schedule => 'every 1 second');
 sql_as($source, 'origin', 'alice', "SELECT taskcenter.pause_task('paused', 'for now'); SELECT taskcenter.schedule_task('paused', '0 3 * * *', 'nightly', 'Europe/Berlin')");
 sql($source, 'origin', "SELECT taskcenter.create_queue('slow', 1, 'one at a time'); SELECT taskcenter.set_setting('runs_retention', '90 days')");
+sql_as($source, 'origin', 'bob', <<'SQL');
+SELECT taskcenter.create_workflow('review', 'open', '{"open": ["read"], "read": [{"to": "done", "requires": ["by"]}], "done": []}');
+SELECT taskcenter.create_task('moved_bob', kind => 'manual', options => '{"workflow": "review"}');
+SELECT taskcenter.create_task('article_bob', kind => 'manual');
+SELECT taskcenter.set_task_status('moved_bob', 'done');
+UPDATE taskcenter.tasks SET status = 'read' WHERE name = 'moved_bob';
+SQL
 wait_for($source, 'origin', "SELECT count(*) >= 4 FROM taskcenter.task_runs WHERE task LIKE 'tick%'");
 wait_for($source, 'origin', "SELECT count(*) FROM taskcenter.live_runs AS r JOIN taskcenter.tasks USING (task_id) WHERE name NOT LIKE 'tick%' AND r.run_at < now()", '0', 30);
 # a span without ticks is recorded as skipped
@@ -74,7 +81,7 @@ my $original = contents($source, 'origin');
 my $partitions = "SELECT string_agg(relid::text, ' ' ORDER BY relid::text COLLATE \"C\") FROM (SELECT 'taskcenter.finished_runs' AS r UNION ALL SELECT 'taskcenter.task_run_history' UNION ALL SELECT 'taskcenter.task_run_logs') AS roots, pg_partition_tree(r::regclass)";
 my $original_partitions = sql($source, 'origin', $partitions);
 note($original);
-for my $filled (qw(tasks schedules skipped_fires queues setting_values scheduler_state live_runs finished_runs task_run_history task_run_logs kept_keys task_audit_logs))
+for my $filled (qw(tasks schedules skipped_fires queues setting_values scheduler_state live_runs finished_runs task_run_history task_run_logs kept_keys task_audit_logs workflows task_status_history))
 {
 	unlike($original, qr/^$filled\|0\|/m, "$filled has rows to lose");
 }
@@ -189,6 +196,11 @@ subtest 'adopted, it goes on' => sub {
 			sql($source, 'origin', "SELECT count(*) FROM taskcenter.tasks WHERE state <> 'archived'"), "$db: roles are found by name");
 		is(sql_as($target, $db, 'bob', "SELECT count(*) FROM taskcenter.task_runs WHERE task = 'work_alice'"), 0, "$db: bob sees nothing of alice's");
 		cmp_ok(sql_as($target, $db, 'bob', "SELECT count(*) FROM taskcenter.task_run_logs"), '>=', 5, "$db: bob sees his logs");
+		is(sql_as($target, $db, 'bob', "SELECT success FROM taskcenter.set_task_status('moved_bob', 'done', metadata => '{\"by\": \"bob\"}')"), 't', "$db: his task moves on");
+		is(sql_as($target, $db, 'bob', "SELECT string_agg(concat(old_status, '>', new_status), ' ' ORDER BY id) FROM taskcenter.task_status_history JOIN taskcenter.tasks USING (task_id) WHERE name = 'moved_bob'"),
+			'>open open>validation_failed open>read read>done', "$db: with its history, in its order");
+		is(sql($target, $db, "SELECT confdeltype, convalidated FROM pg_constraint WHERE conrelid = 'taskcenter.task_status_history'::regclass AND contype = 'f'"), 'a|t', "$db: and the foreign key");
+		is(sql($target, $db, "SELECT owner_id = 'bob'::regrole FROM taskcenter.workflows WHERE name = 'review'"), 't', "$db: and the workflow's owner");
 		is(sql($target, $db, "SELECT count(*) FROM taskcenter.status WHERE state = 'fail'"), 0, "$db: status has no complaint")
 		  or diag(sql($target, $db, "SELECT * FROM taskcenter.status WHERE state = 'fail'"));
 		is(sql($target, $db, 'SELECT string_agg(DISTINCT relowner::regrole::text, \' \') FROM pg_class WHERE relnamespace = \'taskcenter\'::regnamespace'),

@@ -17,7 +17,7 @@ my $subscriber = new_server('subscriber', %settings);
 
 # What the publication carries: history and runs are compared row by row.
 my @relations = qw(tasks schedules skipped_fires queues setting_values scheduler_state
-  live_runs finished_runs task_run_history task_run_logs kept_keys task_audit_logs);
+  live_runs finished_runs task_run_history task_run_logs kept_keys task_audit_logs workflows task_status_history);
 
 sub contents
 {
@@ -34,6 +34,7 @@ create_task($publisher, 'work', 'app', 'tick', EFFECT, schedule => '* * * * * *'
 create_task($publisher, 'work', 'app', 'once', EFFECT);
 create_task($publisher, 'work', 'app', 'fails', 'SELECT 1/0', max_attempts => 2, backoff => 'none');
 create_task($publisher, 'work', 'app', 'batched', EFFECT, transaction_mode => 'batched');
+sql_as($publisher, 'work', 'app', "SELECT taskcenter.create_task('moved', kind => 'manual')");
 wait_for($publisher, 'work', 'SELECT count(*) >= 2 FROM app.effects');
 
 subtest 'published by FOR ALL TABLES, nothing of ours fails (T-U06)' => sub {
@@ -58,6 +59,9 @@ subtest 'the subscriber has the rows and does nothing' => sub {
 	enqueue_many($publisher, 'work', 'app', $_, 20) for qw(once batched fails);
 	sql_as($publisher, 'work', 'app', "SELECT taskcenter.retry_run(max(run_id)) FROM taskcenter.task_runs WHERE task = 'fails' AND status = 'failed'");
 	sql_as($publisher, 'work', 'app', "SELECT taskcenter.alter_task('once', priority => 7); SELECT taskcenter.enqueue_task('once', run_at => now() + interval '1 second')");
+	sql_as($publisher, 'work', 'app', "SELECT taskcenter.set_task_status('moved', 'in_progress'); SELECT taskcenter.set_task_status('moved', 'published'); UPDATE taskcenter.tasks SET status = 'on_hold' WHERE name = 'moved'");
+	sql_as($publisher, 'work', 'app', "SELECT taskcenter.create_workflow('w', 'a', '{\"a\": [\"b\"], \"b\": []}'); SELECT taskcenter.create_task('young', kind => 'manual', options => '{\"workflow\": \"w\"}'); UPDATE taskcenter.tasks SET status = 'b' WHERE name = 'young'");
+	sql_as($publisher, 'work', 'app', "SELECT taskcenter.archive_task('young'); SELECT taskcenter.drop_workflow('w')");
 	ok(wait_for($publisher, 'work', "SELECT count(*) FROM taskcenter.live_runs JOIN taskcenter.tasks USING (task_id) WHERE name <> 'tick'", '0'), 'the publisher works');
 	ok(wait_for($publisher, 'work', "SELECT count(*) >= 4 FROM taskcenter.task_runs WHERE task = 'tick'"), 'and fires');
 	sql_as($publisher, 'work', 'app', "SELECT taskcenter.pause_task('tick')");
@@ -78,6 +82,7 @@ subtest 'the subscriber takes over' => sub {
 	sql($subscriber, 'work', 'ALTER SUBSCRIPTION copy DISABLE; ALTER SUBSCRIPTION copy SET (slot_name = NONE); DROP SUBSCRIPTION copy');
 	is(sql($subscriber, 'work', "SELECT taskcenter.adopt_database('the publisher is retired')"), 0, 'adopted');
 	is(sql($subscriber, 'work', "SELECT taskcenter.resume_scheduler('the publisher is retired')"), 'running', 'resumed');
+	is(sql_as($subscriber, 'work', 'app', "SELECT success, old_status FROM taskcenter.set_task_status('moved', 'in_progress')"), 't|on_hold', 'people move their tasks here');
 	ok(wait_for($subscriber, 'work', "SELECT status FROM taskcenter.task_runs WHERE run_id = $waiting", 'succeeded'), 'what waited is executed here');
 	my $next = eval { enqueue($subscriber, 'work', 'app', 'once') } // 0;
 	cmp_ok($next, '>', $waiting, 'new runs have new ids: sequences are not replicated, adoption puts them right');
