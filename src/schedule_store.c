@@ -28,6 +28,21 @@ static Statement read_schedules = {
 	.types = {INT8OID, TEXTOID}
 };
 
+static Statement find_schedule = {
+	.label = "find a schedule of a task",
+	.text =
+	"SELECT"
+	"   s.schedule_id, s.task_id, s.owner_id, s.name, s.schedule, "
+	"   s.timezone, s.state, s.state_reason, s.next_run_at, "
+	"   s.last_run_at, s.starts_at, s.ends_at, s.anchor_at, s.jitter, "
+	"   s.misfire, s.misfire_grace, s.max_catchup, s.dst_gap, "
+	"   s.dst_repeat, t.name, t.dst_gap, t.dst_repeat"
+	" FROM taskcenter.schedules AS s JOIN taskcenter.tasks AS t USING (task_id)"
+	" WHERE s.task_id = $1 AND s.name = $2",
+	.nargs = 2,
+	.types = {INT8OID, TEXTOID}
+};
+
 static Statement read_schedule = {
 	.label = "read a schedule",
 	.text =
@@ -68,6 +83,15 @@ static Statement lock_schedules = {
 	"SELECT schedule_id FROM taskcenter.schedules"
 	" WHERE task_id = $1 AND ($2 IS NULL OR name = $2)"
 	" ORDER BY schedule_id FOR NO KEY UPDATE",
+	.nargs = 2,
+	.types = {INT8OID, TEXTOID}
+};
+
+static Statement lock_schedule = {
+	.label = "lock a schedule",
+	.text =
+	"SELECT schedule_id FROM taskcenter.schedules"
+	" WHERE task_id = $1 AND name = $2 FOR NO KEY UPDATE",
 	.nargs = 2,
 	.types = {INT8OID, TEXTOID}
 };
@@ -182,9 +206,9 @@ tc_schedule_find(int64 task_id, const char *name, bool lock, ScheduleRow *row)
 
 	tc_bind_int64(&arguments, task_id);
 	tc_bind_text(&arguments, name);
-	if (lock && tc_run_bound(&lock_schedules, &arguments) == 0)
+	if (lock && tc_run_bound(&lock_schedule, &arguments) == 0)
 		return false;
-	if (tc_run_bound(&read_schedules, &arguments) == 0)
+	if (tc_run_bound(&find_schedule, &arguments) == 0)
 		return false;
 	read_row(0, row);
 	return true;
