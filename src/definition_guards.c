@@ -21,6 +21,7 @@
 
 #include "compat.h"
 #include "guard_store.h"
+#include "plain_writer.h"
 #include "schedule_define.h"
 #include "shared_state.h"
 #include "statement.h"
@@ -126,6 +127,9 @@ is_manual(Relation rel, HeapTuple tuple)
 	return !isnull && strcmp(TextDatumGetCString(kind), TC_KIND_MANUAL) == 0;
 }
 
+/* what UPDATE is granted on, under row security */
+static const char *const everybodys[] = {"state", "status", NULL};
+
 Datum
 taskcenter_guard_task(PG_FUNCTION_ARGS)
 {
@@ -145,6 +149,10 @@ taskcenter_guard_task(PG_FUNCTION_ARGS)
 					 errhint("Use taskcenter.archive_task().")));
 		return PointerGetDatum(call->tg_trigtuple);
 	}
+	if (update)
+		tc_plain_check_columns(rel, old, new, everybodys);
+	else
+		tc_plain_check(rel);
 	if (update)
 		check_plain_move(rel, old, new, "archived",
 						 "Use taskcenter.archive_task() or taskcenter.unarchive_task().");
@@ -191,6 +199,10 @@ taskcenter_guard_schedule(PG_FUNCTION_ARGS)
 		return PointerGetDatum(new);
 	}
 	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
+		tc_plain_check_columns(call->tg_relation, call->tg_trigtuple, new, everybodys);
+	else
+		tc_plain_check(call->tg_relation);
+	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
 		check_plain_move(call->tg_relation, call->tg_trigtuple, new, "completed",
 						 "Use taskcenter.schedule_task() to define it anew.");
 	next = column(call->tg_relation, new, "next_run_at", &isnull);
@@ -235,42 +247,27 @@ taskcenter_guard_control(PG_FUNCTION_ARGS)
 						RelationGetRelationName(call->tg_relation)),
 				 errdetail("Unfinished runs and the record depend on its rows."),
 				 errhint("Pause a queue, or call taskcenter.set_setting() with null, instead.")));
+	tc_plain_check(call->tg_relation);
 	tc_shared_touch_control();
 	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
 		return PointerGetDatum(call->tg_newtuple);
 	return PointerGetDatum(call->tg_trigtuple);
 }
 
-/*
- * access_grants: as with tasks, whoever could write the table could pass on
- * what a mighty role has, so a writer that is not ours must have it himself.
- */
+/* access_grants */
 Datum
 taskcenter_guard_grant(PG_FUNCTION_ARGS)
 {
 	TriggerData *call = called_as_trigger(fcinfo);
-	Relation	rel = call->tg_relation;
-	bool		isnull;
-	Datum		owner;
 
-	if (!tc_statement_is_own() && !IsLogicalWorker())
-	{
-		if (!TRIGGER_FIRED_BY_INSERT(call->tg_event))
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("grants are not changed by plain SQL"),
-					 errdetail("What somebody may do is changed by functions only."),
-					 errhint("Use taskcenter.grant_access() and taskcenter.revoke_access().")));
-		owner = column(rel, call->tg_trigtuple, "owner_id", &isnull);
-		if (!isnull && !has_privs_of_role(tc_statement_caller(), (Oid) DatumGetInt64(owner)))
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("permission denied to grant access on behalf of another role"),
-					 errdetail("Role \"%s\" does not have the privileges of the role with OID %u.",
-							   GetUserNameFromId(tc_statement_caller(), true),
-							   (Oid) DatumGetInt64(owner)),
-					 errhint("Use taskcenter.grant_access().")));
-	}
+	if (!tc_statement_is_own() && !IsLogicalWorker() &&
+		!TRIGGER_FIRED_BY_INSERT(call->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("grants are not changed by plain SQL"),
+				 errdetail("What somebody may do is changed by functions only."),
+				 errhint("Use taskcenter.grant_access() and taskcenter.revoke_access().")));
+	tc_plain_check(call->tg_relation);
 	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
 		return PointerGetDatum(call->tg_newtuple);
 	return PointerGetDatum(call->tg_trigtuple);

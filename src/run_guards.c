@@ -25,6 +25,7 @@
 #include "utils/timestamp.h"
 
 #include "guard_store.h"
+#include "plain_writer.h"
 #include "run_status.h"
 #include "shared_state.h"
 #include "statement.h"
@@ -239,6 +240,7 @@ taskcenter_guard_live_run(PG_FUNCTION_ARGS)
 	Relation	rel = call->tg_relation;
 
 	check_columns(rel);
+	tc_plain_check(rel);
 	if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
 	{
 		RunStatus	status = status_of(call->tg_trigtuple, rel);

@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "plain_writer.h"
 #include "statement.h"
 #include "workflow_cache.h"
 #include "workflow_store.h"
@@ -192,6 +193,7 @@ taskcenter_guard_workflow(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("guard_workflow() can only be called as a row trigger before a change")));
 	rel = call->tg_relation;
+	tc_plain_check(rel);
 	tc_workflow_forget_at_commit(RelationGetRelid(rel));
 	if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
 	{
