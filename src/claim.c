@@ -28,7 +28,6 @@
 #define CLAIM_WORK_MS 50.0		/* of work in one claim */
 #define CLAIM_GROWTH 4			/* from one claim to the next */
 #define DURATION_WEIGHT 0.2
-#define MAX_LANES_SEEN 256
 
 /* what one look at a lane decided */
 typedef struct LanePlan
@@ -366,15 +365,20 @@ ClaimResult
 tc_claim_runs(Oid role, int64 executor_id, bool fresh, TimestampTz now, RunRow *rows,
 			  MemoryContext context)
 {
-	static Lane lanes[MAX_LANES_SEEN];
+	static Lane lanes[TC_MAX_LANES];
 	ClaimResult result = {0};
 	MemoryContext old = MemoryContextSwitchTo(context);
 	const char *problem;
 	int			count;
 	int			i;
 
+	/*
+	 * The lanes first: what a change in between unblocks shall not be blocked
+	 * for what was before it.
+	 */
+	count = tc_shared_lanes_due(MyDatabaseId, role, now,
+								unknown_since != DT_NOEND ? &unknown_lane : NULL, lanes);
 	tc_cache_refresh();
-	count = tc_shared_lanes_copy(MyDatabaseId, role, lanes, MAX_LANES_SEEN);
 	qsort(lanes, count, sizeof(Lane), compare_lanes);
 
 	tc_worker_begin("claim runs");

@@ -38,7 +38,6 @@
 											 * doubled */
 #define MAX_DELAY_US (60 * USECS_PER_SEC)
 #define START_TIMEOUT_US (10 * USECS_PER_SEC)
-#define MAX_ROLES 256
 
 /* roles whose executors fail before they serve: none is started before `until` */
 typedef struct FailedRole
@@ -353,15 +352,13 @@ static int
 roles_with_work(TimestampTz now, Oid *roles)
 {
 	static Lane lanes[TC_MAX_LANES];
-	int			lane_count = tc_shared_lanes_copy(MyDatabaseId, InvalidOid, lanes, TC_MAX_LANES);
+	int			lane_count = tc_shared_lanes_due(MyDatabaseId, InvalidOid, now, NULL, lanes);
 	int			count = 0;
 	int			i;
 	int			j;
 
-	for (i = 0; i < lane_count && count < MAX_ROLES; i++)
+	for (i = 0; i < lane_count; i++)
 	{
-		if (lanes[i].blocked || lanes[i].next_due > now)
-			continue;
 		for (j = 0; j < count && roles[j] != lanes[i].key.role; j++)
 			;
 		if (j == count)
@@ -374,7 +371,7 @@ TimestampTz
 tc_dispatch(TimestampTz now)
 {
 	static int	first = 0;		/* roles take turns at being first */
-	Oid			roles[MAX_ROLES];
+	static Oid	roles[TC_MAX_LANES];
 	TimestampTz again = tc_shared_lanes_next_due(MyDatabaseId, now);
 	int			count;
 	int			i;

@@ -260,6 +260,7 @@ serve(Oid role, int64 executor_id)
 		const char *reason = reason_to_end();
 		ClaimResult claim;
 
+		CHECK_FOR_INTERRUPTS();
 		if (reason != NULL)
 		{
 			elog(DEBUG1, "taskcenter executor ends: %s", reason);

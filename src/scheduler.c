@@ -37,6 +37,8 @@
 #include "shared_state.h"
 #include "worker_process.h"
 
+#define LEFT_OUT_US (500 * INT64CONST(1000))	/* between two looks for lanes
+												 * that have no place */
 #define MAINTENANCE_US (6 * USECS_PER_HOUR)
 #define MAINTENANCE_RETRY_US (1 * USECS_PER_MINUTE)
 #define MAINTENANCE_QUIET_US (10 * USECS_PER_MINUTE)	/* between two log lines */
@@ -54,6 +56,7 @@ typedef struct SchedulersView
 	TimestampTz next_maintenance;
 	TimestampTz last_seen;		/* wall clock at the end of the last cycle */
 	bool		lanes_known;	/* found in the table since we may dispatch */
+	TimestampTz lanes_found_at;
 	bool		settled;		/* what the server lost, since we may work
 								 * here */
 	bool		verified;		/* version and guards were, once */
@@ -262,6 +265,29 @@ verify_lockstep(const Calls *calls, TimestampTz now)
 	tc_worker_commit();
 }
 
+/* When lanes that have no place among the others are to be looked for again. */
+static TimestampTz
+left_out_until(TimestampTz now)
+{
+	TimestampTz due = tc_shared_lanes_left_out(false);
+
+	/* the clock may have been set back */
+	if (due == DT_NOEND || now < view.lanes_found_at)
+		return due;
+	return Max(due, view.lanes_found_at + LEFT_OUT_US);
+}
+
+static void
+find_lanes(const Calls *calls, TimestampTz now)
+{
+	if (view.lanes_known && !calls->lanes_unknown && left_out_until(now) > now)
+		return;
+	(void) tc_shared_lanes_left_out(true);
+	tc_dispatch_find_lanes();
+	view.lanes_known = true;
+	view.lanes_found_at = now;
+}
+
 /* Returns when the next cycle is needed at the latest. */
 static TimestampTz
 cycle(void)
@@ -293,12 +319,11 @@ cycle(void)
 		return again;
 	}
 
-	if (calls.lanes_unknown || !view.lanes_known)
-		tc_dispatch_find_lanes();
-	view.lanes_known = true;
+	find_lanes(&calls, now);
 	fire(&calls, now);
 	now = GetCurrentTimestamp();
 	again = Min(again, tc_dispatch(now));
+	again = Min(again, left_out_until(now));
 	maintain(now);
 	if (view.control->running)
 		again = Min(again, view.next_fire);

@@ -23,7 +23,7 @@ extern void tc_shared_set_launcher_latch(void);
 
 /* ---- shared_lanes.c ---- */
 
-/* NULL: all lanes are taken, the database's lanes_unknown is set */
+/* NULL: there is no place for it, the database's lanes_left_out is lowered */
 extern Lane *tc_lane_lower(const LaneKey *key, TimestampTz run_at, int64 run_id);
 extern void tc_lane_due_later(Oid database, TimestampTz due);
 extern bool tc_lane_is_ready(const Lane *lane, TimestampTz now);

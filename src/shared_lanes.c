@@ -9,13 +9,17 @@
  * a claim whose copy is older may not call the lane empty, and may raise the
  * bound only up to the lowest position that came since.
  *
- * A lane that is not there has no runs that anybody knows of.  When all lanes
- * are taken, one that is known to be empty makes room.
+ * A lane that is not there has no runs that anybody knows of, or has no place:
+ * then the database's lanes_left_out says when the table must be asked for it.
+ * When all places are taken, a lane that is empty makes room, else one that
+ * nobody can claim from now, else one of a role that has more of them.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "common/pg_prng.h"
+#include "miscadmin.h"
 #include "utils/timestamp.h"
 
 #include "shared_internal.h"
@@ -52,10 +56,56 @@ forget_recent(Lane *lane, TimestampTz now)
 	lane->recent_since = now;
 }
 
-static Lane *
-take_lane(void)
+/* ---- places ---- */
+
+static void
+leave_out(const LaneKey *key, TimestampTz due)
 {
-	Lane	   *empty = NULL;
+	DatabaseSlot *database = tc_shared_database(key->database);
+
+	if (database != NULL && due < database->lanes_left_out)
+	{
+		database->lanes_left_out = due;
+		tc_lane_due_later(key->database, due);
+	}
+}
+
+/* When somebody can claim from the lane; a blocked one waits for others. */
+static TimestampTz
+claimable_at(const Lane *lane)
+{
+	return lane->blocked ? DT_NOEND : lane->next_due;
+}
+
+static int
+count_lanes(const LaneKey *key)
+{
+	int			count = 0;
+
+	for (int i = 0; i < tc_shared->lane_count; i++)
+	{
+		const Lane *lane = &tc_shared->lanes[i];
+
+		count += lane->used && lane->key.role == key->role &&
+			lane->key.database == key->database;
+	}
+	return count;
+}
+
+/* Any of them, of a role that has more than this one; NULL: chance found none. */
+static Lane *
+take_from_richer(const LaneKey *key)
+{
+	Lane	   *lane = &tc_shared->lanes[pg_prng_uint64(&pg_global_prng_state) % TC_MAX_LANES];
+
+	return count_lanes(&lane->key) > count_lanes(key) + 1 ? lane : NULL;
+}
+
+/* A place for a lane that is due then; NULL: others need them more. */
+static Lane *
+take_lane(const LaneKey *key, TimestampTz due)
+{
+	Lane	   *latest = NULL;
 
 	for (int i = 0; i < tc_shared->lane_count; i++)
 	{
@@ -63,28 +113,31 @@ take_lane(void)
 
 		if (!lane->used)
 			return lane;
-		if (lane->next_due == DT_NOEND)
-			empty = lane;
+		if (latest == NULL || claimable_at(lane) > claimable_at(latest))
+			latest = lane;
 	}
 	if (tc_shared->lane_count < TC_MAX_LANES)
 		return &tc_shared->lanes[tc_shared->lane_count++];
-	return empty;
+	if (claimable_at(latest) <= due)
+		latest = take_from_richer(key);
+	if (latest != NULL && latest->next_due != DT_NOEND)
+		leave_out(&latest->key, latest->next_due);
+	return latest;
 }
 
 static Lane *
-make_lane(const LaneKey *key)
+make_lane(const LaneKey *key, TimestampTz due)
 {
-	DatabaseSlot *database = tc_shared_database(key->database);
 	TimestampTz now = GetCurrentTimestamp();
 	Lane	   *lane;
 
 	/* Without a slot there is no scheduler: it will read all lanes at start. */
-	if (database == NULL)
+	if (tc_shared_database(key->database) == NULL)
 		return NULL;
-	lane = take_lane();
+	lane = take_lane(key, due);
 	if (lane == NULL)
 	{
-		database->lanes_unknown = true;
+		leave_out(key, due);
 		return NULL;
 	}
 	MemSet(lane, 0, sizeof(Lane));
@@ -131,7 +184,7 @@ tc_lane_lower(const LaneKey *key, TimestampTz run_at, int64 run_id)
 	Lane	   *lane = find_lane(key);
 
 	if (lane == NULL)
-		lane = make_lane(key);
+		lane = make_lane(key, run_at);
 	if (lane == NULL)
 		return NULL;
 	lower(lane, run_at, run_id);
@@ -239,23 +292,42 @@ tc_shared_lane_lower(const LaneKey *key, TimestampTz run_at, int64 run_id)
 }
 
 int
-tc_shared_lanes_copy(Oid database, Oid role, Lane *lanes, int max)
+tc_shared_lanes_due(Oid database, Oid role, TimestampTz now, const LaneKey *also,
+					Lane lanes[TC_MAX_LANES])
 {
 	int			count = 0;
 
-	if (tc_shared == NULL)
-		return 0;
 	LWLockAcquire(tc_shared->lock, LW_SHARED);
-	for (int i = 0; i < tc_shared->lane_count && count < max; i++)
+	for (int i = 0; i < tc_shared->lane_count; i++)
 	{
 		const Lane *lane = &tc_shared->lanes[i];
 
-		if (lane->used && lane->key.database == database &&
-			(!OidIsValid(role) || lane->key.role == role))
+		if (lane->key.database == database &&
+			(!OidIsValid(role) || lane->key.role == role) &&
+			(tc_lane_is_ready(lane, now) ||
+			 (also != NULL && memcmp(&lane->key, also, sizeof(LaneKey)) == 0)))
 			lanes[count++] = *lane;
 	}
 	LWLockRelease(tc_shared->lock);
 	return count;
+}
+
+TimestampTz
+tc_shared_lanes_left_out(bool clear)
+{
+	TimestampTz due = DT_NOEND;
+	DatabaseSlot *slot;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	slot = tc_shared_database(MyDatabaseId);
+	if (slot != NULL)
+	{
+		due = slot->lanes_left_out;
+		if (clear)
+			slot->lanes_left_out = DT_NOEND;
+	}
+	LWLockRelease(tc_shared->lock);
+	return due;
 }
 
 /*

@@ -64,6 +64,8 @@ typedef struct DatabaseSlot
 	bool		guards_altered; /* a commit touched triggers or functions of
 								 * ours; scheduler clears it */
 	bool		lanes_unknown;	/* lanes must be read from the table again */
+	TimestampTz lanes_left_out; /* the earliest due time of lanes for which
+								 * there was no place; DT_NOEND: none */
 	bool		later_changed;	/* a lane has work later than was known;
 								 * scheduler clears it */
 	bool		finish_wanted;	/* somebody waits for any finish */
@@ -290,13 +292,23 @@ extern void tc_shared_wake_scheduler(Oid database);
 
 /*
  * Note that runs of a lane may have become claimable from (run_at, run_id)
- * on: lowers bound and next_due, clears blocked.  Makes the lane; when all
- * lanes are taken sets the database's lanes_unknown instead.
+ * on: lowers bound and next_due, clears blocked.  Makes the lane; where there
+ * is no place for it lowers the database's lanes_left_out instead.
  */
 extern void tc_shared_lane_lower(const LaneKey *key, TimestampTz run_at, int64 run_id);
 
-/* copies of the lanes of one role (or all roles: InvalidOid); returns the count */
-extern int	tc_shared_lanes_copy(Oid database, Oid role, Lane *lanes, int max);
+/*
+ * Copies of the lanes of one role (or all roles: InvalidOid) that are due and
+ * not blocked, and of `also` (NULL: none) in any case; returns the count.
+ */
+extern int	tc_shared_lanes_due(Oid database, Oid role, TimestampTz now,
+								const LaneKey *also, Lane lanes[TC_MAX_LANES]);
+
+/*
+ * Scheduler: the earliest due time of lanes that have no place; DT_NOEND: none.
+ * clear: they are about to be found in the table again.
+ */
+extern TimestampTz tc_shared_lanes_left_out(bool clear);
 
 /* a claim read `seen` before its snapshot: raise the bound, unless lowered since */
 extern void tc_shared_lane_raise(const Lane *seen, TimestampTz bound_at, int64 bound_run);

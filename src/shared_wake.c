@@ -244,8 +244,8 @@ apply_lane(const PendingLane *touched, TimestampTz now)
 	Lane	   *lane = tc_lane_lower(&touched->key, touched->run_at, touched->run_id);
 
 	if (lane == NULL)
-		tc_shared_set_scheduler_latch(touched->key.database);
-	else if (tc_lane_is_ready(lane, now))
+		return;					/* left out; the scheduler knows */
+	if (tc_lane_is_ready(lane, now))
 		tc_wake_role(touched->key.database, touched->key.role);
 	else
 		tc_lane_due_later(touched->key.database, touched->run_at);
