@@ -338,7 +338,8 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, TimestampTz now, RunRo
 		return false;
 	result->count = claim_lane(lane, &plan, executor_id, now, rows, &next_due);
 	result->batch = plan.batch;
-	result->queue = tc_control_queue(tc_cache_control(), lane->key.queue_id)->name;
+	/* a copy: the control state may be loaded anew while the runs execute */
+	result->queue = pstrdup(tc_control_queue(tc_cache_control(), lane->key.queue_id)->name);
 	load_tasks(rows, result->count);
 	if (lane->key.gate == 0 && result->count > 0)
 		last_claim = plan.max_runs;

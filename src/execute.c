@@ -315,6 +315,24 @@ tc_execute_run(RunRow *run, const char *queue, MemoryContext context)
 
 /* ---- batches ---- */
 
+/* The capture is emptied by the next run. */
+static void
+keep_logs(Attempt *attempt)
+{
+	int			i;
+
+	attempt->log_count = tc_attempt_logs(&attempt->logs);
+	for (i = 0; i < attempt->log_count; i++)
+	{
+		LogRow	   *log = &attempt->logs[i];
+
+		log->level = pstrdup(log->level);
+		log->message = pstrdup(log->message);
+		if (log->metadata != NULL)
+			log->metadata = DatumGetJsonbPCopy(JsonbPGetDatum(log->metadata));
+	}
+}
+
 /* One run of a batch: an error costs its own savepoint only. */
 static void
 run_in_batch(Attempt *attempt, MemoryContext context)
@@ -344,15 +362,7 @@ run_in_batch(Attempt *attempt, MemoryContext context)
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	tc_attempt_close(attempt);
-	attempt->log_count = tc_attempt_logs(&attempt->logs);
-	if (attempt->log_count > 0)
-	{
-		int			i;
-
-		/* the capture is emptied by the next run */
-		for (i = 0; i < attempt->log_count; i++)
-			attempt->logs[i].message = pstrdup(attempt->logs[i].message);
-	}
+	keep_logs(attempt);
 }
 
 static void

@@ -646,6 +646,22 @@ $where = batch('batch slow', q{SELECT keep('kept');
 	SELECT pg_sleep(60) WHERE taskcenter.param('i') = '7'}, timeout => $limit);
 is(outcome($where), 'succeeded 59 1 timed_out/57014 1 1', 'a time limit strikes one run of a batch');
 
+$where = batch('batch log', q{SELECT taskcenter.write_log(taskcenter.param('level') #>> '{}',
+	'line ' || run_id, jsonb_build_object('run', run_id, 'pad', repeat('x', run_id::int % 50)))
+	FROM taskcenter.current_run()}, params => { level => 'warning' });
+$tc->is_sql("SELECT count(*), count(DISTINCT run_id) FROM taskcenter.task_run_logs WHERE $where
+	AND message = 'line ' || run_id AND level = 'warning' AND metadata->>'run' = run_id::text
+	AND metadata->>'pad' = repeat('x', run_id::int % 50)", '60|60', 'each run keeps its own log line');
+
+# ---- what a run knows of itself, while others change what its process has loaded ----
+
+$tc->sql('CREATE TABLE told (run_id bigint, queue text); CREATE SEQUENCE queue_numbers;');
+$tc->task('queue of', q{INSERT INTO told SELECT run_id, queue FROM taskcenter.current_run();
+	SELECT taskcenter.create_queue('queue ' || nextval('queue_numbers'))}, run_as => 'postgres');
+$tc->enqueue_many('queue of', 200);
+ok($tc->finish_all('queue of'), 'runs that make queues');
+$tc->is_sql(q{SELECT queue, count(*) FROM told GROUP BY 1}, 'default|200', 'each knows the name of its own');
+
 # ---- all of it ----
 
 $tc->is_sql('SELECT count(*) FROM taskcenter.live_runs', '0', 'every run has ended');
