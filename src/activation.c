@@ -14,6 +14,7 @@
 #include "access/xlog.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 
 #include "activation.h"
 #include "adoption_store.h"
@@ -83,6 +84,13 @@ tc_activation_status(char **detail)
 	if (!exists)
 		return ACTIVATION_NONE;
 	return difference == NULL ? ACTIVATION_OWN : ACTIVATION_FOREIGN;
+}
+
+/* the scripts of pg_dump, and pg_restore, begin by this setting */
+bool
+tc_activation_restoring(void)
+{
+	return !check_function_bodies || tc_activation_status(NULL) != ACTIVATION_OWN;
 }
 
 bool

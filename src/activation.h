@@ -25,6 +25,12 @@ typedef enum ActivationStatus
 extern ActivationStatus tc_activation_status(char **detail);
 
 /*
+ * Is what a plain INSERT brings part of a restore?  The database is not
+ * adopted yet, or the session is one that loads a dump.
+ */
+extern bool tc_activation_restoring(void);
+
+/*
  * Called by whatever creates something, before its own frame: a database
  * without identity and without content becomes ours, with its first queues
  * and partitions.  True: this call did it.

@@ -16,14 +16,14 @@ static Statement insert_row = {
 	.label = "write the audit",
 	.text =
 	"INSERT INTO taskcenter.task_audit_logs (recorded_at, action, object_type, object_id,"
-	"   object_name, owner_id, old_values, new_values, actor, session_role,"
+	"   object_name, owner_id, old_values, new_values, channel, run_id, actor, session_role,"
 	"   effective_role, application_name, client_addr, reason, trace_id)"
 	" VALUES ($1, $2, $3, $4, concat((SELECT t.name || '/' FROM taskcenter.tasks AS t"
 	"   WHERE t.task_id = $6), $5), $7, $8, $9, $10, $11, $12, $13,"
-	"   host(inet_client_addr()), $14, $15)",
-	.nargs = 15,
+	"   $14, $15, host(inet_client_addr()), $16, $17)",
+	.nargs = 17,
 	.types = {TIMESTAMPTZOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, INT8OID, INT8OID,
-	JSONBOID, JSONBOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	JSONBOID, JSONBOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 };
 
 static void
@@ -49,6 +49,8 @@ tc_audit_insert(const AuditRow *row)
 	bind_id(&arguments, row->owner_id);
 	tc_bind_redacted_jsonb(&arguments, row->old_values);
 	tc_bind_redacted_jsonb(&arguments, row->new_values);
+	tc_bind_text(&arguments, row->channel);
+	bind_id(&arguments, row->run_id);
 	tc_bind_redacted(&arguments, row->actor);
 	tc_bind_text(&arguments, row->session_role);
 	tc_bind_text(&arguments, row->effective_role);

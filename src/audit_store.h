@@ -25,6 +25,8 @@ typedef struct AuditRow
 	int64		owner_id;
 	Jsonb	   *old_values;
 	Jsonb	   *new_values;
+	const char *channel;
+	int64		run_id;			/* of the run that did it */
 	const char *actor;
 	const char *session_role;
 	const char *effective_role;

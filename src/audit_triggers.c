@@ -6,8 +6,8 @@
  *
  * Fires as ENABLE ALWAYS row trigger after changes of tasks, schedules,
  * queues, workflows, setting_values and scheduler_state.  Only fields that changed are
- * kept; a schedule's cursor is no change.  An INSERT that is not ours is a
- * restore, whose audit arrives by itself, as does that of a publisher.
+ * kept; that we move a schedule's cursor is no change.  What a restore loads
+ * is not recorded: its audit arrives by itself, as does that of a publisher.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,7 +17,6 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "postmaster/bgworker.h"
 #include "replication/logicalworker.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -26,15 +25,11 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "audit_context.h"
-#include "audit_store.h"
-#include "control_store.h"
+#include "activation.h"
+#include "audit.h"
 #include "schedule_define.h"
-#include "setting_keys.h"
 #include "statement.h"
 #include "task_change.h"
-
-#define SCHEDULER_TYPE "taskcenter scheduler"
 
 PG_FUNCTION_INFO_V1(taskcenter_audit_change);
 
@@ -59,10 +54,13 @@ static const AuditedRelation relations[] = {
 	{"access_grants", "grant", "grant_id", "role", "task_id", "owner_id"}
 };
 
-/* columns that are no definition: bookkeeping, cursors, what follows from others */
-static const char *const unaudited[] = {"updated_at", "changed_at", "changed_by", "updated_by",
-	"definition_version", "gated", "retention_class", "next_run_at", "last_run_at", "rebooted_at",
-"created_at", "only_row", "status_changed_at"};
+/* columns that follow from others */
+static const char *const derived[] = {"gated", "retention_class", "status_changed_at",
+"only_row", NULL};
+
+/* bookkeeping and cursors: what our own statements move all the time */
+static const char *const bookkeeping[] = {"updated_at", "changed_at", "changed_by", "updated_by",
+"definition_version", "next_run_at", "last_run_at", "rebooted_at", "created_at", NULL};
 
 static const AuditedRelation *
 audited_relation(Relation rel)
@@ -83,16 +81,23 @@ audited_relation(Relation rel)
 /* ---- what changed ---- */
 
 static bool
-is_audited(const char *column)
+is_in(const char *const *columns, const char *column)
 {
-	int			i;
-
-	for (i = 0; i < (int) lengthof(unaudited); i++)
+	for (; *columns != NULL; columns++)
 	{
-		if (strcmp(unaudited[i], column) == 0)
-			return false;
+		if (strcmp(*columns, column) == 0)
+			return true;
 	}
-	return true;
+	return false;
+}
+
+static bool
+is_audited(Form_pg_attribute attribute, bool own)
+{
+	const char *column = NameStr(attribute->attname);
+
+	return !attribute->attisdropped && !is_in(derived, column) &&
+		!(own && is_in(bookkeeping, column));
 }
 
 static bool
@@ -111,16 +116,13 @@ same_column(HeapTuple old, HeapTuple new, TupleDesc desc, int number)
 
 /* does a column differ that is kept? */
 static bool
-differs(HeapTuple old, HeapTuple new, TupleDesc desc)
+differs(HeapTuple old, HeapTuple new, TupleDesc desc, bool own)
 {
 	int			i;
 
 	for (i = 1; i <= desc->natts; i++)
 	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i - 1);
-
-		if (!attribute->attisdropped && is_audited(NameStr(attribute->attname)) &&
-			!same_column(old, new, desc, i))
+		if (is_audited(TupleDescAttr(desc, i - 1), own) && !same_column(old, new, desc, i))
 			return true;
 	}
 	return false;
@@ -147,7 +149,7 @@ field(const Jsonb *row, const char *name)
  * there is none, those that are not null.  NULL: there are none.
  */
 static Jsonb *
-audited_fields(HeapTuple tuple, HeapTuple other, TupleDesc desc)
+audited_fields(HeapTuple tuple, HeapTuple other, TupleDesc desc, bool own)
 {
 	Jsonb	   *row;
 	JsonbParseState *state = NULL;
@@ -164,7 +166,7 @@ audited_fields(HeapTuple tuple, HeapTuple other, TupleDesc desc)
 		Form_pg_attribute attribute = TupleDescAttr(desc, i - 1);
 		JsonbValue	key;
 
-		if (attribute->attisdropped || !is_audited(NameStr(attribute->attname)) ||
+		if (!is_audited(attribute, own) ||
 			(other != NULL && same_column(tuple, other, desc, i)))
 			continue;
 		value = field(row, NameStr(attribute->attname));
@@ -285,51 +287,6 @@ action_of(const AuditedRelation *audited, HeapTuple old, HeapTuple new, TupleDes
 	return "alter";
 }
 
-/* ---- who did it ---- */
-
-static void
-require_actor(const AuditedRelation *audited)
-{
-	bool		required = false;
-
-	if (tc_audit_given_actor() != NULL || MyBackendType == B_BG_WORKER)
-		return;
-	(void) parse_bool(tc_setting_value(TC_SETTING_REQUIRE_ACTOR), &required);
-	if (required)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("a change of a %s needs an actor", audited->object_type),
-				 errdetail("The setting \"%s\" is on.", TC_SETTING_REQUIRE_ACTOR),
-				 errhint("Call taskcenter.set_context(actor => ...) in this transaction first.")));
-}
-
-/* the scheduler acts on nobody's behalf */
-static const char *
-actor_of(Oid writer)
-{
-	if (MyBgworkerEntry != NULL && tc_audit_given_actor() == NULL &&
-		strcmp(MyBgworkerEntry->bgw_type, SCHEDULER_TYPE) == 0)
-		return SCHEDULER_TYPE;
-	return tc_audit_actor(writer);
-}
-
-static void
-describe_writer(Oid writer, AuditRow *row)
-{
-	row->recorded_at = GetCurrentTimestamp();
-	row->actor = actor_of(writer);
-	row->session_role = GetUserNameFromId(GetSessionUserId(), true);
-	row->effective_role = GetUserNameFromId(writer, true);
-	if (row->session_role == NULL)
-		row->session_role = row->actor;
-	if (row->effective_role == NULL)
-		row->effective_role = row->actor;
-	row->application_name = application_name != NULL && application_name[0] != '\0'
-		? application_name : NULL;
-	row->reason = tc_audit_reason();
-	row->trace_id = tc_audit_trace_id();
-}
-
 /* ---- what follows ---- */
 
 /* a plain UPDATE resumed a task: its schedules follow as behind resume_task() */
@@ -346,7 +303,7 @@ follow_state(HeapTuple old, HeapTuple new, TupleDesc desc)
 
 static void
 write_row(const AuditedRelation *audited, HeapTuple old, HeapTuple new, TupleDesc desc,
-		  Oid writer)
+		  bool own, Oid writer)
 {
 	HeapTuple	known = new != NULL ? new : old;
 	AuditRow	row = {0};
@@ -357,10 +314,9 @@ write_row(const AuditedRelation *audited, HeapTuple old, HeapTuple new, TupleDes
 	row.object_name = column_text(known, desc, audited->name);
 	row.task_id = column_id(known, desc, audited->task_id);
 	row.owner_id = column_id(known, desc, audited->owner_id);
-	row.old_values = audited_fields(old, new, desc);
-	row.new_values = audited_fields(new, old, desc);
-	describe_writer(writer, &row);
-	tc_audit_insert(&row);
+	row.old_values = audited_fields(old, new, desc, own);
+	row.new_values = audited_fields(new, old, desc, own);
+	tc_audit_record(&row, writer, GetCurrentTimestamp());
 }
 
 Datum
@@ -389,13 +345,14 @@ taskcenter_audit_change(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
 		new = call->tg_newtuple;
 
-	if (IsLogicalWorker() || (old == NULL && !own) ||
-		(old != NULL && new != NULL && !differs(old, new, desc)))
+	if (IsLogicalWorker() || (old == NULL && !own && tc_activation_restoring()) ||
+		(old != NULL && new != NULL && !differs(old, new, desc, own)))
 		return PointerGetDatum(NULL);
 
 	tc_store_begin(&frame);
-	require_actor(audited);
-	write_row(audited, old, new, desc, writer);
+	if (strcmp(audited->object_type, "schedule") == 0)
+		tc_audit_check_scheduled_run();
+	write_row(audited, old, new, desc, own, writer);
 	if (!own && old != NULL && new != NULL && strcmp(audited->object_type, "task") == 0)
 		follow_state(old, new, desc);
 	tc_store_end(&frame);

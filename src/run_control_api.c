@@ -16,10 +16,12 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "access.h"
 #include "arguments.h"
+#include "audit.h"
 #include "audit_context.h"
 #include "enqueue.h"
 #include "run_control_store.h"
@@ -45,7 +47,8 @@ change_of(FunctionCallInfo fcinfo, int reason_argument)
 	change.reason = tc_arg_reason(fcinfo, reason_argument);
 	if (change.reason == NULL)
 		change.reason = tc_audit_reason();
-	change.actor = tc_audit_actor(GetUserId());
+	change.role = GetUserId();
+	change.actor = tc_audit_actor(change.role);
 	change.now = GetCurrentTimestamp();
 	return change;
 }
@@ -67,6 +70,76 @@ require_task(const RunFacts *run, TaskRow *task)
 {
 	if (!tc_task_find_id(run->task_id, false, task))
 		tc_run_report_missing(run->run_id);
+}
+
+/* ---- the audit ---- */
+
+static void
+push_text(JsonbParseState **state, JsonbIteratorToken token, const char *text)
+{
+	JsonbValue	value;
+
+	value.type = jbvString;
+	value.val.string.val = unconstify(char *, text);
+	value.val.string.len = strlen(text);
+	(void) pushJsonbValue(state, token, &value);
+}
+
+/* {"status": ..., "runs": ...}; count 0: without it */
+static Jsonb *
+outcome_of(const char *status, int64 count)
+{
+	JsonbParseState *state = NULL;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	push_text(&state, WJB_KEY, "status");
+	push_text(&state, WJB_VALUE, status);
+	if (count > 0)
+	{
+		JsonbValue	value;
+
+		push_text(&state, WJB_KEY, "runs");
+		value.type = jbvNumeric;
+		value.val.numeric = int64_to_numeric(count);
+		(void) pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/* Somebody steered a run.  What becomes of it is in its history. */
+static void
+audit_one(const char *action, const RunFacts *run, const TaskRow *task, const char *status,
+		  const RunChange *change)
+{
+	AuditRow	row = {0};
+
+	row.action = action;
+	row.object_type = "run";
+	row.object_id = run->run_id;
+	row.object_name = task->name;
+	row.owner_id = task->owner_id;
+	row.old_values = outcome_of(run->status, 0);
+	row.new_values = outcome_of(status, 0);
+	row.reason = change->reason;
+	tc_audit_record(&row, change->role, change->now);
+}
+
+/* One row for a call about many; each has its history. */
+static void
+audit_many(const char *action, const RunFilter *filter, const char *task, const char *status,
+		   int64 count, const RunChange *change)
+{
+	AuditRow	row = {0};
+
+	if (count == 0)
+		return;
+	row.action = action;
+	row.object_type = "run";
+	row.object_name = task;
+	row.owner_id = filter->task_id != 0 ? filter->task_owner : change->role;
+	row.new_values = outcome_of(status, count);
+	row.reason = change->reason;
+	tc_audit_record(&row, change->role, change->now);
 }
 
 /* ---- cancel ---- */
@@ -99,10 +172,14 @@ cancel_one(int64 run_id, const RunChange *change)
 		if (strcmp(run.status, "running") == 0)
 		{
 			ask_executor(run_id, run.attempt, change);
+			audit_one("cancel", &run, &task, STATUS_CANCELLING, change);
 			return STATUS_CANCELLING;
 		}
 		if (tc_run_cancel(run_id, change))
+		{
+			audit_one("cancel", &run, &task, "cancelled", change);
 			return "cancelled";
+		}
 		CHECK_FOR_INTERRUPTS();
 		tc_run_require(run_id, &run);
 	}
@@ -144,6 +221,7 @@ filter_of(const char *task_name, char **statuses, int status_count,
 		tc_access_require_task(task_name, false, TASK_RIGHT_OPERATE, &task);
 		filter.task_id = task.task_id;
 		filter.tasks.all = true;
+		filter.task_owner = task.owner_id;
 	}
 	return filter;
 }
@@ -193,6 +271,8 @@ taskcenter_cancel_runs(PG_FUNCTION_ARGS)
 		ask_executor(running[i].run_id, running[i].attempt, &change);
 		put_change(fcinfo, &running[i], STATUS_CANCELLING, NULL);
 	}
+	audit_many("cancel", &filter, task, "cancelled", cancelled_count, &change);
+	audit_many("cancel", &filter, task, STATUS_CANCELLING, running_count, &change);
 	tc_store_end(&frame);
 	return (Datum) 0;
 }
@@ -261,6 +341,7 @@ retry_one(int64 run_id, const RunChange *change)
 		tc_run_require(run_id, &run);
 		refuse_retry(&run);
 	}
+	audit_one("retry", &run, &task, "queued", change);
 }
 
 Datum
@@ -285,8 +366,8 @@ compare_ids(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-/* Retry the runs of one task; puts a row for each of them. */
-static void
+/* Retry the runs of one task; puts a row for each of them.  Returns how many are. */
+static int
 retry_of_task(FunctionCallInfo fcinfo, const ChosenRun *runs, int count,
 			  const RunChange *change)
 {
@@ -302,7 +383,7 @@ retry_of_task(FunctionCallInfo fcinfo, const ChosenRun *runs, int count,
 		if (!runs[i].key_taken)
 			ids[id_count++] = runs[i].run_id;
 	if (!tc_task_find_id(runs[0].task_id, false, &task))
-		return;
+		return 0;
 	target = target_of(&task);
 	moved_count = tc_runs_retry(&target, ids, id_count, change, &moved);
 	for (i = 0; i < count; i++)
@@ -314,6 +395,7 @@ retry_of_task(FunctionCallInfo fcinfo, const ChosenRun *runs, int count,
 					   runs[i].key_taken ? "another unfinished run has its unique key"
 					   : "it was changed by somebody else");
 	}
+	return moved_count;
 }
 
 Datum
@@ -327,6 +409,7 @@ taskcenter_retry_runs(PG_FUNCTION_ARGS)
 	RunFilter	filter;
 	ChosenRun  *runs;
 	int			count;
+	int			retried = 0;
 	int			first = 0;
 	int			i;
 
@@ -343,9 +426,10 @@ taskcenter_retry_runs(PG_FUNCTION_ARGS)
 	{
 		if (i < count && runs[i].task_id == runs[first].task_id)
 			continue;
-		retry_of_task(fcinfo, &runs[first], i - first, &change);
+		retried += retry_of_task(fcinfo, &runs[first], i - first, &change);
 		first = i;
 	}
+	audit_many("retry", &filter, task, "queued", retried, &change);
 	tc_store_end(&frame);
 	return (Datum) 0;
 }

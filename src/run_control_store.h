@@ -42,12 +42,14 @@ typedef struct RunChange
 	const char *actor;
 	const char *reason;			/* NULL: none */
 	TimestampTz now;
+	Oid			role;			/* of who calls */
 } RunChange;
 
 /* which runs a call about many means */
 typedef struct RunFilter
 {
 	int64		task_id;		/* 0: any */
+	int64		task_owner;		/* if it is one */
 	TaskSet		tasks;
 	const char *const *statuses;	/* NULL: any */
 	int			status_count;

@@ -24,6 +24,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "activation.h"
 #include "guard_store.h"
 #include "plain_writer.h"
 #include "run_status.h"
@@ -275,12 +276,19 @@ taskcenter_guard_finished_run(PG_FUNCTION_ARGS)
 	return PointerGetDatum(call->tg_trigtuple);
 }
 
-/* History, logs, audit: rows are added, and removed by retention only. */
+/*
+ * History, logs, audit: rows are added, and removed by retention only.  Rows
+ * of the audit are added by the changes that they tell of.
+ */
 Datum
 taskcenter_guard_record(PG_FUNCTION_ARGS)
 {
 	TriggerData *call = called_as_trigger(fcinfo);
 
+	if (TRIGGER_FIRED_BY_INSERT(call->tg_event) &&
+		!tc_statement_is_own() && !IsLogicalWorker() && !tc_activation_restoring())
+		refuse_change(call->tg_relation, "insert into",
+					  "Each change writes its row itself; a dump is restored before the database is adopted.");
 	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
 		refuse_change(call->tg_relation, "update", "Records are never rewritten.");
 	if (TRIGGER_FIRED_BY_DELETE(call->tg_event) &&

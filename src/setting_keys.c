@@ -30,6 +30,8 @@ const SettingKey tc_setting_keys[] = {
 	"How long task_run_logs is kept"},
 	{TC_SETTING_RUNS_RETENTION, SETTING_RETENTION, "30 days",
 	"How long runs that did not fail are kept"},
+	{TC_SETTING_SCHEDULED_RUNS_MAY_SCHEDULE, SETTING_BOOLEAN, "false",
+	"Let runs that a schedule made change schedules"},
 	{"status_history_retention", SETTING_RETENTION, "365 days",
 	"How long task_status_history is kept"},
 	{NULL, SETTING_BOOLEAN, NULL, NULL}

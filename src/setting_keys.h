@@ -30,6 +30,7 @@ typedef struct SettingKey
 #define TC_SETTING_DEFAULT_TIMEZONE "default_timezone"
 #define TC_SETTING_MAX_WAIT "max_wait"
 #define TC_SETTING_REQUIRE_ACTOR "require_actor"
+#define TC_SETTING_SCHEDULED_RUNS_MAY_SCHEDULE "scheduled_runs_may_schedule"
 #define TC_SETTING_RUNS_RETENTION "runs_retention"
 #define TC_SETTING_FAILED_RUNS_RETENTION "failed_runs_retention"
 #define TC_SETTING_RUN_HISTORY_RETENTION "run_history_retention"

@@ -211,6 +211,8 @@ CREATE TABLE taskcenter.task_audit_logs (
     owner_id        bigint,
     old_values      jsonb,
     new_values      jsonb,
+    channel         text NOT NULL,
+    run_id          bigint,
     actor           text NOT NULL,
     session_role    text NOT NULL,
     effective_role  text NOT NULL,

@@ -26,7 +26,7 @@ COMMENT ON FUNCTION taskcenter.guard_live_run() IS
 COMMENT ON FUNCTION taskcenter.guard_finished_run() IS
 'Trigger: finished runs are final; raises 55000';
 COMMENT ON FUNCTION taskcenter.guard_record() IS
-'Trigger: history, logs and audit are append-only; raises 55000';
+'Trigger: history, logs and audit are append-only, and nobody else writes the audit; raises 55000';
 COMMENT ON FUNCTION taskcenter.guard_truncate() IS
 'Trigger: relations of taskcenter are never truncated; raises 55000';
 COMMENT ON FUNCTION taskcenter.guard_task() IS
@@ -53,7 +53,7 @@ CREATE TRIGGER guard_record BEFORE UPDATE OR DELETE ON taskcenter.task_run_histo
     FOR EACH ROW EXECUTE FUNCTION taskcenter.guard_record();
 CREATE TRIGGER guard_record BEFORE UPDATE OR DELETE ON taskcenter.task_run_logs
     FOR EACH ROW EXECUTE FUNCTION taskcenter.guard_record();
-CREATE TRIGGER guard_record BEFORE UPDATE OR DELETE ON taskcenter.task_audit_logs
+CREATE TRIGGER guard_record BEFORE INSERT OR UPDATE OR DELETE ON taskcenter.task_audit_logs
     FOR EACH ROW EXECUTE FUNCTION taskcenter.guard_record();
 CREATE TRIGGER guard_definition BEFORE INSERT OR UPDATE OR DELETE ON taskcenter.tasks
     FOR EACH ROW EXECUTE FUNCTION taskcenter.guard_task();

@@ -34,7 +34,7 @@ BEGIN ATOMIC
         ('finished_runs', 'guard_status', 'BEFORE DELETE OR UPDATE', '', 'guard_finished_run'),
         ('task_run_history', 'guard_record', 'BEFORE DELETE OR UPDATE', '', 'guard_record'),
         ('task_run_logs', 'guard_record', 'BEFORE DELETE OR UPDATE', '', 'guard_record'),
-        ('task_audit_logs', 'guard_record', 'BEFORE DELETE OR UPDATE', '', 'guard_record'),
+        ('task_audit_logs', 'guard_record', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_record'),
         ('tasks', 'guard_definition', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_task'),
         ('tasks', 'regate_runs', 'AFTER UPDATE',
             'WHEN ((old.gated IS DISTINCT FROM new.gated)) ', 'regate_runs'),

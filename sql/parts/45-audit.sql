@@ -30,19 +30,23 @@ ALTER TABLE taskcenter.setting_values ENABLE ALWAYS TRIGGER audit_change;
 ALTER TABLE taskcenter.scheduler_state ENABLE ALWAYS TRIGGER audit_change;
 
 COMMENT ON TABLE taskcenter.task_audit_logs IS
-'Every change of a task, schedule, queue, workflow, setting, grant or of the scheduler''s state: append-only';
+'Every change of a task, schedule, queue, workflow, setting, grant or of the scheduler''s state, and every call that cancels or retries runs: append-only. What happens to runs is in task_run_history';
 COMMENT ON COLUMN taskcenter.task_audit_logs.action IS
-'create, alter, rename, change owner, pause, resume, disable, enable, quarantine, archive, unarchive, complete, drain, move (to another status), adopt or drop';
+'create, alter, rename, change owner, pause, resume, disable, enable, quarantine, archive, unarchive, complete, drain, move (to another status), adopt or drop; of runs cancel or retry';
 COMMENT ON COLUMN taskcenter.task_audit_logs.object_type IS
-'task, schedule, queue, workflow, setting, grant or scheduler';
+'task, schedule, queue, workflow, setting, grant, scheduler or run';
 COMMENT ON COLUMN taskcenter.task_audit_logs.object_name IS
-'Its name; of a schedule: task/schedule; of a grant: the role, behind task/ if it is about a task';
+'Its name; of a schedule: task/schedule; of a grant: the role, behind task/ if it is about a task; of runs: their task, null for any';
 COMMENT ON COLUMN taskcenter.task_audit_logs.old_values IS
 'The fields that changed, before; null when it was made';
 COMMENT ON COLUMN taskcenter.task_audit_logs.new_values IS
 'The fields that changed, after; null when it was dropped';
+COMMENT ON COLUMN taskcenter.task_audit_logs.channel IS
+'By which way: session, run, scheduled_run (a run that a schedule made), or scheduler, executor, which act by themselves';
+COMMENT ON COLUMN taskcenter.task_audit_logs.run_id IS
+'The run whose command did it; null for none';
 COMMENT ON COLUMN taskcenter.task_audit_logs.actor IS
-'What set_context() named, else the effective role';
+'What set_context() named, else the effective role; of a process that acts by itself: what it is';
 COMMENT ON COLUMN taskcenter.task_audit_logs.session_role IS 'Who logged in';
 COMMENT ON COLUMN taskcenter.task_audit_logs.effective_role IS
 'The current role of the change, as after SET ROLE';
