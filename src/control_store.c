@@ -43,8 +43,9 @@ static Statement insert_identity = {
 	.label = "activate the database",
 	.text =
 	"INSERT INTO taskcenter.scheduler_state"
-	"   (system_identifier, database_id, database_name, changed_by, changed_at, adopted_at)"
-	" VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (only_row) DO NOTHING",
+	"   (system_identifier, database_id, database_name, changed_by, changed_at, adopted_at,"
+	"   rebooted_at)"			/* the next start is the first one */
+	" VALUES ($1, $2, $3, $4, $5, $5, $5) ON CONFLICT (only_row) DO NOTHING",
 	.nargs = 5,
 	.types = {TEXTOID, INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID}
 };
