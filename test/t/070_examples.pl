@@ -152,6 +152,26 @@ like($out, qr/^next_run_at\|nightly\/default\|/m, 'says which');
 is(sql($node, 'app', $state), 'draining', 'and leaves the scheduler as it is');
 sql($node, 'app', "SELECT taskcenter.resume_scheduler('test')");
 
+# ---- status-manager.sql ----
+
+($code, $out, $err) = run_file('status-manager.sql');
+is($code, 0, 'status-manager.sql runs');
+like($err, qr/\A[^\n]*ERROR: +task "example article" cannot go from "rejected" to "published"\nDETAIL: [^\n]*Allowed from "rejected": in_progress, cancelled\.\nHINT: [^\n]*\n\z/, 'and one plain UPDATE is refused');
+my ($map) = $out =~ /^2\. The map\n(.*?)^3\./ms;
+my %next;
+push @{ $next{$1} }, $2 while $map =~ /^(\w+)\|(\w*)\|/mg;
+is(join('; ', map { "$_: @{ $next{$_} }" } sort keys %next),
+	'approved: cancelled on_hold published; awaiting_approval: approved cancelled in_progress rejected; cancelled: ; failed: cancelled pending; '
+	  . 'in_progress: awaiting_approval cancelled failed on_hold; on_hold: cancelled in_progress; pending: cancelled failed in_progress; '
+	  . 'published: on_hold; rejected: cancelled in_progress',
+	'it shows the map of the checklist');
+like($out, qr/^f\|awaiting_approval\|forbidden_move\|.*\nf\|awaiting_approval\|missing_context\|.*result/m, 'a refused move answers with all problems');
+like($out, qr/^f\|awaiting_approval\|conflict$/m, 'another expected status is a conflict');
+like($out, qr/^awaiting_approval\|rejected\|too long\|\{"words": 4100\}\|jane\@example\.org$/m, 'actor, reason and metadata are kept');
+like($out, qr/^1\|example article\|t\|on_hold\|\n2\|nothing\|f\|\|no_such_task$/m, 'many at once are answered one by one');
+wait_for($node, 'app', "SELECT count(*) FROM taskcenter.task_status_history AS h JOIN taskcenter.tasks USING (task_id) WHERE name = 'example article' AND new_status = 'validation_failed' AND h.old_status = 'rejected' AND requested_status = 'published'", '1');
+is(sql($node, 'app', "SELECT count(*) FROM taskcenter.task_status_history AS h JOIN taskcenter.tasks USING (task_id) WHERE name = 'example article' AND NOT accepted"), 3, 'every refused attempt is in the history');
+
 check_log($node, per_minute => 12);
 $node->stop;
 done_testing();
