@@ -9,10 +9,10 @@
 \pset pager off
 
 \echo '1. Libraries and processes; no rows is good'
-SELECT check_name, state, detail, hint FROM taskcenter.status WHERE state = 'fail';
+SELECT check_name, state, detail, hint FROM taskcenter.status_checks() WHERE state = 'fail';
 
 \echo '2. Still standing still'
-SELECT check_name, state, detail FROM taskcenter.status WHERE check_name = 'scheduler_state';
+SELECT check_name, state, detail FROM taskcenter.status_checks() WHERE check_name = 'scheduler_state';
 
 \echo '3. What is missing; no rows is good'
 CREATE TEMP TABLE missing AS

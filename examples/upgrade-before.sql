@@ -12,7 +12,7 @@
 \endif
 
 \echo '1. Fit for an upgrade? No rows is good.'
-SELECT check_name, state, detail, hint FROM taskcenter.status WHERE state = 'fail';
+SELECT check_name, state, detail, hint FROM taskcenter.status_checks() WHERE state = 'fail';
 
 \echo '2. What is installed'
 SELECT extversion AS taskcenter, current_setting('server_version') AS server

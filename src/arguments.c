@@ -373,6 +373,35 @@ tc_parse_retention(const char *name, const char *source)
 	return usecs;
 }
 
+int64
+tc_parse_size(const char *name, const char *source)
+{
+	char	   *rest;
+	double		amount = strtod(source, &rest);
+	int64		unit = 1;
+	int			i;
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+
+	while (*rest == ' ')
+		rest++;
+	for (i = 0; i < (int) lengthof(units); i++, unit *= 1024)
+	{
+		if (pg_strcasecmp(rest, units[i]) == 0)
+			break;
+	}
+	if (rest[0] == '\0')
+		unit = 1;
+	else if (i == (int) lengthof(units))
+		amount = -1;
+	if (rest == source || !(amount >= 0) || amount * unit >= (double) (PG_INT64_MAX / 2))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is not a size", name),
+				 errdetail("\"%s\" is \"%s\".", name, tc_shorten(source)),
+				 errhint("Write a number and a unit, as in \"500 MB\": B, kB, MB, GB or TB.")));
+	return (int64) (amount * unit);
+}
+
 /* ---- options ---- */
 
 char *

@@ -108,6 +108,9 @@ extern Interval *tc_parse_interval(const char *name, const char *source);
 #define TC_RETENTION_KEEP (-1)
 extern int64 tc_parse_retention(const char *name, const char *source);
 
+/* bytes out of a text such as "500 MB" */
+extern int64 tc_parse_size(const char *name, const char *source);
+
 /* the beginning of a text, for a DETAIL */
 extern const char *tc_shorten(const char *value);
 

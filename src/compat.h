@@ -74,6 +74,13 @@
 #define tc_replication_slot_cleanup() ReplicationSlotCleanup()
 #endif
 
+/* What sessions do, by numbers from 1: utils/backend_status.h. */
+#if PG_VERSION_NUM >= 160000
+#define tc_backend_status(number) pgstat_get_local_beentry_by_index(number)
+#else
+#define tc_backend_status(number) pgstat_fetch_stat_local_beentry(number)
+#endif
+
 /* How many settings there are, into an int: utils/guc.h, utils/guc_tables.h. */
 #if PG_VERSION_NUM >= 160000
 #define tc_count_settings(count) pfree(get_guc_variables(count))

@@ -190,6 +190,9 @@ check_value(const SettingKey *setting, char *value)
 		case SETTING_ZONE:
 			(void) tc_zone_require(value);
 			break;
+		case SETTING_SIZE:
+			(void) tc_parse_size("value", value);
+			break;
 		case SETTING_BOOLEAN:
 			if (!parse_bool(value, &flag))
 				ereport(ERROR,

@@ -30,7 +30,7 @@ look_at_executors(EngineState *engine)
 			engine->executors_elsewhere++;
 			continue;
 		}
-		engine->executors++;
+		engine->alive[engine->executors++] = slot->executor_id;
 		if (slot->state == EXECUTOR_STATE_BUSY)
 			engine->busy++;
 	}
@@ -41,6 +41,7 @@ tc_engine_look(EngineState *engine)
 {
 	char		waiting[TC_REASON_LENGTH] = "";
 	const DatabaseSlot *slot;
+	int			i;
 
 	memset(engine, 0, sizeof(EngineState));
 	engine->control = tc_control_load();
@@ -61,6 +62,8 @@ tc_engine_look(EngineState *engine)
 		strlcpy(waiting, slot->waiting_reason, sizeof(waiting));
 	}
 	look_at_executors(engine);
+	for (i = 0; i < tc_shared->lane_count; i++)
+		engine->lanes += tc_shared->lanes[i].used;
 	LWLockRelease(tc_shared->lock);
 	if (waiting[0] != '\0')
 		engine->waiting_reason = pstrdup(waiting);

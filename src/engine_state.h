@@ -23,9 +23,11 @@ typedef struct EngineState
 	TimestampTz last_cycle_at;	/* 0: none yet */
 	const char *waiting_reason; /* why no run is started; NULL: none */
 	int			executors;		/* of this database */
+	int64		alive[TC_MAX_EXECUTORS];	/* their ids */
 	int			busy;
 	int			executors_elsewhere;
 	int			capacity;		/* of the server */
+	int			lanes;			/* in use, of the server */
 	ControlState *control;
 } EngineState;
 

@@ -30,6 +30,7 @@ taskcenter_repair_guards(PG_FUNCTION_ARGS)
 	StoreFrame	frame;
 	int64		repaired = 0;
 	char	   *broken;
+	char	   *foreign;
 	int			round;
 
 	tc_access_require_admin("repair guards");
@@ -37,7 +38,7 @@ taskcenter_repair_guards(PG_FUNCTION_ARGS)
 	tc_store_begin(&frame);
 	for (round = 0; round < MAX_ROUNDS; round++)
 		repaired += tc_guard_list_repair();
-	broken = tc_guard_list_broken();
+	tc_guard_list_look(&broken, &foreign);
 	tc_store_end(&frame);
 	if (broken != NULL)
 		ereport(ERROR,

@@ -12,24 +12,20 @@
 #include "guard_list_store.h"
 #include "statement.h"
 
-/* what one sentence lists; the function guard_problems() shows all */
-static Statement describe_broken = {
+/* what one sentence lists of each sort; the function guard_problems() shows all */
+static Statement describe = {
 	.label = "look at the guards",
 	.text =
-	"SELECT string_agg(format('%s.%s %s', p.relation, p.trigger_name, p.problem), ', ')"
-	"   || CASE WHEN max(p.total) > 4 THEN format(', and %s more', max(p.total) - 4) ELSE '' END"
-	" FROM (SELECT g.relation, g.trigger_name, g.problem, count(*) OVER () AS total"
-	"   FROM taskcenter.guard_problems() AS g WHERE NOT g.in_force LIMIT 4) AS p",
-	.any_plan = true
-};
-
-static Statement describe_foreign = {
-	.label = "look for triggers of others",
-	.text =
-	"SELECT string_agg(format('%s.%s %s', p.relation, p.trigger_name, p.problem), ', ')"
-	"   || CASE WHEN max(p.total) > 4 THEN format(', and %s more', max(p.total) - 4) ELSE '' END"
-	" FROM (SELECT g.relation, g.trigger_name, g.problem, count(*) OVER () AS total"
-	"   FROM taskcenter.guard_problems() AS g WHERE g.in_force LIMIT 4) AS p",
+	"SELECT string_agg(p.line, ', ' ORDER BY p.place) FILTER (WHERE NOT p.in_force AND p.place < 5)"
+	"     || CASE WHEN count(*) FILTER (WHERE NOT p.in_force) > 4"
+	"     THEN format(', and %s more', count(*) FILTER (WHERE NOT p.in_force) - 4) ELSE '' END,"
+	"   string_agg(p.line, ', ' ORDER BY p.place) FILTER (WHERE p.in_force AND p.place < 5)"
+	"     || CASE WHEN count(*) FILTER (WHERE p.in_force) > 4"
+	"     THEN format(', and %s more', count(*) FILTER (WHERE p.in_force) - 4) ELSE '' END"
+	" FROM (SELECT format('%s.%s %s', g.relation, g.trigger_name, g.problem) AS line, g.in_force,"
+	"     row_number() OVER (PARTITION BY g.in_force"
+	"       ORDER BY length(g.relation), g.relation, g.trigger_name) AS place"
+	"   FROM taskcenter.guard_problems() AS g) AS p",
 	.any_plan = true
 };
 
@@ -47,24 +43,14 @@ static Statement read_version = {
 	.any_plan = true
 };
 
-static char *
-read_text(Statement *statement)
+void
+tc_guard_list_look(char **broken, char **foreign)
 {
 	Bindings	none = {0};
 
-	return tc_run_bound(statement, &none) > 0 ? tc_get_text(0, 1) : NULL;
-}
-
-char *
-tc_guard_list_broken(void)
-{
-	return read_text(&describe_broken);
-}
-
-char *
-tc_guard_list_foreign(void)
-{
-	return read_text(&describe_foreign);
+	tc_run_bound(&describe, &none);
+	*broken = tc_get_text(0, 1);
+	*foreign = tc_get_text(0, 2);
 }
 
 int
@@ -85,5 +71,7 @@ tc_guard_list_repair(void)
 char *
 tc_extension_version(void)
 {
-	return read_text(&read_version);
+	Bindings	none = {0};
+
+	return tc_run_bound(&read_version, &none) > 0 ? tc_get_text(0, 1) : NULL;
 }

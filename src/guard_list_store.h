@@ -12,13 +12,13 @@
 #ifndef TC_GUARD_LIST_STORE_H
 #define TC_GUARD_LIST_STORE_H
 
-/* those that are not in force, and how: "live_runs.guard_status is disabled, ..."; NULL: all are */
-extern char *tc_guard_list_broken(void);
+/*
+ * Those that are not in force, and how: "live_runs.guard_status is disabled,
+ * ..."; and triggers and rules that are not ours.  NULL: there are none.
+ */
+extern void tc_guard_list_look(char **broken, char **foreign);
 
-/* triggers and rules that are not ours; NULL: none */
-extern char *tc_guard_list_foreign(void);
-
-/* one repaired guard after another; 0: there is nothing that can be repaired */
+/* runs what repairs them, returns how many; 0: there is nothing that can be repaired */
 extern int	tc_guard_list_repair(void);
 
 /* of the SQL objects; NULL: the extension is not there */

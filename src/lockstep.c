@@ -22,14 +22,17 @@ tc_lockstep_problem(void)
 	StoreFrame	frame;
 	char	   *problem = NULL;
 	char	   *version;
-	char	   *broken;
+	char	   *broken = NULL;
+	char	   *foreign;
 
 	tc_store_begin(&frame);
 	version = tc_extension_version();
 	if (version == NULL || strcmp(version, TC_VERSION) != 0)
 		problem = psprintf("the library is %s, the SQL objects are %s", TC_VERSION,
 						   version != NULL ? version : "not there");
-	else if ((broken = tc_guard_list_broken()) != NULL)
+	else
+		tc_guard_list_look(&broken, &foreign);
+	if (broken != NULL)
 		problem = psprintf("guards are not in force: %s", broken);
 	tc_store_end(&frame);
 	return problem;

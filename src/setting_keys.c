@@ -12,6 +12,8 @@
 const SettingKey tc_setting_keys[] = {
 	{"audit_retention", SETTING_RETENTION, "365 days",
 	"How long task_audit_logs is kept"},
+	{TC_SETTING_CAPACITY_WARNING, SETTING_SIZE, "500 MB",
+	"Size of a table from which status warns"},
 	{"dead_letters_retention", SETTING_RETENTION, "90 days",
 	"How long closed dead letters are kept"},
 	{TC_SETTING_DEFAULT_TIMEZONE, SETTING_ZONE, "UTC",

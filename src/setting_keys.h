@@ -16,6 +16,7 @@ typedef enum SettingKind
 	SETTING_RETENTION,			/* an interval, or "keep" */
 	SETTING_INTERVAL,
 	SETTING_ZONE,
+	SETTING_SIZE,				/* bytes, or with a unit, as in "500 MB" */
 	SETTING_BOOLEAN
 } SettingKind;
 
@@ -27,6 +28,7 @@ typedef struct SettingKey
 	const char *description;
 } SettingKey;
 
+#define TC_SETTING_CAPACITY_WARNING "capacity_warning"
 #define TC_SETTING_DEFAULT_TIMEZONE "default_timezone"
 #define TC_SETTING_MAX_WAIT "max_wait"
 #define TC_SETTING_REQUIRE_ACTOR "require_actor"

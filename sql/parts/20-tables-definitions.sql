@@ -109,6 +109,10 @@ CREATE INDEX tasks_application_idx ON taskcenter.tasks (application)
 CREATE INDEX tasks_workflow_idx ON taskcenter.tasks (workflow, status)
     WHERE workflow IS NOT NULL;
 
+/* few: what status and people ask for */
+CREATE INDEX tasks_held_idx ON taskcenter.tasks (state, name)
+    WHERE state = ANY (ARRAY['paused', 'disabled', 'quarantined']);
+
 CREATE TABLE taskcenter.schedules (
     schedule_id     bigint NOT NULL DEFAULT nextval('taskcenter.schedule_ids'),
     task_id         bigint NOT NULL,
@@ -139,6 +143,11 @@ CREATE TABLE taskcenter.schedules (
 CREATE UNIQUE INDEX schedules_task_name_key ON taskcenter.schedules (task_id, name);
 CREATE INDEX schedules_due_idx ON taskcenter.schedules (next_run_at)
     WHERE state = 'active' AND next_run_at IS NOT NULL;
+
+CREATE INDEX schedules_held_idx ON taskcenter.schedules (state, task_id)
+    WHERE state = ANY (ARRAY['paused', 'quarantined']);
+CREATE INDEX schedules_idle_idx ON taskcenter.schedules (schedule_id)
+    WHERE state = 'active' AND next_run_at IS NULL;
 
 CREATE TABLE taskcenter.skipped_fires (
     skip_id         bigint NOT NULL DEFAULT nextval('taskcenter.skip_ids'),

@@ -62,42 +62,57 @@ BEGIN ATOMIC
         ('workflows', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
         ('setting_values', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
         ('scheduler_state', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change')),
+    functions AS (
+        SELECT p.oid, p.proname::text AS function_name,
+            l.lanname <> 'c' OR p.prosrc <> 'taskcenter_' || p.proname AS replaced
+        FROM pg_proc AS p
+        JOIN pg_language AS l ON l.oid = p.prolang
+        WHERE p.pronamespace = to_regnamespace('taskcenter')
+          AND p.prorettype = to_regtype('trigger')),
     /* each relation has its own, a partition those of its root; none can be truncated */
     wanted AS (
-        SELECT o.oid, coalesce(o.relation, l.relation) AS relation, o.relispartition, l.trigger_name, l.function_name,
-            format('CREATE TRIGGER %I %s ON taskcenter.%I FOR EACH ROW %sEXECUTE FUNCTION taskcenter.%I()',
-                l.trigger_name, l.fires, o.relation, l.condition, l.function_name) AS definition
+        SELECT o.oid, coalesce(o.relation, l.relation) AS relation, o.relispartition,
+            l.trigger_name, l.fires, 'ROW' AS level, l.condition, l.function_name,
+            1 + CASE WHEN l.fires ^@ 'BEFORE' THEN 2 ELSE 0 END
+                + CASE WHEN l.fires LIKE '%INSERT%' THEN 4 ELSE 0 END
+                + CASE WHEN l.fires LIKE '%DELETE%' THEN 8 ELSE 0 END
+                + CASE WHEN l.fires LIKE '%UPDATE%' THEN 16 ELSE 0 END AS type
         FROM listed AS l
         LEFT JOIN ours AS o ON o.root = to_regclass(format('taskcenter.%I', l.relation))
         UNION ALL
-        SELECT o.oid, o.relation, false, 'guard_truncate', 'guard_truncate',
-            format('CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON taskcenter.%I FOR EACH STATEMENT EXECUTE FUNCTION taskcenter.guard_truncate()',
-                o.relation)
+        SELECT o.oid, o.relation, false, 'guard_truncate', 'BEFORE TRUNCATE', 'STATEMENT', '',
+            'guard_truncate', 2 + 32
         FROM ours AS o
         WHERE NOT o.relation = ANY (ARRAY['kept_keys'])),
     found AS (
-        SELECT t.oid, t.tgrelid, t.tgname::text AS trigger_name, t.tgenabled, pg_get_triggerdef(t.oid) AS definition,
-            p.prosrc, p.probin, l.lanname
+        SELECT t.oid, t.tgrelid, t.tgname::text AS trigger_name, t.tgenabled, t.tgtype, t.tgfoid,
+            t.tgqual IS NOT NULL AS is_conditional,
+            t.tgdeferrable OR t.tgnargs > 0 OR t.tgattr::text <> '' AS is_special
         FROM ours AS o
-        JOIN pg_trigger AS t ON t.tgrelid = o.oid AND NOT t.tgisinternal
-        JOIN pg_proc AS p ON p.oid = t.tgfoid
-        JOIN pg_language AS l ON l.oid = p.prolang),
+        JOIN pg_trigger AS t ON t.tgrelid = o.oid AND NOT t.tgisinternal),
     judged AS (
-        SELECT w.relation, w.trigger_name, w.definition, w.relispartition,
+        SELECT w.relation, w.trigger_name, w.relispartition, w.fires, w.level, w.condition,
+            w.function_name,
             CASE WHEN f.oid IS NULL THEN 'is missing'
-                WHEN f.definition <> w.definition THEN 'was replaced'
-                WHEN f.lanname <> 'c' OR f.prosrc <> 'taskcenter_' || w.function_name
-                    THEN 'calls a function that was replaced'
+                WHEN f.tgtype <> w.type OR f.is_special OR p.oid IS NULL
+                    OR f.is_conditional <> (w.condition <> '') THEN 'was replaced'
+                WHEN f.is_conditional AND NOT w.relispartition
+                    AND position(w.condition IN pg_get_triggerdef(f.oid)) = 0 THEN 'was replaced'
+                WHEN p.replaced THEN 'calls a function that was replaced'
                 WHEN f.tgenabled = 'D' THEN 'is disabled'
                 WHEN f.tgenabled <> 'A' THEN 'is not enabled always' END AS problem
         FROM wanted AS w
-        LEFT JOIN found AS f ON f.tgrelid = w.oid AND f.trigger_name = w.trigger_name)
+        LEFT JOIN found AS f ON f.tgrelid = w.oid AND f.trigger_name = w.trigger_name
+        LEFT JOIN functions AS p ON p.oid = f.tgfoid AND p.function_name = w.function_name)
     SELECT j.relation, j.trigger_name, j.problem, false,
         CASE WHEN j.problem LIKE 'calls%' THEN NULL
             ELSE CASE WHEN j.problem LIKE 'is %ed%' OR j.relispartition THEN ''
-                    WHEN j.problem = 'is missing' THEN j.definition || '; '
-                    ELSE format('DROP TRIGGER %I ON taskcenter.%I; %s; ',
-                        j.trigger_name, j.relation, j.definition) END
+                    ELSE CASE WHEN j.problem = 'is missing' THEN ''
+                            ELSE format('DROP TRIGGER %I ON taskcenter.%I; ',
+                                j.trigger_name, j.relation) END
+                        || format('CREATE TRIGGER %I %s ON taskcenter.%I FOR EACH %s %sEXECUTE FUNCTION taskcenter.%I(); ',
+                            j.trigger_name, j.fires, j.relation, j.level, j.condition,
+                            j.function_name) END
                 || format('ALTER TABLE taskcenter.%I ENABLE ALWAYS TRIGGER %I',
                     j.relation, j.trigger_name) END
     FROM judged AS j

@@ -64,30 +64,46 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 4
 AS 'MODULE_PATHNAME', 'taskcenter_executor_activity';
 CREATE FUNCTION taskcenter.status_checks() RETURNS SETOF taskcenter.check_result
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 15 AS 'MODULE_PATHNAME', 'taskcenter_status_checks';
+CREATE FUNCTION taskcenter.health() RETURNS jsonb
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_health';
+
+
+CREATE FUNCTION taskcenter.fold_text(value text, width int) RETURNS text
+LANGUAGE SQL IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT rtrim(regexp_replace(fold_text.value,
+        format('(.{1,%s})(\s+|$)', greatest(fold_text.width, 1)), E'\\1\n', 'g'), E'\n');
+END;
+COMMENT ON FUNCTION taskcenter.fold_text(text, int) IS
+'A text in lines of at most width characters, broken between words: what makes a view fit a terminal';
 
 REVOKE ALL ON FUNCTION
+    taskcenter.fold_text(text, int),
     taskcenter.visible_owner_ids(),
     taskcenter.sees_contents_of_all(),
     taskcenter.sees_states_of_all(),
     taskcenter.list_run_transitions(),
     taskcenter.executor_activity(),
-    taskcenter.status_checks() FROM PUBLIC;
+    taskcenter.status_checks(), taskcenter.health() FROM PUBLIC;
 
 /* views call functions as their reader; each shows him what is his */
 GRANT EXECUTE ON FUNCTION
+    taskcenter.fold_text(text, int),
     taskcenter.visible_owner_ids(),
     taskcenter.sees_contents_of_all(),
     taskcenter.sees_states_of_all(),
     taskcenter.list_run_transitions(),
     taskcenter.executor_activity(),
-    taskcenter.status_checks() TO PUBLIC;
+    taskcenter.status_checks(), taskcenter.health() TO PUBLIC;
 
 COMMENT ON FUNCTION taskcenter.list_run_transitions() IS
 'The rows of the view run_transitions';
 COMMENT ON FUNCTION taskcenter.executor_activity() IS
 'Executors of this database that the current user may see, from shared memory';
 COMMENT ON FUNCTION taskcenter.status_checks() IS
-'The rows of the view status';
+'The rows of the view status, unfolded: one for each check, with its state ok, warn (it works; look at it) or fail (something does not work)';
+COMMENT ON FUNCTION taskcenter.health() IS
+'status as one object for a monitor: ok (nothing fails), verdict (healthy, degraded when something warns, or fail), the numbers pass, warn and fail, checked_at, took_ms, and checks with check_name, state, detail and hint. Everybody may call it; details that concern others'' tasks are told to superusers, the owner of the database and members of pg_monitor';
 
 SET LOCAL ROLE taskcenter_owner;
 
@@ -339,7 +355,12 @@ CREATE VIEW taskcenter.run_transitions AS
 SELECT old_status, new_status FROM taskcenter.list_run_transitions();
 
 CREATE VIEW taskcenter.status AS
-SELECT check_name, state, detail, hint FROM taskcenter.status_checks();
+SELECT c.check_name,
+    c.state,
+    taskcenter.fold_text(c.detail, 36) AS detail,
+    taskcenter.fold_text(c.hint, 30) AS hint
+FROM taskcenter.status_checks() WITH ORDINALITY AS c (check_name, state, detail, hint, place)
+ORDER BY array_position(ARRAY['fail', 'warn', 'ok'], c.state), c.place;
 
 GRANT SELECT ON taskcenter.task_runs, taskcenter.running_runs, taskcenter.recent_runs,
     taskcenter.failed_runs, taskcenter.next_fires, taskcenter.run_transitions,

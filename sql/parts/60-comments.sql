@@ -483,7 +483,7 @@ COMMENT ON COLUMN taskcenter.run_transitions.new_status IS
 'A status that may follow; from a finished one only by retry_run()';
 
 COMMENT ON VIEW taskcenter.status IS
-'Is everything as it should be? One row for each check, with advice where it is not';
+'Is everything as it should be? One row for each check, what needs somebody first, with advice, folded to 100 columns; health() and status_checks() are for programs';
 COMMENT ON COLUMN taskcenter.status.check_name IS 'What was looked at';
 COMMENT ON COLUMN taskcenter.status.state IS
 'ok, warn (it works, look at it) or fail (something does not work)';

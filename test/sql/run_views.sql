@@ -156,18 +156,18 @@ WHERE c.relnamespace = 'taskcenter'::regnamespace AND c.relkind IN ('r', 'p', 'v
   AND col_description(c.oid, a.attnum) IS NULL ORDER BY 1, 2;
 
 -- status without preloading
-SELECT check_name, state, hint FROM taskcenter.status
-WHERE check_name NOT IN ('worker_slots', 'partitions') ORDER BY check_name COLLATE "C";
+SELECT check_name, state, hint FROM taskcenter.status_checks()
+WHERE check_name NOT IN ('worker_slots', 'partitions', 'server_settings') ORDER BY check_name COLLATE "C";
 ALTER TABLE taskcenter.live_runs DISABLE TRIGGER guard_status;
-SELECT state, detail FROM taskcenter.status WHERE check_name = 'guards';
+SELECT state, detail FROM taskcenter.status_checks() WHERE check_name = 'guards';
 ALTER TABLE taskcenter.live_runs ENABLE TRIGGER guard_status;
-SELECT state, detail FROM taskcenter.status WHERE check_name = 'guards';
+SELECT state, detail FROM taskcenter.status_checks() WHERE check_name = 'guards';
 ALTER TABLE taskcenter.live_runs ENABLE ALWAYS TRIGGER guard_status;
-SELECT state, detail FROM taskcenter.status WHERE check_name = 'guards';
+SELECT state, detail FROM taskcenter.status_checks() WHERE check_name = 'guards';
 GRANT taskcenter_owner TO regress_view_bob;
-SELECT state, detail FROM taskcenter.status WHERE check_name = 'owner_role';
+SELECT state, detail FROM taskcenter.status_checks() WHERE check_name = 'owner_role';
 REVOKE taskcenter_owner FROM regress_view_bob;
-SELECT state FROM taskcenter.status WHERE check_name = 'owner_role';
+SELECT state FROM taskcenter.status_checks() WHERE check_name = 'owner_role';
 
 \connect contrib_regression :super
 DROP DATABASE regress_run_views;

@@ -192,10 +192,10 @@ TRUNCATE taskcenter.task_status_history;
 DELETE FROM taskcenter.tasks;
 RESET session_replication_role;
 ALTER TABLE taskcenter.task_status_history DISABLE TRIGGER guard_record;
-SELECT state, detail FROM taskcenter.status WHERE check_name = 'guards';
+SELECT state, detail FROM taskcenter.status_checks() WHERE check_name = 'guards';
 ALTER TABLE taskcenter.task_status_history ENABLE ALWAYS TRIGGER guard_record;
 ALTER TABLE taskcenter.tasks DISABLE TRIGGER guard_status;
-SELECT state, detail FROM taskcenter.status WHERE check_name = 'guards';
+SELECT state, detail FROM taskcenter.status_checks() WHERE check_name = 'guards';
 ALTER TABLE taskcenter.tasks ENABLE ALWAYS TRIGGER guard_status;
 
 -- Another workflow, if it knows the status; a workflow in use keeps what is used.

@@ -125,7 +125,7 @@ SELECT taskcenter.drop_workflow('ticket', if_exists => true);
 SELECT taskcenter.drop_workflow(NULL);
 SELECT action, reason, new_values FROM taskcenter.task_audit_logs
 WHERE object_type = 'workflow' ORDER BY audit_id DESC LIMIT 1;
-SELECT count(*) FROM taskcenter.status WHERE check_name = 'guards' AND state = 'ok';
+SELECT count(*) FROM taskcenter.status_checks() WHERE check_name = 'guards' AND state = 'ok';
 
 DROP FUNCTION fault(jsonb, text, jsonb);
 DROP EXTENSION taskcenter;

@@ -153,7 +153,7 @@ for my $name (sort(keys %broken), 'queue')
 my $ticks = $tc->sql(q{SELECT count(*) FROM taskcenter.task_runs WHERE task = 'tick'});
 ok($tc->wait_until("SELECT count(*) > $ticks FROM taskcenter.task_runs WHERE task = 'tick'", 5), 'others go on');
 is($tc->scheduler_pid, $scheduler, 'with the same scheduler');
-$tc->is_sql(q{SELECT state FROM taskcenter.status WHERE check_name = 'quarantined'}, 'fail', 'the status tells');
+$tc->is_sql(q{SELECT state FROM taskcenter.status_checks() WHERE check_name = 'quarantined'}, 'fail', 'the status tells');
 $tc->sql("SELECT taskcenter.schedule_task('broken text', '$every_second')");
 ok( $tc->wait_until(q{SELECT max(created_at) > now() - interval '3 seconds' FROM taskcenter.task_runs
 	WHERE task = 'broken text'}, 5), 'a schedule that was repaired fires again');

@@ -212,15 +212,15 @@ for my $switch ('DISABLE TRIGGER guard_status', 'ENABLE TRIGGER guard_status', '
 {
 	$tc->is_sql(
 		qq{BEGIN; ALTER TABLE taskcenter.live_runs $switch;
-		SELECT state, detail LIKE '%live_runs%' FROM taskcenter.status WHERE check_name = 'guards'; ROLLBACK},
+		SELECT state, detail LIKE '%live_runs%' FROM taskcenter.status_checks() WHERE check_name = 'guards'; ROLLBACK},
 		'fail|t', "the status tells of $switch");
 }
-$tc->is_sql(q{SELECT state FROM taskcenter.status WHERE check_name = 'guards'}, 'ok', 'and of none otherwise');
+$tc->is_sql(q{SELECT state FROM taskcenter.status_checks() WHERE check_name = 'guards'}, 'ok', 'and of none otherwise');
 my ($partition) = grep { /finished_runs_1_p|finished_runs_1_2|finished_runs_1_\w+\d{4}/ } @partitions;
 $partition //= 'taskcenter.finished_runs_1_rest';
 $tc->is_sql(
 	qq{BEGIN; ALTER TABLE $partition DISABLE TRIGGER guard_status;
-	SELECT state FROM taskcenter.status WHERE check_name = 'guards'; ROLLBACK},
+	SELECT state FROM taskcenter.status_checks() WHERE check_name = 'guards'; ROLLBACK},
 	'fail', "nor does a partition escape it ($partition)");
 
 # ---- after all this the engine goes on ----

@@ -196,7 +196,7 @@ subtest 'connection limits hold for executors (T-R09)' => sub {
 	wait_until(sub { executors($node) == 0 }, 5);
 	# its own connections would be refused as well
 	my $run = sql($node, 'one', "SELECT taskcenter.enqueue_task('few')");
-	ok(wait_for($node, 'one', "SELECT detail FROM taskcenter.status WHERE check_name = 'executors'",
+	ok(wait_for($node, 'one', "SELECT detail FROM taskcenter.status_checks() WHERE check_name = 'executors'",
 			'connection limit of the role or the database'), 'status says why it waits');
 	is(sql($node, 'one', "SELECT status FROM taskcenter.task_runs WHERE run_id = $run"), 'queued', 'the run waits');
 	is(executors($node), 0, 'no executor was started');
@@ -207,7 +207,7 @@ subtest 'connection limits hold for executors (T-R09)' => sub {
 	sql($node, 'postgres', 'ALTER DATABASE two CONNECTION LIMIT 0');
 	sql_as($node, 'postgres', 'postgres', 'SELECT 1');
 	my $other = sql($node, 'two', "SELECT taskcenter.enqueue_task('tick')");
-	ok(wait_for($node, 'two', "SELECT detail FROM taskcenter.status WHERE check_name = 'executors'",
+	ok(wait_for($node, 'two', "SELECT detail FROM taskcenter.status_checks() WHERE check_name = 'executors'",
 			'connection limit of the role or the database'), 'the same for the database');
 	sql($node, 'postgres', 'ALTER DATABASE two CONNECTION LIMIT -1');
 	within(2.5, wait_for($node, 'two', "SELECT status FROM taskcenter.task_runs WHERE run_id = $other", 'succeeded'),
@@ -245,7 +245,7 @@ subtest 'a role that cannot serve loses only its own tasks (T-L07)' => sub {
 	is(sql($node, 'three', "SELECT state FROM taskcenter.tasks WHERE name = 'healthy'"), 'active', 'the healthy one is not');
 	is(sql($node, 'three', "SELECT count(*) FROM taskcenter.task_runs WHERE task LIKE '%_waits' AND status = 'queued'"), 4,
 		'runs of later are held, not lost');
-	is(sql($node, 'three', "SELECT state FROM taskcenter.status WHERE check_name = 'quarantined'"), 'fail', 'status shows it');
+	is(sql($node, 'three', "SELECT state FROM taskcenter.status_checks() WHERE check_name = 'quarantined'"), 'fail', 'status shows it');
 
 	my $before = sql($node, 'three', "SELECT count(*) FROM taskcenter.task_runs WHERE task = 'healthy'");
 	ok(wait_for($node, 'three', "SELECT count(*) >= $before + 2 FROM taskcenter.task_runs WHERE task = 'healthy'"),
@@ -325,7 +325,7 @@ subtest 'an executor that fails at once is not started over and over (T-R11)' =>
 	sql($node, 'one', 'ALTER TABLE taskcenter.task_run_history RENAME TO elsewhere');
 	ok(wait_until(sub { $errors->() > 0 }, 10), 'it cannot claim');
 	ok(!defined wait_until(sub { $errors->() > 2 }, 3.5), 'for 3.5 s one error each of an old and a new process');
-	like(sql($node, 'one', "SELECT detail FROM taskcenter.status WHERE check_name = 'executors'"), qr/executors of a role fail/, 'status says so');
+	like(sql($node, 'one', "SELECT detail FROM taskcenter.status_checks() WHERE check_name = 'executors'"), qr/executors of a role fail/, 'status says so');
 	sql($node, 'one', 'ALTER TABLE taskcenter.elsewhere RENAME TO task_run_history');
 	within(7, wait_for($node, 'one', "SELECT status FROM taskcenter.task_runs WHERE run_id = $run", 'succeeded'), 'repaired: the run finished');
 };
@@ -335,7 +335,7 @@ subtest 'switched off and on, and restricted, by reload' => sub {
 	$node->reload;
 	within(5, wait_until(sub { executors($node) + schedulers($node) == 0 }, 10), 'enabled = off: all but the launcher gone');
 	my $run = enqueue($node, 'one', 'alice', 'short_alice');
-	is(sql($node, 'one', "SELECT state FROM taskcenter.status WHERE check_name = 'enabled'"), 'fail', 'status says so');
+	is(sql($node, 'one', "SELECT state FROM taskcenter.status_checks() WHERE check_name = 'enabled'"), 'fail', 'status says so');
 	is(sql($node, 'one', "SELECT status FROM taskcenter.task_runs WHERE run_id = $run"), 'queued', 'runs wait');
 	configure($node, 'taskcenter.enabled' => 'on');
 	$node->reload;
@@ -375,7 +375,7 @@ subtest 'no worker slot is free (T-R01)' => sub {
 		'parallel queries hold all other slots');
 	enqueue_many($tight, 'tight', 'alice', 'work', 5);
 	new_database($tight, 'late', 'alice');
-	ok(wait_for($tight, 'tight', "SELECT detail FROM taskcenter.status WHERE check_name = 'executors'",
+	ok(wait_for($tight, 'tight', "SELECT detail FROM taskcenter.status_checks() WHERE check_name = 'executors'",
 			'no background worker slot is free'), 'status says why runs wait');
 
 	my $until = time + $seconds;
@@ -434,8 +434,8 @@ subtest 'without preloading the SQL works and nothing executes' => sub {
 	like($err, qr/shared_preload_libraries = 'taskcenter'/, 'with the line to add');
 	is(sql($bare, 'postgres', "SELECT taskcenter.create_task('t', 'SELECT 1', '* * * * * *') > 0"), 't', 'a task is made');
 	my $run = sql($bare, 'postgres', "SELECT taskcenter.enqueue_task('t')");
-	is(sql($bare, 'postgres', "SELECT state FROM taskcenter.status WHERE check_name = 'preloaded'"), 'fail', 'status fails');
-	like(sql($bare, 'postgres', "SELECT hint FROM taskcenter.status WHERE check_name = 'preloaded'"),
+	is(sql($bare, 'postgres', "SELECT state FROM taskcenter.status_checks() WHERE check_name = 'preloaded'"), 'fail', 'status fails');
+	like(sql($bare, 'postgres', "SELECT hint FROM taskcenter.status_checks() WHERE check_name = 'preloaded'"),
 		qr/shared_preload_libraries = 'taskcenter'/, 'with the line to add');
 	is(sql($bare, 'postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'taskcenter%'"), 0, 'no process of ours');
 	is(sql($bare, 'postgres', "SELECT string_agg(status, ' ') FROM taskcenter.task_runs"), 'queued', 'the run waits, nothing fires');

@@ -129,8 +129,8 @@ subtest 'a clone is quiet until it is adopted (T-U05)' => sub {
 	sql($node, 'c2', "CREATE VIEW public.all_of_it AS SELECT (SELECT count(*) FROM taskcenter.task_run_history) AS history,
 		(SELECT count(*) FROM taskcenter.task_runs) AS runs, (SELECT count(*) FROM app.effects) AS effects");
 	my $before = sql($node, 'c2', 'TABLE public.all_of_it');
-	ok(wait_for($node, 'c2', "SELECT state FROM taskcenter.status WHERE check_name = 'identity'", 'fail'), 'status says that it is a copy');
-	note(sql($node, 'c2', "SELECT detail, hint FROM taskcenter.status WHERE check_name = 'identity'"));
+	ok(wait_for($node, 'c2', "SELECT state FROM taskcenter.status_checks() WHERE check_name = 'identity'", 'fail'), 'status says that it is a copy');
+	note(sql($node, 'c2', "SELECT detail, hint FROM taskcenter.status_checks() WHERE check_name = 'identity'"));
 	my $ticks = sql($node, 'c1', 'SELECT count(*) FROM app.effects');
 	ok(wait_for($node, 'c1', "SELECT count(*) >= $ticks + 4 FROM app.effects"), 'the original fires on');
 	is(sql($node, 'c2', 'TABLE public.all_of_it'), $before, 'the copy did nothing meanwhile');
@@ -140,8 +140,8 @@ subtest 'a clone is quiet until it is adopted (T-U05)' => sub {
 		'its waiting run is executed');
 	$ticks = sql($node, 'c2', 'SELECT count(*) FROM app.effects');
 	ok(wait_for($node, 'c2', "SELECT count(*) >= $ticks + 2 FROM app.effects"), 'and it fires');
-	is(sql($node, 'c2', "SELECT state FROM taskcenter.status WHERE check_name = 'identity'"), 'ok', 'status is well');
-	is(sql($node, 'c1', "SELECT state FROM taskcenter.status WHERE check_name = 'identity'"), 'ok', 'and that of the original');
+	is(sql($node, 'c2', "SELECT state FROM taskcenter.status_checks() WHERE check_name = 'identity'"), 'ok', 'status is well');
+	is(sql($node, 'c1', "SELECT state FROM taskcenter.status_checks() WHERE check_name = 'identity'"), 'ok', 'and that of the original');
 	is(sql($node, 'c2', 'SELECT count(*) FROM (SELECT run_id FROM taskcenter.task_runs GROUP BY 1 HAVING count(*) > 1) AS d'), 0, 'no id twice');
 
 	my $run = busy('c1', 1);

@@ -47,7 +47,7 @@ subtest 'a standby is quiet (T-U03)' => sub {
 	ok(caught_up($standby, $primary), 'the standby follows');
 	is(sql($standby, 'postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'taskcenter%'"), 0, 'no process of ours');
 	cmp_ok(sql($standby, 'work', 'SELECT count(*) FROM taskcenter.task_runs'), '>=', 3, 'views are readable');
-	is(sql($standby, 'work', "SELECT count(*) FROM taskcenter.status WHERE check_name = 'launcher' AND detail ~* 'standby'"), 1, 'status says that a standby has no launcher');
+	is(sql($standby, 'work', "SELECT count(*) FROM taskcenter.status_checks() WHERE check_name = 'launcher' AND detail ~* 'standby'"), 1, 'status says that a standby has no launcher');
 	cmp_ok(sql($standby, 'work', 'SELECT count(*) FROM taskcenter.next_fires'), '>=', 1, 'next_fires too');
 	is(join("\n", grep { /taskcenter/ && !/parameter/ } split /\n/, slurp_file($standby->logfile)), '', 'not a line of ours in its log');
 	my ($result, $out, $err) = $standby->psql('work', "SELECT taskcenter.enqueue_task('sleep')");
@@ -82,7 +82,7 @@ sub promote_in_midst
 	my $fired = sql($to, 'work', "SELECT count(*) FROM taskcenter.task_runs WHERE task = 'tick'");
 	ok(wait_for($to, 'work', "SELECT count(*) >= $fired + 2 FROM taskcenter.task_runs WHERE task = 'tick'"), "$name: and it fires on");
 	is(sql($to, 'work', "SELECT count(*) FROM taskcenter.task_runs WHERE task = 'boot'"), $boots, "$name: \@reboot did not fire");
-	is(sql($to, 'work', "SELECT state FROM taskcenter.status WHERE check_name = 'identity'"), 'ok', "$name: it is the same database");
+	is(sql($to, 'work', "SELECT state FROM taskcenter.status_checks() WHERE check_name = 'identity'"), 'ok', "$name: it is the same database");
 	return;
 }
 

@@ -129,7 +129,7 @@ sub is_quiet
 
 	ok(!defined $busy, "$name: no executor was started for 2.5 s");
 	is(contents($node, $_), $original, "$name: $_ is unchanged") for @databases;
-	is(sql($node, $_, "SELECT state FROM taskcenter.status WHERE check_name = 'identity'"), 'fail', "$name: status of $_ says that it is a copy") for @databases;
+	is(sql($node, $_, "SELECT state FROM taskcenter.status_checks() WHERE check_name = 'identity'"), 'fail', "$name: status of $_ says that it is a copy") for @databases;
 	return;
 }
 
@@ -162,7 +162,7 @@ subtest 'restore into a server that is preloaded and running' => sub {
 	my @all = qw(plain custom single jobs no_owner);
 	is_whole($target, $_, $_) for @all;
 	is_quiet($target, 'preloaded', @all);
-	is(sql($target, $_, "SELECT count(*) FROM taskcenter.status WHERE check_name = 'guards' AND state = 'ok'"), 1, "$_: the guards are in force") for @all;
+	is(sql($target, $_, "SELECT count(*) FROM taskcenter.status_checks() WHERE check_name = 'guards' AND state = 'ok'"), 1, "$_: the guards are in force") for @all;
 };
 
 subtest 'data only, into a fresh install' => sub {
@@ -201,14 +201,14 @@ subtest 'adopted, it goes on' => sub {
 			'>open open>validation_failed open>read read>done', "$db: with its history, in its order");
 		is(sql($target, $db, "SELECT confdeltype, convalidated FROM pg_constraint WHERE conrelid = 'taskcenter.task_status_history'::regclass AND contype = 'f'"), 'a|t', "$db: and the foreign key");
 		is(sql($target, $db, "SELECT owner_id = 'bob'::regrole FROM taskcenter.workflows WHERE name = 'review'"), 't', "$db: and the workflow's owner");
-		is(sql($target, $db, "SELECT count(*) FROM taskcenter.status WHERE state = 'fail'"), 0, "$db: status has no complaint")
-		  or diag(sql($target, $db, "SELECT * FROM taskcenter.status WHERE state = 'fail'"));
+		is(sql($target, $db, "SELECT count(*) FROM taskcenter.status_checks() WHERE state = 'fail'"), 0, "$db: status has no complaint")
+		  or diag(sql($target, $db, "SELECT * FROM taskcenter.status_checks() WHERE state = 'fail'"));
 		is(sql($target, $db, 'SELECT string_agg(DISTINCT relowner::regrole::text, \' \') FROM pg_class WHERE relnamespace = \'taskcenter\'::regnamespace'),
 			'taskcenter_owner', "$db: every relation has its owner");
 		sql($target, $db, "SELECT taskcenter.disable_scheduler('enough')");
 	}
 	is(sql($target, 'data_only', 'SELECT taskcenter.repair_partitions()'), 0, 'data only: adoption moved the rows to partitions of their own');
-	is(sql($target, 'data_only', "SELECT count(*) FROM taskcenter.status WHERE check_name = 'default_partitions' AND state = 'ok'"), 1, 'and status is content');
+	is(sql($target, 'data_only', "SELECT count(*) FROM taskcenter.status_checks() WHERE check_name = 'default_partitions' AND state = 'ok'"), 1, 'and status is content');
 	is(contents($target, 'custom'), $original, 'a database beside them is still quiet');
 };
 

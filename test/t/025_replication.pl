@@ -70,7 +70,7 @@ subtest 'the subscriber has the rows and does nothing' => sub {
 	is(contents($subscriber), contents($publisher), 'every relation is the same, row by row');
 	is(sql($subscriber, 'work', 'SELECT count(*) FROM app.effects'), sql($publisher, 'work', 'SELECT count(*) FROM app.effects'), 'so are the effects');
 	is(executors($subscriber), 0, 'no executor on the subscriber');
-	is(sql($subscriber, 'work', "SELECT state FROM taskcenter.status WHERE check_name = 'identity'"), 'fail', 'its status says that it is a copy');
+	is(sql($subscriber, 'work', "SELECT state FROM taskcenter.status_checks() WHERE check_name = 'identity'"), 'fail', 'its status says that it is a copy');
 	is(sql($subscriber, 'work', "SELECT count(*) FROM taskcenter.task_run_history WHERE actor LIKE '%subscr%'"), 0, 'the apply worker recorded nothing');
 	unlike(slurp_file($subscriber->logfile), qr/ERROR:  (?!.*terminat)/, 'and met no error');
 };

@@ -110,7 +110,7 @@ is(query("SELECT status FROM taskcenter.wait_for_run($keyed)"), 'succeeded', 'an
 $holder->quit;
 
 # everything is in order
-is($node->safe_psql('postgres', q{SELECT string_agg(check_name, ',') FROM taskcenter.status WHERE state = 'fail'}),
+is($node->safe_psql('postgres', q{SELECT string_agg(check_name, ',') FROM taskcenter.status_checks() WHERE state = 'fail'}),
 	'', 'status finds no failure');
 
 $node->stop;

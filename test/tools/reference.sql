@@ -15,14 +15,14 @@ INSERT INTO topics VALUES
 (6, 'Steering runs', '{cancel_run,cancel_runs,retry_run,retry_runs}'),
 (13, 'Documents of tasks', '{export_tasks,apply_tasks}'),
 (14, 'Names of other systems', '{create_alias_views,drop_alias_views}'),
-(7, 'Understanding', '{explain_task,explain_run,list_runs,help}'),
+(7, 'Understanding', '{explain_task,explain_run,list_runs,health,help}'),
 (8, 'Inside a run', '{current_run,param,write_log,report_progress,set_output,step_output}'),
 (9, 'The scheduler of the database', '{pause_scheduler,resume_scheduler,drain_scheduler,disable_scheduler,wait_until_idle,adopt_database,repair_partitions,guard_problems,repair_guards}'),
 (10, 'Queues', '{create_queue,pause_queue,resume_queue,limit_queue}'),
 (11, 'Settings and the audit', '{set_setting,get_setting,set_context,redact_text,redact_json}'),
 (12, 'Workflows', '{create_workflow,alter_workflow,drop_workflow,set_task_status,set_task_statuses,allowed_transitions,status_history,transition_failures}'),
 (20, 'Access', '{grant_access,revoke_access}'),
-(30, 'Behind the views', '{enqueuing_since,executor_activity,granted_task_ids,is_among,list_access_levels,made_run,list_databases,list_run_transitions,list_settings,listed_run_ids,scheduler_processes,sees_contents_of_all,sees_states_of_all,status_checks,visible_owner_ids}');
+(30, 'Behind the views', '{enqueuing_since,executor_activity,fold_text,granted_task_ids,is_among,list_access_levels,made_run,list_databases,list_run_transitions,list_settings,listed_run_ids,scheduler_processes,sees_contents_of_all,sees_states_of_all,status_checks,visible_owner_ids}');
 
 CREATE FUNCTION pg_temp.short_type(type oid) RETURNS text LANGUAGE sql AS
 $$SELECT replace(replace(replace(format_type(type, NULL), 'timestamp with time zone', 'timestamptz'),
