@@ -33,6 +33,8 @@ PG_FUNCTION_INFO_V1(taskcenter_sees_states_of_all);
 PG_FUNCTION_INFO_V1(taskcenter_executor_activity);
 PG_FUNCTION_INFO_V1(taskcenter_listed_run_ids);
 PG_FUNCTION_INFO_V1(taskcenter_list_run_transitions);
+PG_FUNCTION_INFO_V1(taskcenter_refuse_null);
+PG_FUNCTION_INFO_V1(taskcenter_require_monitor);
 
 #define MAX_LISTED 1000
 
@@ -243,4 +245,38 @@ taskcenter_listed_run_ids(PG_FUNCTION_ARGS)
 	result = construct_array(ids, count, INT8OID, 8, true, TYPALIGN_DOUBLE);
 	tc_store_end(&frame);
 	PG_RETURN_ARRAYTYPE_P(result);
+}
+
+/* ---- what functions in SQL begin with ---- */
+
+/* refuse_null(argument, is_missing) */
+Datum
+taskcenter_refuse_null(PG_FUNCTION_ARGS)
+{
+	char	   *argument = tc_arg_required_text(fcinfo, 0, "argument");
+
+	if (tc_arg_bool(fcinfo, 1, true))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", argument),
+				 errdetail("\"%s\" is null.", argument),
+				 errhint("taskcenter.help() with the name of the function shows its arguments.")));
+	PG_RETURN_BOOL(false);
+}
+
+/* require_monitor(what) */
+Datum
+taskcenter_require_monitor(PG_FUNCTION_ARGS)
+{
+	char	   *what = tc_arg_required_text(fcinfo, 0, "what");
+
+	if (!has_bypassrls_privilege(GetUserId()) && !tc_access_is_monitor(GetUserId()) &&
+		!tc_access_is_admin(GetUserId()))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to %s", what),
+				 errdetail("Role \"%s\" is neither owner of the database nor member of pg_monitor.",
+						   GetUserNameFromId(GetUserId(), true)),
+				 errhint("Ask the owner of the database.")));
+	PG_RETURN_BOOL(true);
 }

@@ -185,6 +185,28 @@ SELECT count(*) FILTER (WHERE outcome = 'OK000') > 10 AS some_work,
     count(*) FILTER (WHERE outcome LIKE '22004%') > 10 AS some_refuse
 FROM outcomes;
 
+-- whoever looks for it finds it: list_help_topics() in 55-help.sql has a place for each
+CREATE ROLE regress_naming_reader;
+SET ROLE regress_naming_reader;
+SELECT name AS without_topic FROM help('others') WHERE kind <> 'help';
+SELECT count(*) AS topics FROM help() WHERE name = 'others';
+-- each line of each answer fits 100 columns; everything tells of itself
+SELECT t.name, 7 + max(length(h.kind)) + max(length(h.name)) + max(length(l.line)) AS columns
+FROM (SELECT unnest(members) AS name FROM list_help_topics() UNION SELECT topic FROM list_help_topics()
+    UNION SELECT key FROM settings UNION SELECT NULL UNION SELECT 'settings') AS t,
+    help(t.name) AS h, regexp_split_to_table(h.meaning, E'\n') AS l (line)
+GROUP BY t.name HAVING 7 + max(length(h.kind)) + max(length(h.name)) + max(length(l.line)) > 100;
+SELECT m.name AS tells_nothing FROM list_help_topics() AS t, unnest(t.members) AS m (name)
+WHERE NOT EXISTS (SELECT FROM help(m.name) AS h WHERE h.name = m.name AND h.meaning <> '')
+  AND to_regclass('taskcenter.' || m.name) IS NULL;
+SELECT name AS twice FROM list_help_topics(), unnest(members) AS m (name) GROUP BY name HAVING count(*) > 1;
+-- nothing is listed that does not exist
+SELECT name AS missing FROM list_help_topics(), unnest(members) AS m (name)
+WHERE NOT EXISTS (SELECT FROM pg_proc WHERE proname = name AND pronamespace = 'taskcenter'::regnamespace)
+  AND to_regclass('taskcenter.' || name) IS NULL;
+RESET ROLE;
+DROP ROLE regress_naming_reader;
+
 RESET search_path;
 \connect contrib_regression
 DROP DATABASE regress_naming;

@@ -5,24 +5,9 @@
 SET search_path = pg_catalog, pg_temp;
 SET client_min_messages = error;
 
-CREATE TEMP TABLE topics (place int, topic text, members text[]);
-INSERT INTO topics VALUES
-(1, 'Defining tasks', '{create_task,declare_task,alter_task,rename_task,alter_task_owner}'),
-(2, 'Schedules', '{schedule_task,drop_schedule,pause_schedule,resume_schedule,preview_schedule,preview_fires}'),
-(3, 'Holding and ending tasks', '{pause_task,resume_task,disable_task,enable_task,archive_task,unarchive_task}'),
-(4, 'Making runs', '{enqueue_task,enqueue_tasks}'),
-(5, 'Waiting for runs, performing them in a test', '{wait_for_run,await_run,perform_run,perform_due_runs}'),
-(6, 'Steering runs', '{cancel_run,cancel_runs,retry_run,retry_runs}'),
-(13, 'Documents of tasks', '{export_tasks,apply_tasks}'),
-(14, 'Names of other systems', '{create_alias_views,drop_alias_views}'),
-(7, 'Understanding', '{explain_task,explain_run,list_runs,health,help}'),
-(8, 'Inside a run', '{current_run,param,write_log,report_progress,set_output,step_output}'),
-(9, 'The scheduler of the database', '{pause_scheduler,resume_scheduler,drain_scheduler,disable_scheduler,wait_until_idle,adopt_database,repair_partitions,guard_problems,repair_guards}'),
-(10, 'Queues', '{create_queue,pause_queue,resume_queue,limit_queue}'),
-(11, 'Settings and the audit', '{set_setting,get_setting,set_context,redact_text,redact_json}'),
-(12, 'Workflows', '{create_workflow,alter_workflow,drop_workflow,set_task_status,set_task_statuses,allowed_transitions,status_history,transition_failures}'),
-(20, 'Access', '{grant_access,revoke_access}'),
-(30, 'Behind the views', '{enqueuing_since,executor_activity,fold_text,granted_task_ids,is_among,list_access_levels,made_run,list_databases,list_run_transitions,list_settings,listed_run_ids,scheduler_processes,sees_contents_of_all,sees_states_of_all,status_checks,visible_owner_ids}');
+-- help() has the topics: 55-help.sql
+CREATE TEMP TABLE topics AS
+SELECT row_number() OVER ()::int AS place, title AS topic, members FROM taskcenter.list_help_topics();
 
 CREATE FUNCTION pg_temp.short_type(type oid) RETURNS text LANGUAGE sql AS
 $$SELECT replace(replace(replace(format_type(type, NULL), 'timestamp with time zone', 'timestamptz'),
