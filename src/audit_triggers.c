@@ -219,6 +219,14 @@ column_id(HeapTuple tuple, TupleDesc desc, const char *name)
 	return find_column(tuple, desc, name, &value) ? DatumGetInt64(value) : 0;
 }
 
+static bool
+column_is_given(HeapTuple tuple, TupleDesc desc, const char *name)
+{
+	Datum		value;
+
+	return find_column(tuple, desc, name, &value);
+}
+
 typedef struct StateAction
 {
 	const char *old_state;		/* NULL: any */
@@ -266,6 +274,7 @@ action_of(const AuditedRelation *audited, HeapTuple old, HeapTuple new, TupleDes
 {
 	char	   *old_state;
 	char	   *new_state;
+	bool		held;
 
 	if (old == NULL)
 		return "create";
@@ -277,6 +286,9 @@ action_of(const AuditedRelation *audited, HeapTuple old, HeapTuple new, TupleDes
 		return state_action(old_state, new_state);
 	if (differ(column_text(old, desc, "status"), column_text(new, desc, "status")))
 		return "move";
+	held = column_is_given(old, desc, "hold_reason");
+	if (held != column_is_given(new, desc, "hold_reason"))
+		return held ? "release" : "hold";
 	if (column_id(old, desc, "adopted_at") != column_id(new, desc, "adopted_at"))
 		return "adopt";
 	if (audited->owner_id != NULL &&

@@ -22,6 +22,7 @@
 #include "compat.h"
 #include "guard_store.h"
 #include "plain_writer.h"
+#include "purge_lock.h"
 #include "schedule_define.h"
 #include "shared_state.h"
 #include "statement.h"
@@ -62,6 +63,15 @@ static Datum
 column(Relation rel, HeapTuple tuple, const char *name, bool *isnull)
 {
 	return heap_getattr(tuple, column_number(rel, name), RelationGetDescr(rel), isnull);
+}
+
+static bool
+column_is_null(Relation rel, HeapTuple tuple, const char *name)
+{
+	bool		isnull;
+
+	(void) column(rel, tuple, name, &isnull);
+	return isnull;
 }
 
 /*
@@ -156,6 +166,9 @@ taskcenter_guard_task(PG_FUNCTION_ARGS)
 	if (update)
 		check_plain_move(rel, old, new, "archived",
 						 "Use taskcenter.archive_task() or taskcenter.unarchive_task().");
+	if (!column_is_null(rel, new, "hold_reason") &&
+		(old == NULL || column_is_null(rel, old, "hold_reason")))
+		tc_lock_to_hold();
 	check_may_name(rel, old, new, "owner_id");
 	check_may_name(rel, old, new, "run_as_id");
 	if (!update || !is_manual(rel, new))

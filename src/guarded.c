@@ -13,12 +13,12 @@
 
 #include "guarded.h"
 
-bool
-tc_guarded(GuardedCall call, void *argument, char **error)
+ErrorData *
+tc_guarded_error(GuardedCall call, void *argument)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool returned = false;
+	ErrorData  *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
@@ -26,7 +26,6 @@ tc_guarded(GuardedCall call, void *argument, char **error)
 	{
 		call(argument);
 		ReleaseCurrentSubTransaction();
-		returned = true;
 	}
 	PG_CATCH();
 	{
@@ -44,10 +43,21 @@ tc_guarded(GuardedCall call, void *argument, char **error)
 			PG_RE_THROW();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		*error = data->message != NULL ? data->message : pstrdup("error without a message");
+		error = data;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
-	return returned;
+	return error;
+}
+
+bool
+tc_guarded(GuardedCall call, void *argument, char **error)
+{
+	ErrorData  *data = tc_guarded_error(call, argument);
+
+	if (data == NULL)
+		return true;
+	*error = data->message != NULL ? data->message : pstrdup("error without a message");
+	return false;
 }

@@ -13,6 +13,9 @@
 
 typedef void (*GuardedCall) (void *argument);
 
+/* The same, and the whole error, in CurrentMemoryContext; NULL: it returned. */
+extern ErrorData *tc_guarded_error(GuardedCall call, void *argument);
+
 /*
  * Call in a sub-transaction of its own.  True: it returned.  False: it raised;
  * *error is the message in CurrentMemoryContext.  Interrupts are not caught.

@@ -44,6 +44,8 @@ typedef struct Range
 
 typedef struct PartitionSet
 {
+	const char *root;
+	int32		class;
 	const char *parent;
 	const char *key;
 	const char *retention_key;	/* NULL: rows decide */
@@ -117,19 +119,42 @@ static Statement oldest_task_run_logs_3 = {
 };
 
 static const PartitionSet sets[TC_PARTITION_SET_COUNT] = {
-	{"finished_runs_1", "finished_at", TC_SETTING_RUNS_RETENTION, true, false, false, &oldest_finished_runs_1},
-	{"finished_runs_2", "finished_at", TC_SETTING_FAILED_RUNS_RETENTION, true, false, true, &oldest_finished_runs_2},
-	{"finished_runs_3", "finished_at", NULL, true, true, true, &oldest_finished_runs_3},
-	{"task_run_history_1", "changed_at", TC_SETTING_RUN_HISTORY_RETENTION, false, false, false, &oldest_task_run_history_1},
-	{"task_run_history_3", "changed_at", NULL, false, true, false, &oldest_task_run_history_3},
-	{"task_run_logs_1", "logged_at", TC_SETTING_RUN_LOGS_RETENTION, false, false, false, &oldest_task_run_logs_1},
-	{"task_run_logs_3", "logged_at", NULL, false, true, false, &oldest_task_run_logs_3}
+	{"finished_runs", TC_CLASS_DEFAULT, "finished_runs_1", "finished_at", TC_SETTING_RUNS_RETENTION, true, false, false, &oldest_finished_runs_1},
+	{"finished_runs", TC_CLASS_FAILED, "finished_runs_2", "finished_at", TC_SETTING_FAILED_RUNS_RETENTION, true, false, true, &oldest_finished_runs_2},
+	{"finished_runs", TC_CLASS_OWN, "finished_runs_3", "finished_at", NULL, true, true, true, &oldest_finished_runs_3},
+	{"task_run_history", TC_CLASS_DEFAULT, "task_run_history_1", "changed_at", TC_SETTING_RUN_HISTORY_RETENTION, false, false, false, &oldest_task_run_history_1},
+	{"task_run_history", TC_CLASS_OWN, "task_run_history_3", "changed_at", NULL, false, true, false, &oldest_task_run_history_3},
+	{"task_run_logs", TC_CLASS_DEFAULT, "task_run_logs_1", "logged_at", TC_SETTING_RUN_LOGS_RETENTION, false, false, false, &oldest_task_run_logs_1},
+	{"task_run_logs", TC_CLASS_OWN, "task_run_logs_3", "logged_at", NULL, false, true, false, &oldest_task_run_logs_3}
 };
 
 const char *
 tc_partition_retention_key(int set)
 {
 	return sets[set].retention_key;
+}
+
+const char *
+tc_partition_parent(int set)
+{
+	return sets[set].parent;
+}
+
+int32
+tc_partition_class(int set)
+{
+	return sets[set].class;
+}
+
+int
+tc_partition_set_of(const char *root, int32 class)
+{
+	int			set;
+
+	for (set = 0; set < TC_PARTITION_SET_COUNT; set++)
+		if (sets[set].class == class && strcmp(sets[set].root, root) == 0)
+			return set;
+	return -1;
 }
 
 /* ---- time ---- */
@@ -282,25 +307,25 @@ make_partition(const PartitionSet *set, const Range *range)
 	tc_run_utility("make a partition", text.data);
 }
 
-int
-tc_partition_ensure(int set, int64 retention, TimestampTz now, int days)
+/* from an instant on, until another and for some widths at least */
+static int
+cover(const PartitionSet *set, PartitionWidth width, TimestampTz from, TimestampTz until,
+	  int least)
 {
 	Range	   *taken = palloc(sizeof(Range) * MAX_RANGES);
-	int			count = read_ranges(&sets[set], taken);
-	PartitionWidth width = width_for(retention);
-	TimestampTz instant = now;
-	TimestampTz until = now + days * USECS_PER_DAY;
+	int			count = read_ranges(set, taken);
+	TimestampTz instant = from;
 	int			periods = 0;
 	int			made = 0;
 
-	while (instant < until || periods <= 2)
+	while (instant < until || periods < least)
 	{
 		Range		period = range_around(instant, width);
 		Range		range = period;
 
 		if (make_free(&range, instant, taken, count))
 		{
-			make_partition(&sets[set], &range);
+			make_partition(set, &range);
 			made++;
 			instant = range.to;
 		}
@@ -322,6 +347,18 @@ tc_partition_ensure(int set, int64 retention, TimestampTz now, int days)
 	}
 	pfree(taken);
 	return made;
+}
+
+int
+tc_partition_ensure(int set, int64 retention, TimestampTz now, int days)
+{
+	return cover(&sets[set], width_for(retention), now, now + days * USECS_PER_DAY, 3);
+}
+
+int
+tc_partition_cover(int set, int64 retention, TimestampTz from, TimestampTz until)
+{
+	return cover(&sets[set], width_for(retention), from, until, 0);
 }
 
 int

@@ -298,12 +298,13 @@ taskcenter_guard_record(PG_FUNCTION_ARGS)
 	return PointerGetDatum(call->tg_trigtuple);
 }
 
+/* A purge empties whole partitions; nobody else may. */
 Datum
 taskcenter_guard_truncate(PG_FUNCTION_ARGS)
 {
 	TriggerData *call = called_as_trigger(fcinfo);
 
-	if (!IsLogicalWorker())
+	if (!tc_statement_is_own() && !IsLogicalWorker())
 		refuse_change(call->tg_relation, "truncate",
 					  "Retention removes what is out of policy; DROP EXTENSION removes all.");
 	return PointerGetDatum(NULL);

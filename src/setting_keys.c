@@ -10,7 +10,7 @@
 #include "setting_keys.h"
 
 const SettingKey tc_setting_keys[] = {
-	{"audit_retention", SETTING_RETENTION, "365 days",
+	{TC_SETTING_AUDIT_RETENTION, SETTING_RETENTION, "365 days",
 	"How long task_audit_logs is kept"},
 	{TC_SETTING_CAPACITY_WARNING, SETTING_SIZE, "500 MB",
 	"Size of a table from which status warns"},
@@ -34,7 +34,7 @@ const SettingKey tc_setting_keys[] = {
 	"How long runs that did not fail are kept"},
 	{TC_SETTING_SCHEDULED_RUNS_MAY_SCHEDULE, SETTING_BOOLEAN, "false",
 	"Let runs that a schedule made change schedules"},
-	{"status_history_retention", SETTING_RETENTION, "365 days",
+	{TC_SETTING_STATUS_HISTORY_RETENTION, SETTING_RETENTION, "365 days",
 	"How long task_status_history is kept"},
 	{NULL, SETTING_BOOLEAN, NULL, NULL}
 };

@@ -36,6 +36,8 @@ typedef struct SettingKey
 #define TC_SETTING_RUNS_RETENTION "runs_retention"
 #define TC_SETTING_FAILED_RUNS_RETENTION "failed_runs_retention"
 #define TC_SETTING_RUN_HISTORY_RETENTION "run_history_retention"
+#define TC_SETTING_AUDIT_RETENTION "audit_retention"
+#define TC_SETTING_STATUS_HISTORY_RETENTION "status_history_retention"
 #define TC_SETTING_RUN_LOGS_RETENTION "run_logs_retention"
 
 /* in the order of their names; the last one has the key NULL */

@@ -198,7 +198,8 @@ plan_of(Statement *statement)
 							  statement->any_plan ? 0 : CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare: %s", SPI_result_code_string(SPI_result));
-	SPI_keepplan(plan);
+	if (!statement->transient)
+		SPI_keepplan(plan);
 	statement->plan = plan;
 	return plan;
 }
@@ -350,6 +351,14 @@ tc_transaction_break(void)
 		elog(ERROR, "could not connect to SPI");
 	SPI_commit();
 	SPI_finish();
+}
+
+void
+tc_transaction_next(void)
+{
+	tc_transaction_break();
+	if (!FirstSnapshotSet)
+		XactIsoLevel = XACT_READ_COMMITTED;
 }
 
 uint64

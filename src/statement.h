@@ -30,6 +30,8 @@ typedef struct Statement
 	bool		any_plan;		/* false: generic plan, index access, nested
 								 * loops, so that a plan made on empty tables
 								 * stays right; true: the planner decides */
+	bool		transient;		/* of a text that is built: its plan lives
+								 * until tc_store_end(), and so may it */
 	void	   *plan;			/* kept SPI plan; NULL until first used */
 } Statement;
 
@@ -76,6 +78,9 @@ extern void tc_run_in_schema(const char *label, const char *text, const char *sc
  * start the next one, so that no snapshot is held.  No frame may be open.
  */
 extern void tc_transaction_break(void);
+
+/* the same; the next transaction sees what others commit, and may write */
+extern void tc_transaction_next(void);
 
 /*
  * Typed access to the rows of the last tc_run(), columns from 1.  Values that

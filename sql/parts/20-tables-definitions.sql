@@ -101,6 +101,8 @@ CREATE TABLE taskcenter.tasks (
         ELSE workflow IS NULL AND status IS NULL AND status_changed_at IS NULL END)
 );
 CREATE UNIQUE INDEX tasks_name_key ON taskcenter.tasks (name) WHERE state <> 'archived';
+/* those that a purge must know of */
+CREATE INDEX tasks_own_retention_idx ON taskcenter.tasks (task_id) WHERE retention_class = 3;
 CREATE INDEX tasks_run_as_idx ON taskcenter.tasks (run_as_id);
 /* what row security and grants ask for */
 CREATE INDEX tasks_owner_idx ON taskcenter.tasks (owner_id);

@@ -200,6 +200,7 @@ CREATE TABLE taskcenter.kept_keys (
     expires_at      timestamptz NOT NULL,
     CONSTRAINT kept_keys_pkey PRIMARY KEY (task_id, unique_key)
 );
+CREATE INDEX kept_keys_expires_idx ON taskcenter.kept_keys (expires_at);
 
 CREATE TABLE taskcenter.task_audit_logs (
     audit_id        bigint NOT NULL DEFAULT nextval('taskcenter.audit_ids'),

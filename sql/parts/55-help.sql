@@ -39,6 +39,7 @@ BEGIN ATOMIC
         ('workflows', 'Status of what people move', 'set_task_status set_task_statuses allowed_transitions status_history transition_failures create_workflow alter_workflow drop_workflow workflows workflow_transitions task_status_history'),
         ('documents', 'Tasks of an application as one document', 'export_tasks apply_tasks'),
         ('audit', 'Who changed what', 'set_context task_audit_logs redact_text redact_json'),
+        ('retention', 'How long history is kept', 'preview_purge purge purges hold_history release_history'),
         ('access', 'Who may do what', 'grant_access revoke_access access_grants access_levels'),
         ('health', 'Whether everything is as it should be', 'status health explain_task overview guard_problems repair_guards repair_partitions storage'),
         ('contract', 'What applications rely on', 'api_contract check_contract create_alias_views drop_alias_views help list_help_topics'),

@@ -97,6 +97,10 @@ my @functions = (
 	[ q{report_progress(1)}, [], '55000' ],
 	[ q{set_output('{}')}, [], '55000' ],
 	[ q{step_output('step')}, [], '55000' ],
+	[ q{preview_purge()}, \@steer ],
+	[ q{CALL purge()}, \@steer ],
+	[ q{hold_history('t', 'why')}, [ @manage, 'keeper' ] ],
+	[ q{release_history('t')}, \@steer ],
 	[ q{redact_text('password=x')}, \@roles ],
 	[ q{redact_json('{}')}, \@roles ],
 	[ q{grant_access('r_stranger', 'viewer', task => 't')}, \@manage ],
@@ -135,6 +139,7 @@ my @relations = (
 	[ 'kept_keys', ['super'], '42501', 'reader=empty' ],
 	[ 'live_runs', ['super'], '42501', 'reader=empty' ],
 	[ 'next_fires', \@view ],
+	[ 'purges', [qw(monitor keeper super)] ],
 	[ 'queues', \@roles ],
 	[ 'recent_runs', \@view ],
 	[ 'run_transitions', \@roles ],
@@ -218,6 +223,9 @@ $runs{theirs} = as('enqueuer', q{SELECT taskcenter.enqueue_task('t', params => '
 # rows that only an engine makes: a superuser may, as a restore does
 sql($node, 'app', <<'SQL');
 SELECT taskcenter.set_setting('max_wait', '1 minute');
+INSERT INTO taskcenter.kept_keys (task_id, unique_key, run_id, params, expires_at)
+SELECT task_id, 'old', 1, '{}', now() - interval '1 hour' FROM taskcenter.tasks WHERE name = 't';
+CALL taskcenter.purge();
 CREATE SCHEMA aliases AUTHORIZATION r_owner;
 INSERT INTO taskcenter.skipped_fires (schedule_id, task_id, owner_id, skipped_from, skipped_to, instants, reason)
 SELECT schedule_id, task_id, owner_id, now(), now(), 1, 'overlap' FROM taskcenter.schedules;
