@@ -152,6 +152,8 @@ static Statement map_audit = {
 	"   FROM taskcenter.tasks"
 	"   UNION ALL SELECT 'schedule', schedule_id, owner_id FROM taskcenter.schedules"
 	"   UNION ALL SELECT 'workflow', workflow_id, owner_id FROM taskcenter.workflows"
+	"   UNION ALL SELECT 'guarded table', guarded_table_id, owner_id"
+	"     FROM taskcenter.guarded_tables"
 	"   UNION ALL SELECT 'grant', grant_id, owner_id FROM taskcenter.access_grants"
 	"   UNION ALL SELECT 'run', r.run_id, t.owner_id FROM (SELECT run_id, task_id"
 	"     FROM taskcenter.live_runs UNION ALL SELECT run_id, task_id"
@@ -202,6 +204,55 @@ static Statement map_workflows = {
 	.any_plan = true
 };
 
+/*
+ * A table that bears a guard, and no other of this database does, is the one,
+ * if its owner is: a restore gave it another OID.
+ */
+static Statement map_guarded_tables = {
+	.label = "map guarded tables",
+	.text =
+	"WITH bearers AS ("
+	"   SELECT t.tgrelid::oid AS relation_id, pg_get_userbyid(c.relowner) AS owner,"
+	"     split_part(encode(t.tgargs, 'escape'), chr(92) || '000', 2) AS id,"
+	"     count(*) OVER (PARTITION BY"
+	"       split_part(encode(t.tgargs, 'escape'), chr(92) || '000', 2)) AS bearers"
+	"   FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid"
+	"   WHERE t.tgfoid = 'taskcenter.guard_row()'::regprocedure AND t.tgparentid = 0"
+	"     AND t.tgqual IS NOT NULL AND (t.tgtype & 2) = 0)"
+	" UPDATE taskcenter.guarded_tables AS g SET relation_id = b.relation_id::bigint"
+	" FROM bearers AS b WHERE b.id = g.guarded_table_id::text AND b.bearers = 1"
+	"   AND b.owner = g.owner AND g.relation_id <> b.relation_id::bigint",
+	.any_plan = true
+};
+
+/* a role that is gone leaves what it had to nobody */
+static Statement map_unguarded_tables = {
+	.label = "map the roles of tables that are not guarded",
+	.text =
+	"UPDATE taskcenter.guarded_tables AS g SET owner_id = coalesce(r.oid, 0)::bigint"
+	" FROM taskcenter.guarded_tables AS s LEFT JOIN pg_roles AS r ON r.rolname = s.owner"
+	" WHERE s.guarded_table_id = g.guarded_table_id AND g.owner_id IS DISTINCT FROM r.oid::bigint",
+	.any_plan = true
+};
+
+static Statement map_row_history = {
+	.label = "map the roles of the history of rows",
+	.text =
+	"WITH gone AS (DELETE FROM taskcenter.task_status_history AS h"
+	"   USING taskcenter.guarded_tables AS t"
+	"   WHERE t.relation = h.relation AND h.owner_id <> t.owner_id RETURNING h.*)"
+	" INSERT INTO taskcenter.task_status_history ("
+	"   id, task_id, old_status, new_status, reason, metadata, "
+	"   timestamp, accepted, requested_status, problems, actor, "
+	"   relation, row_key, owner_id"
+	" ) SELECT "
+	"   g.id, g.task_id, g.old_status, g.new_status, g.reason, "
+	"   g.metadata, g.timestamp, g.accepted, g.requested_status, "
+	"   g.problems, g.actor, g.relation, g.row_key, t.owner_id"
+	" FROM gone AS g JOIN taskcenter.guarded_tables AS t USING (relation)",
+	.any_plan = true
+};
+
 static Statement map_status_history = {
 	.label = "map the roles of the history of statuses",
 	.text =
@@ -241,6 +292,8 @@ static Statement advance_sequences = {
 	"   (SELECT max(skip_id) FROM taskcenter.skipped_fires)"
 	" UNION ALL SELECT 'taskcenter.grant_ids',"
 	"   (SELECT max(grant_id) FROM taskcenter.access_grants)"
+	" UNION ALL SELECT 'taskcenter.guarded_table_ids',"
+	"   (SELECT max(guarded_table_id) FROM taskcenter.guarded_tables)"
 	" UNION ALL SELECT 'taskcenter.workflow_ids',"
 	"   (SELECT max(workflow_id) FROM taskcenter.workflows)"
 	" UNION ALL SELECT 'taskcenter.status_history_ids',"
@@ -300,6 +353,9 @@ tc_adoption_map_roles(TimestampTz now)
 	tc_run(&map_logs, NULL, NULL);
 	tc_run(&map_grants, NULL, NULL);
 	tc_run(&map_workflows, NULL, NULL);
+	tc_run(&map_unguarded_tables, NULL, NULL);
+	tc_run(&map_guarded_tables, NULL, NULL);
 	tc_run(&map_audit, NULL, NULL);
 	tc_run(&map_status_history, NULL, NULL);
+	tc_run(&map_row_history, NULL, NULL);
 }

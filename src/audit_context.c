@@ -28,6 +28,7 @@ typedef struct ContextEntry
 
 static ContextEntry *current = NULL;
 static const char *call_reason = NULL;
+static const Jsonb *call_metadata = NULL;
 
 static void
 forget_all(XactEvent event, void *arg)
@@ -41,6 +42,7 @@ forget_all(XactEvent event, void *arg)
 		case XACT_EVENT_PREPARE:
 			current = NULL;
 			call_reason = NULL;
+			call_metadata = NULL;
 			break;
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:
@@ -59,6 +61,7 @@ forget_sub(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, 
 		while (current != NULL && current->level >= level)
 			current = current->outer;
 		call_reason = NULL;
+		call_metadata = NULL;
 	}
 	else if (event == SUBXACT_EVENT_COMMIT_SUB &&
 			 current != NULL && current->level >= level)
@@ -106,6 +109,30 @@ tc_audit_call_reason(const char *reason)
 {
 	register_callbacks();
 	call_reason = reason;
+}
+
+AuditCall
+tc_audit_call_begin(const char *reason, const Jsonb *metadata)
+{
+	AuditCall	before = {call_reason, call_metadata};
+
+	register_callbacks();
+	call_reason = reason;
+	call_metadata = metadata;
+	return before;
+}
+
+void
+tc_audit_call_end(AuditCall before)
+{
+	call_reason = before.reason;
+	call_metadata = before.metadata;
+}
+
+const Jsonb *
+tc_audit_metadata(void)
+{
+	return call_metadata;
 }
 
 const char *

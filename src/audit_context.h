@@ -14,6 +14,8 @@
 #ifndef TC_AUDIT_CONTEXT_H
 #define TC_AUDIT_CONTEXT_H
 
+#include "utils/jsonb.h"
+
 /* of set_context(): NULL leaves a value, an empty text removes it; secrets are hidden */
 extern void tc_audit_set(const char *actor, const char *reason, const char *trace_id);
 
@@ -22,6 +24,22 @@ extern void tc_audit_set(const char *actor, const char *reason, const char *trac
  * live until then.
  */
 extern void tc_audit_call_reason(const char *reason);
+
+/*
+ * Reason and metadata of an API call within which triggers of users may call
+ * again: they are those of the call until the end, then what they were before.
+ */
+typedef struct AuditCall
+{
+	const char *reason;
+	const Jsonb *metadata;
+} AuditCall;
+
+extern AuditCall tc_audit_call_begin(const char *reason, const Jsonb *metadata);
+extern void tc_audit_call_end(AuditCall before);
+
+/* of the call; NULL: none */
+extern const Jsonb *tc_audit_metadata(void);
 
 /* NULL: not set */
 extern const char *tc_audit_given_actor(void);

@@ -49,6 +49,7 @@ static const AuditedRelation relations[] = {
 	{"schedules", "schedule", "schedule_id", "name", "task_id", "owner_id"},
 	{"queues", "queue", "queue_id", "queue", NULL, NULL},
 	{"workflows", "workflow", "workflow_id", "name", NULL, "owner_id"},
+	{"guarded_tables", "guarded table", "guarded_table_id", "relation", NULL, "owner_id"},
 	{"setting_values", "setting", NULL, "key", NULL, NULL},
 	{"scheduler_state", "scheduler", NULL, "database_name", NULL, NULL},
 	{"access_grants", "grant", "grant_id", "role", "task_id", "owner_id"}
@@ -244,7 +245,9 @@ static const StateAction state_actions[] = {
 	{NULL, "draining", "drain"},
 	{NULL, "quarantined", "quarantine"},
 	{NULL, "archived", "archive"},
-	{NULL, "completed", "complete"}
+	{NULL, "completed", "complete"},
+	{NULL, "guarded", "guard"},
+	{NULL, "unguarded", "unguard"}
 };
 
 static bool

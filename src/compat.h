@@ -23,13 +23,17 @@
 #define tc_noreturn pg_attribute_noreturn()
 #endif
 
-/* Ownership: utils/acl.h, catalog/pg_database.h, catalog/pg_extension.h. */
+/* Ownership: utils/acl.h, catalog/pg_class.h, catalog/pg_database.h, catalog/pg_extension.h. */
 #if PG_VERSION_NUM >= 160000
 #define tc_owns_database(database, role) \
 	object_ownercheck(DatabaseRelationId, (database), (role))
 #define tc_owns_extension(extension, role) \
 	object_ownercheck(ExtensionRelationId, (extension), (role))
+#define tc_owns_relation(relation, role) \
+	object_ownercheck(RelationRelationId, (relation), (role))
 #else
+#define tc_owns_relation(relation, role) \
+	pg_class_ownercheck((relation), (role))
 #define tc_owns_database(database, role) \
 	pg_database_ownercheck((database), (role))
 #define tc_owns_extension(extension, role) \

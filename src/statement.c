@@ -28,7 +28,7 @@
 #include "statement.h"
 #include "taskcenter.h"
 
-#define MAX_FRAMES 16
+#define MAX_FRAMES 64
 
 typedef struct FrameRecord
 {
@@ -92,12 +92,18 @@ forget_subframes(SubXactEvent event, SubTransactionId subid,
 		frame_count--;
 }
 
-void
-tc_store_begin(StoreFrame *frame)
+/* The part of a frame that knows no role. */
+static void
+open_frame(StoreFrame *frame)
 {
 	register_callbacks();
 	if (frame_count >= MAX_FRAMES)
-		elog(ERROR, "statement frames are nested too deep");
+		ereport(ERROR,
+				(errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
+				 errmsg("calls of taskcenter are nested too deep"),
+				 errdetail("A trigger, or a function in a statement, calls again, %d levels deep.",
+						   MAX_FRAMES),
+				 errhint("Look for a trigger that fires itself.")));
 
 	frame->results = CurrentMemoryContext;
 	frame->saved_read_only = XactReadOnly;
@@ -113,7 +119,20 @@ tc_store_begin(StoreFrame *frame)
 	frames[frame_count].xact_level = GetCurrentTransactionNestLevel();
 	frames[frame_count].results = frame->results;
 	frame_count++;
+	frame->lifted = false;
+}
 
+void
+tc_store_begin_as_caller(StoreFrame *frame)
+{
+	open_frame(frame);
+}
+
+void
+tc_store_begin(StoreFrame *frame)
+{
+	open_frame(frame);
+	frame->lifted = true;
 	frame->saved_nest_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION,
@@ -136,13 +155,16 @@ void
 tc_store_end(StoreFrame *frame)
 {
 	Assert(frame_count > 0);
-	SetUserIdAndSecContext(frame->saved_user, frame->saved_context);
-	AtEOXact_GUC(true, frame->saved_nest_level);
+	if (frame->lifted)
+	{
+		SetUserIdAndSecContext(frame->saved_user, frame->saved_context);
+		AtEOXact_GUC(true, frame->saved_nest_level);
+		XactReadOnly = frame->saved_read_only;
+	}
 	frame_count--;
 	SPI_finish();
 	if (frame->pushed_snapshot)
 		PopActiveSnapshot();
-	XactReadOnly = frame->saved_read_only;
 }
 
 bool
@@ -315,6 +337,28 @@ tc_run_utility_as_caller(const char *label, const char *text)
 	SetUserIdAndSecContext(tc_statement_caller(), security_context);
 	tc_run_utility(label, text);
 	SetUserIdAndSecContext(user, security_context);
+}
+
+uint64
+tc_run_on_user_table(const char *label, const char *text, int nargs,
+					 const Oid *types, const Datum *values)
+{
+	MemoryContext outside = CurrentMemoryContext;
+	ErrorContextCallback context;
+	int			code;
+
+	Assert(frame_count > 0);
+	context.callback = statement_error_context;
+	context.arg = unconstify(char *, label);
+	context.previous = error_context_stack;
+	error_context_stack = &context;
+	code = SPI_execute_with_args(text, nargs, unconstify(Oid *, types),
+								 unconstify(Datum *, values), NULL, false, 0);
+	error_context_stack = context.previous;
+	MemoryContextSwitchTo(outside);
+	if (code < 0)
+		elog(ERROR, "statement \"%s\" failed: %s", label, SPI_result_code_string(code));
+	return SPI_processed;
 }
 
 void

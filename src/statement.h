@@ -42,6 +42,7 @@ typedef struct StoreFrame
 	int			saved_nest_level;
 	bool		saved_read_only;
 	bool		pushed_snapshot;
+	bool		lifted;			/* to the role that owns our relations */
 	MemoryContext results;
 } StoreFrame;
 
@@ -49,6 +50,9 @@ extern void tc_store_begin(StoreFrame *frame);
 
 /* the same in a transaction that the run's own command made read only */
 extern void tc_store_begin_forced(StoreFrame *frame);
+
+/* nothing lifted, nothing pinned: for statements on relations of users, with the caller's rights */
+extern void tc_store_begin_as_caller(StoreFrame *frame);
 extern void tc_store_end(StoreFrame *frame);
 
 /* is the write that fires a trigger made by a statement of ours? */
@@ -72,6 +76,14 @@ extern void tc_run_utility_as_caller(const char *label, const char *text);
  * without a schema are those of this one.
  */
 extern void tc_run_in_schema(const char *label, const char *text, const char *schema);
+
+/*
+ * A statement on a relation of a user, within tc_store_begin_as_caller():
+ * built by the caller with quoting, its parameters typed by the relation's
+ * columns, none of them null.  Returns rows processed/returned.
+ */
+extern uint64 tc_run_on_user_table(const char *label, const char *text, int nargs,
+								   const Oid *types, const Datum *values);
 
 /*
  * In a procedure called outside a transaction block: end the transaction and

@@ -18,6 +18,7 @@
 #include "database_hook.h"
 #include "settings.h"
 #include "shared_state.h"
+#include "trigger_round.h"
 #include "worker_process.h"
 
 TC_MODULE_MAGIC;
@@ -28,6 +29,7 @@ void
 _PG_init(void)
 {
 	tc_settings_define();
+	tc_trigger_round_install();
 
 	/* pg_upgrade copies catalogs: there must be no worker to change them. */
 	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)

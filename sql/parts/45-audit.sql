@@ -13,6 +13,8 @@ CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.tasks
     FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
 CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.schedules
     FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
+CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.guarded_tables
+    FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
 CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.queues
     FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
 CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.workflows
@@ -24,17 +26,18 @@ CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.sched
 
 ALTER TABLE taskcenter.tasks ENABLE ALWAYS TRIGGER audit_change;
 ALTER TABLE taskcenter.schedules ENABLE ALWAYS TRIGGER audit_change;
+ALTER TABLE taskcenter.guarded_tables ENABLE ALWAYS TRIGGER audit_change;
 ALTER TABLE taskcenter.queues ENABLE ALWAYS TRIGGER audit_change;
 ALTER TABLE taskcenter.workflows ENABLE ALWAYS TRIGGER audit_change;
 ALTER TABLE taskcenter.setting_values ENABLE ALWAYS TRIGGER audit_change;
 ALTER TABLE taskcenter.scheduler_state ENABLE ALWAYS TRIGGER audit_change;
 
 COMMENT ON TABLE taskcenter.task_audit_logs IS
-'Every change of a task, schedule, queue, workflow, setting, grant or of the scheduler''s state, and every call that cancels or retries runs: append-only. What happens to runs is in task_run_history';
+'Every change of a task, schedule, queue, workflow, guarded table, setting, grant or of the scheduler''s state, and every call that cancels or retries runs: append-only. What happens to runs is in task_run_history';
 COMMENT ON COLUMN taskcenter.task_audit_logs.action IS
-'create, alter, rename, change owner, pause, resume, disable, enable, quarantine, archive, unarchive, complete, drain, move (to another status), adopt or drop; of runs cancel or retry';
+'create, alter, rename, change owner, pause, resume, disable, enable, quarantine, archive, unarchive, complete, drain, move (to another status), guard, unguard, adopt or drop; of runs cancel or retry';
 COMMENT ON COLUMN taskcenter.task_audit_logs.object_type IS
-'task, schedule, queue, workflow, setting, grant, scheduler or run';
+'task, schedule, queue, workflow, guarded table, setting, grant, scheduler or run';
 COMMENT ON COLUMN taskcenter.task_audit_logs.object_name IS
 'Its name; of a schedule: task/schedule; of a grant: the role, behind task/ if it is about a task; of runs: their task, null for any';
 COMMENT ON COLUMN taskcenter.task_audit_logs.old_values IS

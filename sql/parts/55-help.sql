@@ -37,6 +37,7 @@ BEGIN ATOMIC
         ('queues', 'Queues', 'create_queue pause_queue resume_queue limit_queue queues'),
         ('settings', 'Settings of the database', 'set_setting get_setting settings'),
         ('workflows', 'Status of what people move', 'set_task_status set_task_statuses allowed_transitions status_history transition_failures create_workflow alter_workflow drop_workflow workflows workflow_transitions task_status_history'),
+        ('guarded tables', 'Status in tables of your own', 'guard_table unguard_table set_row_status row_status_history guarded_tables'),
         ('documents', 'Tasks of an application as one document', 'export_tasks apply_tasks'),
         ('audit', 'Who changed what', 'set_context task_audit_logs redact_text redact_json'),
         ('retention', 'How long history is kept', 'preview_purge purge purges hold_history release_history'),

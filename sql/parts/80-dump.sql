@@ -28,4 +28,6 @@ SELECT pg_extension_config_dump('taskcenter.workflows', '');
 SELECT pg_extension_config_dump('taskcenter.task_status_history', '');
 SELECT pg_extension_config_dump('taskcenter.workflow_ids', '');
 SELECT pg_extension_config_dump('taskcenter.status_history_ids', '');
+SELECT pg_extension_config_dump('taskcenter.guarded_tables', '');
+SELECT pg_extension_config_dump('taskcenter.guarded_table_ids', '');
 SELECT pg_extension_config_dump('taskcenter.grant_ids', '');

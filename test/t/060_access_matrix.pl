@@ -121,6 +121,10 @@ my @functions = (
 	[ q{list_run_transitions()}, \@roles ],
 	[ q{executor_activity()}, \@roles ],
 	[ q{status_checks()}, \@roles ],
+	[ q{guard_table('public.free', 'status', 'rows')}, \@own ],
+	[ q{unguard_table('public.work')}, \@own ],
+	[ q{set_row_status('public.work', '{"id": 1}', 'done')}, \@own ],
+	[ q{row_status_history('public.work', '{"id": 1}')}, [ @own, 'reader' ] ],
 	[ q{create_workflow('mine', 'a', '{"a": ["b"], "b": []}')}, \@roles ],
 	[ q{alter_workflow('editorial', description => 'x')}, \@steer ],
 	[ q{drop_workflow('editorial')}, \@steer ],
@@ -136,6 +140,7 @@ my @relations = (
 	[ 'databases', \@roles ],
 	[ 'failed_runs', \@view ],
 	[ 'finished_runs', ['super'], '42501', 'reader=empty' ],
+	[ 'guarded_tables', [ @own, 'monitor' ] ],
 	[ 'kept_keys', ['super'], '42501', 'reader=empty' ],
 	[ 'live_runs', ['super'], '42501', 'reader=empty' ],
 	[ 'next_fires', \@view ],
@@ -227,6 +232,16 @@ INSERT INTO taskcenter.kept_keys (task_id, unique_key, run_id, params, expires_a
 SELECT task_id, 'old', 1, '{}', now() - interval '1 hour' FROM taskcenter.tasks WHERE name = 't';
 CALL taskcenter.purge();
 CREATE SCHEMA aliases AUTHORIZATION r_owner;
+CREATE TABLE public.free (id int PRIMARY KEY, status text);
+CREATE TABLE public.work (id int PRIMARY KEY, status text);
+INSERT INTO public.work VALUES (1, NULL);
+ALTER TABLE public.free OWNER TO r_owner;
+ALTER TABLE public.work OWNER TO r_owner;
+SET ROLE r_owner;
+SELECT taskcenter.create_workflow('rows', 'open', '{"open": ["done"], "done": []}');
+SELECT taskcenter.guard_table('public.work', 'status', 'rows');
+UPDATE public.work SET status = 'open';
+RESET ROLE;
 INSERT INTO taskcenter.skipped_fires (schedule_id, task_id, owner_id, skipped_from, skipped_to, instants, reason)
 SELECT schedule_id, task_id, owner_id, now(), now(), 1, 'overlap' FROM taskcenter.schedules;
 INSERT INTO taskcenter.task_status_history (task_id, owner_id, new_status, accepted, requested_status, actor)
