@@ -264,11 +264,13 @@ apply_schedules(Changes *changes, const TaskRow *task, const ScheduleRequest *re
 	*result = list = palloc(sizeof(ScheduleChange) * (count + existing + 1));
 	for (i = 0; i < count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (apply_schedule(changes, task, &requests[i], &list[changed]))
 			changed++;
 	}
 	for (i = 0; i < existing; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (is_requested(requests, count, rows[i].name))
 			continue;
 		if (!dry_run)
