@@ -1,6 +1,6 @@
 -- The checks of five rollout checklists, as somebody who follows them would type
--- them, answered by taskcenter.  S0: a desktop task center; S2: a job queue with
--- dead letters and heartbeats; S3: a status manager with audit trail; S4: a
+-- them, answered by taskcenter.  S0: a desktop task center; S1: an agent hub; S2: a
+-- job queue with dead letters and heartbeats; S3: a status manager with audit trail; S4: a
 -- scheduler with an upgrade runbook.  "Ln" numbers the check; what is expected
 -- stands behind it.
 --
@@ -22,6 +22,13 @@ SELECT taskcenter.declare_task('seed_check_article', kind => 'manual', applicati
 
 \echo '=== names of the extension alone: search_path = taskcenter'
 SET search_path = taskcenter;
+
+\echo 'L7  S1: the health call answers ok: true'
+SELECT health() -> 'ok' AS ok;
+
+\echo 'L13 S2: the health script ends in a verdict, with counts; healthy'
+SELECT health() ->> 'verdict' AS verdict, health() -> 'pass' AS pass, health() -> 'fail' AS fail, health() -> 'warn' AS warn;
+SELECT check_name, state, detail, hint FROM status WHERE state <> 'ok';
 
 \echo 'L14 S3: the table exists; t'
 SELECT EXISTS(

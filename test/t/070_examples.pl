@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_server('main', 'shared_preload_libraries' => "'taskcenter, pg_stat_statements'");
+my $node = new_server('main', 'fsync' => 'on', 'shared_preload_libraries' => "'taskcenter, pg_stat_statements'");
 new_database($node, 'app', 'app_owner');
 
 # psql with a file, as somebody types it: exit code, output, errors
@@ -60,9 +60,11 @@ sub says
 	return;
 }
 
-my @numbers = (2, 9, 10, 12, 14 .. 20, 22 .. 27, 29);
+my @numbers = (2, 7, 9, 10, 12 .. 20, 22 .. 27, 29);
 my $fresh = seed_checks('a fresh database');
 is_deeply([ sort { $a <=> $b } keys %$fresh ], \@numbers, 'each check has its section');
+says($fresh, 7, 0, qr/^true$/, 'health is ok');
+says($fresh, 13, 0, qr/^healthy\|\d\d+\|0\|0\n$/, 'the verdict is healthy, all checks pass');
 says($fresh, 14, 0, qr/^t$/, 'the history of status is a table');
 says($fresh, 15, 0, qr/^(task_status_history_\w+\n){3,}/, 'its indexes bear its name');
 says($fresh, 15, 0, qr/^taskcenter\|task_status_history_task_idx\|index/m, 'psql lists them by a wildcard');
@@ -124,10 +126,23 @@ is(sql($node, 'app', "SELECT count(*) FROM taskcenter.schedules WHERE state = 'a
 is(sql($node, 'app', "SELECT taskcenter.drop_alias_views('seed_names')"), '{execution_audit_logs,executions,job_dlq,qc_jobs,schedules,task_manager_settings}', 'the alias views go as they came');
 is(sql($node, 'app', "SELECT count(*) FROM information_schema.columns WHERE table_name = 'qc_jobs' AND column_name = 'last_heartbeat_at'"), 0, 'L10 sees a column that is gone');
 
-my ($alive) = slurp_file('examples/seed-checks.sql') =~ /^\\echo 'L29.*\n(SELECT.*;)$/m;
+# a check of the file by itself
+sub statement
+{
+	my ($check) = @_;
+	my ($statement) = slurp_file('examples/seed-checks.sql') =~ /^\\echo 'L$check .*\n(SELECT.*;)$/m;
+	return sql($node, 'app', "SET search_path = taskcenter; $statement");
+}
+
 sql($node, 'app', "SELECT taskcenter.pause_scheduler('amiss')");
-like(sql($node, 'app', "SET search_path = taskcenter; $alive"), qr/^scheduler_state\|(?!ok)\w+$/m, 'L29 sees a scheduler that was paused');
+like(statement(29), qr/^scheduler_state\|(?!ok)\w+$/m, 'L29 sees a scheduler that was paused');
+like(statement(13), qr/^degraded\|/, 'so does L13');
 sql($node, 'app', "SELECT taskcenter.resume_scheduler('amiss no more')");
+sql($node, 'app', 'ALTER TABLE taskcenter.tasks DISABLE TRIGGER guard_definition');
+is(statement(7), 'false', 'L7 sees that a guard is gone');
+like(statement(13), qr/^fail\|\d+\|1\|/, 'so does L13');
+sql($node, 'app', 'ALTER TABLE taskcenter.tasks ENABLE ALWAYS TRIGGER guard_definition');
+is(statement(7), 'true', 'and that it is back');
 
 # ---- upgrade-before.sql, upgrade-after.sql ----
 
