@@ -162,8 +162,19 @@ tc_access_may_run(Oid role, const TaskRow *task, const RunFacts *run, TaskRight 
 void
 tc_access_check_run(const TaskRow *task, const RunFacts *run, TaskRight right)
 {
-	if (!tc_access_may_run(tc_statement_caller(), task, run, right))
+	Oid			caller = tc_statement_caller();
+
+	if (tc_access_may_run(caller, task, run, right))
+		return;
+	if (tc_access_may(caller, task, TASK_RIGHT_VIEW))
 		tc_access_check_task(task, right);
+	/* ids can be guessed: names are not told to strangers */
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for run %lld", (long long) run->run_id),
+			 errdetail("Role \"%s\" has neither the privileges of the owner of its task nor a grant.",
+					   GetUserNameFromId(caller, true)),
+			 errhint("The view taskcenter.task_runs shows the runs that you may see.")));
 }
 
 void

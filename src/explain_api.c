@@ -227,7 +227,7 @@ read_run(int64 run_id, TimestampTz now, RunCircumstances *run)
 	tc_run_require(run_id, &facts);
 	if (!tc_task_find_id(facts.task_id, false, &task))
 		tc_run_report_missing(run_id);
-	tc_access_check_task(&task, TASK_RIGHT_VIEW);
+	tc_access_check_run(&task, &facts, TASK_RIGHT_VIEW);
 	contents = tc_access_may_run(tc_statement_caller(), &task, &facts, TASK_RIGHT_READ);
 	if (!tc_run_circumstances(run_id, facts.finished, now, run) &&
 		!tc_run_circumstances(run_id, !facts.finished, now, run))

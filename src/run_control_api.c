@@ -329,6 +329,7 @@ retry_one(int64 run_id, const RunChange *change)
 
 	tc_run_require(run_id, &run);
 	require_task(&run, &task);
+	tc_access_check_run(&task, &run, TASK_RIGHT_VIEW);
 	tc_access_check_task(&task, TASK_RIGHT_OPERATE);
 	if (!tc_run_retryable(run_id, &chosen))
 		refuse_retry(&run);

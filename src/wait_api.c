@@ -64,7 +64,7 @@ look(int64 run_id, RunFacts *run)
 	tc_run_require(run_id, run);
 	if (!tc_task_find_id(run->task_id, false, &task))
 		tc_run_report_missing(run_id);
-	tc_access_check_task(&task, TASK_RIGHT_VIEW);
+	tc_access_check_run(&task, run, TASK_RIGHT_VIEW);
 	if (!tc_access_may_run(tc_statement_caller(), &task, run, TASK_RIGHT_READ))
 	{
 		run->output = NULL;
