@@ -91,6 +91,13 @@ my @functions = (
 	[ q{list_runs('t')}, \@view ],
 	[ q{listed_run_ids('t', NULL, NULL, NULL, 5)}, \@view ],
 	[ q{help()}, \@roles ],
+	[ q{list_help_topics()}, \@roles ],
+	[ q{fold_text('text', 10)}, \@roles ],
+	[ q{health()}, \@roles ],
+	[ q{api_contract()}, \@roles ],
+	[ q{check_contract('{}', false)}, \@roles ],
+	[ q{refuse_null('argument', false)}, \@roles ],
+	[ q{require_monitor('see this')}, [ @steer, 'monitor' ] ],
 	[ q{current_run()}, \@roles ],
 	[ q{param('secret')}, \@roles ],
 	[ q{write_log('notice', 'text')}, [], '55000' ],
@@ -125,9 +132,14 @@ my @functions = (
 	[ q{unguard_table('public.work')}, \@own ],
 	[ q{set_row_status('public.work', '{"id": 1}', 'done')}, \@own ],
 	[ q{row_status_history('public.work', '{"id": 1}')}, [ @own, 'reader' ] ],
+	[ q{set_task_status('moved', 'in_progress')}, \@operate ],
+	[ q{set_task_statuses('[{"task": "moved", "to_status": "in_progress"}]')}, \@roles ],
+	[ q{allowed_transitions('moved')}, \@view ],
+	[ q{status_history('moved')}, \@view ],
+	[ q{transition_failures('moved')}, \@view ],
 	[ q{create_workflow('mine', 'a', '{"a": ["b"], "b": []}')}, \@roles ],
 	[ q{alter_workflow('editorial', description => 'x')}, \@steer ],
-	[ q{drop_workflow('editorial')}, \@steer ],
+	[ q{drop_workflow('spare')}, \@steer ],
 	[ q{export_tasks()}, \@roles ],
 	[ q{apply_tasks('{"format": 1, "tasks": []}', 'none')}, \@roles ],
 	[ q{create_alias_views('aliases')}, \@own ],
@@ -145,6 +157,7 @@ my @relations = (
 	[ 'live_runs', ['super'], '42501', 'reader=empty' ],
 	[ 'next_fires', \@view ],
 	[ 'purges', [qw(monitor keeper super)] ],
+	[ 'overview', \@roles ],
 	[ 'queues', \@roles ],
 	[ 'recent_runs', \@view ],
 	[ 'run_transitions', \@roles ],
@@ -155,7 +168,9 @@ my @relations = (
 	[ 'settings', \@roles ],
 	[ 'skipped_fires', \@view ],
 	[ 'status', \@roles ],
+	[ 'storage', \@roles ],
 	[ 'task_audit_logs', \@manage ],
+	[ 'task_overview', \@view ],
 	[ 'task_run_history', [ @read, 'enqueuer' ] ],
 	[ 'task_run_logs', \@read ],
 	[ 'task_runs', \@view ],
@@ -184,6 +199,8 @@ my @contents = (
 	[ q{SELECT FROM taskcenter.task_run_history WHERE run_id = :done}, \@read ],
 	[ q{UPDATE taskcenter.tasks SET state = 'paused' WHERE name = 't'}, \@operate ],
 	[ q{UPDATE taskcenter.tasks SET status = status WHERE name = 't'}, \@operate ],
+	[ q{UPDATE taskcenter.tasks SET status = 'in_progress' WHERE name = 'moved'}, \@operate ],
+	[ q{SELECT FROM taskcenter.set_task_statuses('[{"task": "moved", "to_status": "in_progress"}]') AS s WHERE s::text ~ ',t,pending,in_progress'}, \@operate ],
 	[ q{UPDATE taskcenter.schedules SET state = 'paused'}, \@operate ],
 	[ q{UPDATE taskcenter.tasks SET command = command WHERE name = 't'}, ['super'], '42501' ],
 	[ q{UPDATE taskcenter.tasks SET owner_id = owner_id WHERE name = 't'}, ['super'], '42501' ],
@@ -207,6 +224,7 @@ as('owner', "SELECT taskcenter.create_task('t', 'SELECT taskcenter.write_log(''n
 	params => '{\"secret\": 1}', application => 'app')");
 as('owner', q{SELECT taskcenter.create_task('tells', 'SELECT taskcenter.set_output(''{"a": 1}'')', application => 'app')});
 as('owner', q{SELECT taskcenter.create_task('fails', 'SELECT 1 / 0', application => 'app')});
+as('owner', q{SELECT taskcenter.create_task('moved', kind => 'manual', application => 'app')});
 as('owner', q{SELECT taskcenter.create_task('gone', 'SELECT 1', application => 'app')});
 as('owner', q{SELECT taskcenter.archive_task('gone')});
 as('owner', "SELECT taskcenter.grant_access('r_$_', '$_', application => 'app')") for qw(viewer enqueuer worker operator admin);
@@ -228,6 +246,7 @@ $runs{theirs} = as('enqueuer', q{SELECT taskcenter.enqueue_task('t', params => '
 # rows that only an engine makes: a superuser may, as a restore does
 sql($node, 'app', <<'SQL');
 SELECT taskcenter.set_setting('max_wait', '1 minute');
+SELECT taskcenter.create_workflow('spare', 'a', '{"a": ["b"], "b": []}');
 INSERT INTO taskcenter.kept_keys (task_id, unique_key, run_id, params, expires_at)
 SELECT task_id, 'old', 1, '{}', now() - interval '1 hour' FROM taskcenter.tasks WHERE name = 't';
 CALL taskcenter.purge();

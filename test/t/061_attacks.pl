@@ -293,6 +293,46 @@ SQL
 	harmless('a session');
 };
 
+subtest 'a guarded table of hers' => sub {
+	as('mallory', <<'SQL');
+CREATE TYPE evil.key AS (a int);
+CREATE FUNCTION evil.to_json(evil.key) RETURNS json LANGUAGE plpgsql AS $$BEGIN PERFORM evil.trap('cast to json'); RETURN '{}'; END$$;
+CREATE CAST (evil.key AS json) WITH FUNCTION evil.to_json(evil.key);
+CREATE FUNCTION evil.status_trap() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM evil.trap('guarded ' || TG_NAME);
+    BEGIN
+        UPDATE taskcenter.tasks SET state = 'archived' WHERE name = 'bystander';
+        INSERT INTO evil.trapped (who, what) VALUES ('bypass', 'archived by a plain UPDATE');
+    EXCEPTION WHEN OTHERS THEN NULL;
+    END;
+    RETURN NEW;
+END $$;
+CREATE TABLE evil.orders (id text, k evil.key, d evil.checked DEFAULT 1, status text DEFAULT 'pending', PRIMARY KEY (id, d));
+CREATE INDEX ON evil.orders (evil.pure(length(status)));
+CREATE TRIGGER a_before BEFORE UPDATE ON evil.orders FOR EACH ROW EXECUTE FUNCTION evil.status_trap();
+CREATE TRIGGER z_after AFTER UPDATE ON evil.orders FOR EACH ROW EXECUTE FUNCTION evil.status_trap();
+CREATE CONSTRAINT TRIGGER z_deferred AFTER UPDATE ON evil.orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION evil.status_trap();
+INSERT INTO evil.orders (id, k) VALUES ('1', ROW(1)), ('2', ROW(2));
+SELECT taskcenter.create_task('bystander', 'SELECT 1');
+SELECT taskcenter.guard_table('evil.orders', 'status', 'editorial');
+ALTER TABLE evil.orders ENABLE ROW LEVEL SECURITY; ALTER TABLE evil.orders FORCE ROW LEVEL SECURITY;
+CREATE POLICY p ON evil.orders USING (evil.trap('policy of orders'));
+SQL
+	as('mallory', q{UPDATE evil.orders SET status = 'in_progress' WHERE id = '1'});
+	is(as('mallory', q{SELECT success FROM taskcenter.set_row_status('evil.orders', '{"id": "2", "d": 1}', 'in_progress')}), 't', 'the status moves');
+	isnt(state('mallory', q{UPDATE evil.orders SET status = 'nonsense' WHERE id = '1'}), '', 'as the workflow says');
+	is(as('mallory', q{SELECT count(*) > 0 FROM taskcenter.row_status_history('evil.orders', '{"id": "2", "d": 1}')}), 't', 'and has its history');
+	my ($status) = run_as('mallory', q{UPDATE evil.orders SET status = 'awaiting_approval', k = ROW(3) WHERE id = '1'});
+	isnt($status, undef, 'in a run too');
+	is(sql($node, 'app', q{SELECT count(*) > 3 FROM evil.trapped WHERE what LIKE 'guarded %'}), 't', 'its traps were sprung');
+	is(sql($node, 'app', q{SELECT state FROM taskcenter.tasks WHERE name = 'bystander'}), 'active', 'no trigger passes for a statement of ours');
+	refused('victim', q{SELECT taskcenter.guard_table('evil.orders', 'id', 'editorial')}, '42501', 'a stranger guards nothing');
+	refused('victim', q{SELECT taskcenter.unguard_table('evil.orders')}, '42501', 'nor ends it');
+	harmless('a guarded table');
+	as('mallory', q{SELECT taskcenter.unguard_table('evil.orders')});
+};
+
 subtest 'runs of hers in sessions of others' => sub {
 	create_task($node, 'app', 'mallory', 'bait', q{SELECT evil.trap('perform')});
 	my $run = as('mallory', q{SELECT taskcenter.enqueue_task('bait', run_at => now() + interval '1 day')});
