@@ -6,8 +6,7 @@
 --
 --     psql -X -d DATABASE -f examples/seed-checks.sql
 --
--- Works in a database with the extension, as a role that may make schemas and
--- execute tasks.  It leaves behind the schema seed_names with views of foreign
+-- Works in a database with the extension, as its owner or a superuser.  It leaves behind the schema seed_names with views of foreign
 -- names, and the history of three tasks; SELECT taskcenter.drop_alias_views('seed_names')
 -- removes the views.
 
@@ -22,6 +21,12 @@ SELECT taskcenter.declare_task('seed_check_article', kind => 'manual', applicati
 
 \echo '=== names of the extension alone: search_path = taskcenter'
 SET search_path = taskcenter;
+
+\echo 'L3  S0: everything that the application calls exists; no rows'
+SELECT name, problem FROM check_contract('{create_task,alter_task,archive_task,pause_task,resume_task,schedule_task,enqueue_task,cancel_run,retry_run,pause_scheduler,resume_scheduler,set_setting,preview_purge,purge,task_runs.status,task_run_logs.message,task_audit_logs.action,"set_task_status(task text, to_status text, reason text DEFAULT NULL::text, metadata jsonb DEFAULT ''{}''::jsonb, expected text DEFAULT NULL::text)"}');
+
+\echo 'L5  S0: no purge took anything younger than its cutoff; t (examples/retention.sql purges, and proves it)'
+SELECT coalesce(bool_and(newest <= cutoff), true) AS in_policy_kept FROM purges;
 
 \echo 'L7  S1: the health call answers ok: true'
 SELECT health() -> 'ok' AS ok;
@@ -89,6 +94,12 @@ WHERE query LIKE '%task_status_history%' ORDER BY calls DESC LIMIT 5;
 \else
 \echo 'pg_stat_statements is not installed; see the time of L18'
 \endif
+
+\echo 'L21 S3: stop processing before a rollback (undone here); paused, then running'
+BEGIN;
+SELECT pause_scheduler('rollback') AS scheduler;
+ROLLBACK;
+SELECT state FROM status WHERE check_name = 'scheduler_state';
 
 \echo 'L22 S4: schedules, before; compare with after'
 SELECT count(*) FROM schedules WHERE state IN ('active','paused');

@@ -64,5 +64,23 @@ FROM (SELECT old_status, timestamp - lag(timestamp) OVER (PARTITION BY task_id O
       FROM task_status_history WHERE accepted AND task_id IS NOT NULL) AS stays
 WHERE old_status IS NOT NULL GROUP BY old_status ORDER BY old_status;
 
+\echo '11. The same on a table of your own: its application goes on as before, and is guarded'
+BEGIN;
+-- undone at the end
+CREATE SCHEMA example_blog;
+CREATE TABLE example_blog.posts (post_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, title text NOT NULL,
+    status text NOT NULL DEFAULT 'pending');
+INSERT INTO example_blog.posts (title) VALUES ('Tea'), ('Milk');
+SELECT guard_table('example_blog.posts', 'status', 'editorial') > 0 AS guarded;
+UPDATE example_blog.posts SET status = 'in_progress' WHERE title = 'Tea';
+INSERT INTO example_blog.posts (title) VALUES ('Sugar');
+SELECT success, status, problems -> 0 ->> 'code' AS code
+FROM set_row_status('example_blog.posts', '{"post_id": 1}', 'published', metadata => '{"result": "url"}');
+SELECT success, status FROM set_row_status('example_blog.posts', '{"post_id": 1}', 'cancelled', 'nobody reads it');
+SELECT old_status, new_status, reason FROM row_status_history('example_blog.posts', '{"post_id": 1}');
+SELECT unguard_table('example_blog.posts') AS was_guarded;
+UPDATE example_blog.posts SET status = 'anything' WHERE title = 'Tea';
+ROLLBACK;
+
 SELECT archive_task('example article', 'end of the example') \g /dev/null
 RESET search_path;

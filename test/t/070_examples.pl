@@ -21,7 +21,7 @@ sub run_file
 
 	IPC::Run::run(
 		[ $node->installed_command('psql'), '-XAt', '-v', 'ON_ERROR_STOP=1', (map { ('-v', "$_=$variables{$_}") } sort keys %variables),
-			'-h', $node->host, '-p', $node->port, '-d', 'app', '-f', "examples/$file" ],
+			'-h', $node->host, '-p', $node->port, '-d', 'app', '-f', $file =~ m{/} ? $file : "examples/$file" ],
 		'<', \undef, '>', \$out, '2>', \$err);
 	my $code = $? >> 8;
 	append_to_file("$PostgreSQL::Test::Utils::log_path/examples.log", "--- $file: $code\n$out$err\n");
@@ -60,9 +60,12 @@ sub says
 	return;
 }
 
-my @numbers = (2, 7, 9, 10, 12 .. 20, 22 .. 27, 29);
+my @numbers = (2, 3, 5, 7, 9, 10, 12 .. 27, 29);
 my $fresh = seed_checks('a fresh database');
 is_deeply([ sort { $a <=> $b } keys %$fresh ], \@numbers, 'each check has its section');
+says($fresh, 3, 0, qr/^$/, 'all that the application calls is there');
+says($fresh, 5, 0, qr/^t\n$/, 'no purge took what was in policy');
+says($fresh, 21, 0, qr/^paused\nok\n$/, 'processing stops, and goes on');
 says($fresh, 7, 0, qr/^true$/, 'health is ok');
 says($fresh, 13, 0, qr/^healthy\|\d\d+\|0\|0\n$/, 'the verdict is healthy, all checks pass');
 says($fresh, 14, 0, qr/^t$/, 'the history of status is a table');
@@ -126,14 +129,18 @@ is(sql($node, 'app', "SELECT count(*) FROM taskcenter.schedules WHERE state = 'a
 is(sql($node, 'app', "SELECT taskcenter.drop_alias_views('seed_names')"), '{execution_audit_logs,executions,job_dlq,qc_jobs,schedules,task_manager_settings}', 'the alias views go as they came');
 is(sql($node, 'app', "SELECT count(*) FROM information_schema.columns WHERE table_name = 'qc_jobs' AND column_name = 'last_heartbeat_at'"), 0, 'L10 sees a column that is gone');
 
-# a check of the file by itself
+# a check of the file by itself, behind something that is undone
 sub statement
 {
-	my ($check) = @_;
+	my ($check, $before) = @_;
 	my ($statement) = slurp_file('examples/seed-checks.sql') =~ /^\\echo 'L$check .*\n(SELECT.*;)$/m;
-	return sql($node, 'app', "SET search_path = taskcenter; $statement");
+	return sql($node, 'app', 'BEGIN; SET LOCAL search_path = taskcenter; ' . ($before // '') . "; $statement; ROLLBACK");
 }
 
+is(statement(3, 'ALTER FUNCTION retry_run(bigint, text) RENAME TO gone'), 'retry_run|missing', 'L3 sees a function that is gone');
+like(statement(3, 'ALTER FUNCTION set_task_status(text, text, text, jsonb, text) RENAME TO other; CREATE FUNCTION set_task_status(task text) RETURNS text LANGUAGE sql RETURN task; GRANT EXECUTE ON FUNCTION set_task_status(text) TO PUBLIC'),
+	qr/^set_task_status\|changed$/, 'and one that changed');
+is(statement(5, "CREATE TEMP VIEW purges AS SELECT now() AS newest, now() - interval '1 second' AS cutoff"), 'f', 'L5 sees a purge that took too much');
 sql($node, 'app', "SELECT taskcenter.pause_scheduler('amiss')");
 like(statement(29), qr/^scheduler_state\|(?!ok)\w+$/m, 'L29 sees a scheduler that was paused');
 like(statement(13), qr/^degraded\|/, 'so does L13');
@@ -167,6 +174,40 @@ like($out, qr/^next_run_at\|nightly\/default\|/m, 'says which');
 is(sql($node, 'app', $state), 'draining', 'and leaves the scheduler as it is');
 sql($node, 'app', "SELECT taskcenter.resume_scheduler('test')");
 
+# ---- retention.sql ----
+
+sql($node, 'app', q{SELECT taskcenter.create_task(name, 'SELECT 1') FROM unnest('{old,held,later}'::text[]) AS name});
+sql($node, 'app', q{SELECT taskcenter.enqueue_task('later', run_at => now() + '1 day')});
+sub make_past
+{
+	return sql($node, 'app', q{
+		INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id, queue_id, run_at, created_at, started_at, finished_at,
+			retention_class, priority, attempt, max_attempts, lost, is_catchup, status, params, created_by)
+		SELECT nextval('taskcenter.run_ids'), t.task_id, t.run_as_id, t.owner_id, 1, at, at, at, at,
+			CASE s.status WHEN 'failed' THEN 2 ELSE 1 END, 0, 1, 1, 0, false, s.status, '{}', 'test'
+		FROM taskcenter.tasks AS t, unnest('{1,25,40,100}'::int[]) AS days, LATERAL (SELECT now() - days * interval '1 day') AS a (at),
+			unnest('{succeeded,failed}'::text[]) AS s (status) WHERE t.name IN ('old', 'held')});
+}
+make_past();
+my $left = q{SELECT task, status, string_agg(round(extract(epoch FROM now() - finished_at) / 86400)::text, ' ' ORDER BY finished_at DESC) FROM taskcenter.task_runs WHERE task IN ('old', 'held', 'later') GROUP BY 1, 2 ORDER BY 1, 2};
+($code, $out, $err) = run_file('retention.sql', hold => 'held', runs_retention => '20 days');
+is("$code$err", '0', 'retention.sql runs');
+like($out, qr/\|runs_retention\|\|20 days\|retention checklist$/m, 'changes the policy, with its audit');
+like($out, qr/^finished_runs\|default\|[^|]+\|3\|\d+\nfinished_runs\|failed\|[^|]+\|1\|\d+$/m, 'previews what goes');
+like($out, qr/^4\|\d+ \w+\|\d+$/m, 'purges as much');
+is(sql($node, 'app', $left), "held|failed|1 25 40 100\nheld|succeeded|1 25 40 100\nlater|queued|\nold|failed|1 25 40\nold|succeeded|1", 'what is in policy, held or unfinished stays');
+like($out, qr/^8\. [^\n]*\n\z/m, 'and shows that nothing is missing');
+# the same with somebody who changes the policy meanwhile
+make_past();
+my $sabotaged = slurp_file('examples/retention.sql');
+$sabotaged =~ s/(?=^.echo '6\.)/SELECT taskcenter.set_setting('runs_retention', '12 hours');\n/m or die;
+my $copy = PostgreSQL::Test::Utils::tempdir . '/retention.sql';
+append_to_file($copy, $sabotaged);
+($code, $out, $err) = run_file($copy);
+is($code, 3, 'it ends in an error when something in policy is missing');
+like($out, qr/^runs in policy\|\d+\|\d+\nSomething in policy is missing/m, 'and says what');
+sql($node, 'app', "SELECT taskcenter.set_setting('runs_retention', NULL)");
+
 # ---- status-manager.sql ----
 
 ($code, $out, $err) = run_file('status-manager.sql');
@@ -184,6 +225,8 @@ like($out, qr/^f\|awaiting_approval\|forbidden_move\|.*\nf\|awaiting_approval\|m
 like($out, qr/^f\|awaiting_approval\|conflict$/m, 'another expected status is a conflict');
 like($out, qr/^awaiting_approval\|rejected\|too long\|\{"words": 4100\}\|jane\@example\.org$/m, 'actor, reason and metadata are kept');
 like($out, qr/^1\|example article\|t\|on_hold\|\n2\|nothing\|f\|\|no_such_task$/m, 'many at once are answered one by one');
+like($out, qr/^11\. .*^f\|in_progress\|forbidden_move\nt\|cancelled\nin_progress\|cancelled\|nobody reads it\n/ms, 'a table of the user is guarded the same way');
+is(sql($node, 'app', "SELECT to_regnamespace('example_blog') IS NULL, count(*) FROM taskcenter.guarded_tables"), 't|0', 'and of that nothing stays');
 wait_for($node, 'app', "SELECT count(*) FROM taskcenter.task_status_history AS h JOIN taskcenter.tasks USING (task_id) WHERE name = 'example article' AND new_status = 'validation_failed' AND h.old_status = 'rejected' AND requested_status = 'published'", '1');
 is(sql($node, 'app', "SELECT count(*) FROM taskcenter.task_status_history AS h JOIN taskcenter.tasks USING (task_id) WHERE name = 'example article' AND NOT accepted"), 3, 'every refused attempt is in the history');
 
