@@ -163,7 +163,7 @@ refuse(Relation rel, const TableGuard *guard, HeapTuple tuple, const Workflow *w
 					   allowed[0] != '\0' ? allowed : "nothing, it is final",
 					   tc_shorten(row_key)),
 			 lacks_context(problems)
-			 ? errhint("Call taskcenter.set_context() first in the transaction, or use taskcenter.set_row_status().")
+			 ? errhint("taskcenter.set_row_status() takes a reason and metadata; before a plain UPDATE, taskcenter.set_context() sets the reason.")
 			 : 0,
 			 errtablecol(rel, guard->status)));
 }
