@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/xact.h"
 #include "catalog/pg_type_d.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
@@ -89,6 +90,18 @@ is_same_guard(const TableGuard *guard, const UserTable *table, const char *workf
 
 static const char *const existing_choices[] = {"refuse", "accept", NULL};
 
+/* who sees an old state of the database cannot know the present rows */
+static void
+refuse_snapshot(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("cannot look at the rows of \"%s\" in a transaction that sees an old state of the database",
+					RelationGetRelationName(rel)),
+			 errdetail("Rows might have come since."),
+			 errhint("Do it in a transaction of isolation level READ COMMITTED, or give the option {\"existing\": \"accept\"}.")));
+}
+
 static void
 check_population(Relation rel, const UserTable *table, const Workflow *workflow)
 {
@@ -97,6 +110,9 @@ check_population(Relation rel, const UserTable *table, const Workflow *workflow)
 	char	   *outsiders;
 	int			count;
 	char	  **statuses = tc_row_allowed(workflow, NULL, &count);
+
+	if (IsolationUsesXactSnapshot())
+		refuse_snapshot(rel);
 
 	/* all rows or an error, where policies would hide some */
 	(void) set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION,

@@ -78,7 +78,7 @@ drop_guard(TableGuard *guard)
 	hash_search(guards, &guard->relation_id, HASH_REMOVE, NULL);
 }
 
-/* Too many tables were met: begin anew with those that are not in use. */
+/* Too many tables were met: begin anew. */
 static void
 bound_cache(void)
 {
@@ -89,10 +89,7 @@ bound_cache(void)
 		return;
 	hash_seq_init(&scan, guards);
 	while ((guard = hash_seq_search(&scan)) != NULL)
-	{
-		if (!guard->valid)
-			drop_guard(guard);
-	}
+		drop_guard(guard);
 }
 
 void
@@ -265,10 +262,10 @@ load(Relation rel, const Trigger *trigger)
 	read_registration(trigger, &fresh);
 	MemoryContextSwitchTo(old);
 
+	bound_cache();
 	guard = hash_search(guards, &fresh.relation_id, HASH_FIND, NULL);
 	if (guard != NULL)
 		drop_guard(guard);
-	bound_cache();
 	guard = hash_search(guards, &fresh.relation_id, HASH_ENTER, &found);
 	MemoryContextSetParent(fresh.context, TopMemoryContext);
 	*guard = fresh;

@@ -47,8 +47,7 @@ extern char *tc_status_text(const TableGuard *guard, HeapTuple tuple, TupleDesc 
 
 /*
  * NULL: the table is not guarded.  Reads once per process and table, in a
- * frame of its own.  Valid until the relation changes, and at least until the
- * next call for it.
+ * frame of its own.  Valid until the next call.
  */
 extern const TableGuard *tc_guard_of(Relation rel);
 

@@ -183,6 +183,29 @@ tc_guarded_save(const GuardedTableRow *row, const char *guarded_by, TimestampTz 
 	return tc_get_int64(0, 1);
 }
 
+static Statement find_lapsed = {
+	.label = "look at guarded tables",
+	.text =
+	"SELECT string_agg(p.name, ', ' ORDER BY p.name) FILTER (WHERE p.place < 5)"
+	"   || CASE WHEN count(*) > 4 THEN format(', and %s more', count(*) - 4) ELSE '' END"
+	" FROM (SELECT n.name, row_number() OVER (ORDER BY n.name) AS place FROM ("
+	"     SELECT t.tgrelid::regclass::text AS name FROM pg_trigger AS t"
+	"     WHERE t.tgfoid = 'taskcenter.guard_row()'::regprocedure AND t.tgenabled <> 'A'"
+	"     UNION SELECT c.oid::regclass::text FROM taskcenter.guarded_tables AS g"
+	"     JOIN pg_class AS c ON c.oid = g.relation_id::oid"
+	"     WHERE g.state = 'guarded' AND NOT EXISTS (SELECT FROM pg_trigger AS t"
+	"       WHERE t.tgrelid = c.oid AND t.tgfoid = 'taskcenter.guard_row()'::regprocedure)"
+	"   ) AS n) AS p",
+	.any_plan = true
+};
+
+char *
+tc_guarded_look(void)
+{
+	tc_run(&find_lapsed, NULL, NULL);
+	return tc_get_text(0, 1);
+}
+
 Oid
 tc_guarded_relation(void)
 {

@@ -54,6 +54,9 @@ extern bool tc_guarded_find_former(const GuardBearer *bearer, GuardedTableRow *r
 extern int64 tc_guarded_save(const GuardedTableRow *row, const char *guarded_by,
 							 TimestampTz now);
 
+/* tables whose guard is not, or not always, in force, for a DETAIL; NULL: none */
+extern char *tc_guarded_look(void);
+
 /* OID of the relation guarded_tables */
 extern Oid	tc_guarded_relation(void);
 

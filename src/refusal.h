@@ -23,9 +23,9 @@ typedef struct Refusal
 	Oid			owner_id;
 	int64		task_id;		/* 0: a guarded row */
 	TimestampTz refused_at;
-	char		relation[160];	/* of a guarded row, quoted and with its
-								 * schema */
-	char		row_key[256];	/* of a guarded row */
+	char		relation[288];	/* of a guarded row, as the history knows its
+								 * table */
+	char		row_key[TC_MAX_ROW_KEY_LENGTH + 1]; /* of a guarded row */
 	char		old_status[64];
 	char		requested_status[64];
 	char		reason[TC_REASON_LENGTH];	/* empty: none */

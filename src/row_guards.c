@@ -199,6 +199,9 @@ record(const TableGuard *guard, TupleDesc desc, HeapTuple old, HeapTuple new,
 	char	   *old_key = tc_row_key_text(&guard->key, old, desc);
 	char	   *key = tc_row_key_text(&guard->key, new, desc);
 
+	/* what is not of the workflow can be of any length */
+	if (from != NULL)
+		from = tc_workflow_clip(from);
 	if (strcmp(old_key, key) != 0)
 		tc_row_history_add_key_change(&guard->table, key, old_key, from, to);
 	else if (from == NULL || strcmp(from, to) != 0)

@@ -9,6 +9,8 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "common/cryptohash.h"
+#include "common/sha2.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "parser/parse_coerce.h"
@@ -20,6 +22,7 @@
 
 #include "arguments.h"
 #include "row_key.h"
+#include "taskcenter.h"
 
 bool
 tc_row_key_type(Oid type, Oid *base_type, KeyKind *kind)
@@ -142,6 +145,32 @@ append_column(StringInfo out, const KeyColumn *column, Datum value, bool isnull)
 		append_value(out, column, value);
 }
 
+/* what is too long for an index has a digest instead */
+static char *
+finish(StringInfo out)
+{
+	StringInfoData digest;
+	uint8		bytes[PG_SHA256_DIGEST_LENGTH];
+	pg_cryptohash_ctx *hash;
+	int			i;
+
+	appendStringInfoChar(out, '}');
+	if (out->len <= TC_MAX_ROW_KEY_LENGTH)
+		return out->data;
+	hash = pg_cryptohash_create(PG_SHA256);
+	if (hash == NULL || pg_cryptohash_init(hash) < 0 ||
+		pg_cryptohash_update(hash, (const uint8 *) out->data, out->len) < 0 ||
+		pg_cryptohash_final(hash, bytes, sizeof(bytes)) < 0)
+		elog(ERROR, "could not compute the digest of a key");
+	pg_cryptohash_free(hash);
+	initStringInfo(&digest);
+	appendStringInfoString(&digest, "{\"sha256\": \"");
+	for (i = 0; i < (int) sizeof(bytes); i++)
+		appendStringInfo(&digest, "%02x", bytes[i]);
+	appendStringInfoString(&digest, "\"}");
+	return digest.data;
+}
+
 char *
 tc_row_key_text(const RowKey *key, HeapTuple tuple, TupleDesc desc)
 {
@@ -156,8 +185,7 @@ tc_row_key_text(const RowKey *key, HeapTuple tuple, TupleDesc desc)
 
 		append_column(&out, &key->columns[i], value, isnull);
 	}
-	appendStringInfoChar(&out, '}');
-	return out.data;
+	return finish(&out);
 }
 
 char *
@@ -169,8 +197,7 @@ tc_row_key_values_text(const RowKey *key, const Datum *values, const bool *nulls
 	initStringInfo(&out);
 	for (i = 0; i < key->count; i++)
 		append_column(&out, &key->columns[i], values[i], nulls != NULL && nulls[i]);
-	appendStringInfoChar(&out, '}');
-	return out.data;
+	return finish(&out);
 }
 
 /* ---- reading ---- */

@@ -5,7 +5,8 @@
  *		spelling for one key, whatever the session's settings are.
  *
  * Layer 2.  Only types whose text says all and depends on no setting can be
- * parts of a key.  Labels are the keys of the object; they stay what they
+ * parts of a key.  One that is longer than TC_MAX_ROW_KEY_LENGTH is told by
+ * its digest, {"sha256": ...}.  Labels are the keys of the object; they stay what they
  * were when the key was chosen, though columns be renamed.
  *
  *-------------------------------------------------------------------------

@@ -66,6 +66,7 @@ tc_row_may_become(const Workflow *workflow, const char *from, const char *to,
 								 NULL, problems);
 	if (tc_workflow_find(workflow, to) >= 0)
 		return true;
+	to = tc_workflow_clip(to);
 	tc_workflow_add_problem(problems, TC_PROBLEM_UNKNOWN_STATUS, to,
 							psprintf("The workflow has no status \"%s\".", to));
 	return false;

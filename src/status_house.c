@@ -19,6 +19,7 @@
 #include "arguments.h"
 #include "control_store.h"
 #include "guard_list_store.h"
+#include "guarded_table_store.h"
 #include "server_look.h"
 #include "setting_keys.h"
 #include "status_house.h"
@@ -49,6 +50,18 @@ check_guards(CheckList *list)
 					  foreign == NULL ? "All guards are in force."
 					  : psprintf("Others act on our relations: %s.", foreign),
 					  "Drop what is not meant; what it does to our rows is not supported.");
+}
+
+/* Their owners' affair: nothing of ours stops. */
+static void
+check_guarded_tables(CheckList *list)
+{
+	char	   *lapsed = tc_guarded_look();
+
+	tc_check_that(list, "guarded_tables", lapsed == NULL, CHECK_WARN,
+				  lapsed == NULL ? "All guarded tables are guarded."
+				  : psprintf("Not guarded, or not always: %s.", lapsed),
+				  "ALTER TABLE ... ENABLE ALWAYS TRIGGER its triggers that call taskcenter.guard_row(), or unguard_table() and guard_table() it.");
 }
 
 static void
@@ -167,6 +180,8 @@ void
 tc_status_house_checks(CheckList *list, const HouseFacts *house, bool activated)
 {
 	check_guards(list);
+	if (activated)
+		check_guarded_tables(list);
 	if (activated)
 		check_partitions(list, house);
 	check_security(list, house);

@@ -22,6 +22,7 @@
 
 #define TC_MAX_NAME_LENGTH 200	/* bytes of a task, schedule or queue name */
 #define TC_MAX_SCHEDULE_LENGTH 1000
+#define TC_MAX_ROW_KEY_LENGTH 511	/* bytes of the key of a guarded row */
 #define TC_MAX_PRIORITY 1000000
 #define TC_MAX_CLAIM 64			/* runs that one claim can take */
 #define TC_MAX_BATCH 60			/* runs that share a transaction */

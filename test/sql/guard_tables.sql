@@ -262,6 +262,25 @@ SELECT count(*), count(DISTINCT row_key),
 FROM (SELECT row_key, row_number() OVER (ORDER BY id) AS n FROM taskcenter.task_status_history
     WHERE relation = 'public.many') AS h;
 
+-- A key that is too long for an index has a digest in its place.
+CREATE TABLE long_keys (k text PRIMARY KEY, status text);
+INSERT INTO long_keys VALUES (repeat('"', 2500), 'new'), (repeat('x', 500), 'new');
+SELECT taskcenter.guard_table('long_keys', 'status', 'order') > 0 AS guarded;
+UPDATE long_keys SET status = 'paid';
+SELECT length(row_key), left(row_key, 20) FROM recorded WHERE relation = 'public.long_keys';
+SELECT success FROM taskcenter.set_row_status('long_keys', jsonb_build_object('k', repeat('"', 2500)), 'sent');
+SELECT new_status FROM taskcenter.row_status_history('long_keys', jsonb_build_object('k', repeat('"', 2500)));
+INSERT INTO long_keys VALUES ('', NULL);
+UPDATE long_keys SET status = repeat('y', 100000) WHERE k = '';
+
+-- The status view tells of a guard that is not in force.
+SELECT state, detail FROM taskcenter.status_checks() WHERE check_name = 'guarded_tables';
+ALTER TABLE long_keys DISABLE TRIGGER USER, ENABLE TRIGGER USER;
+ALTER TABLE texts DISABLE TRIGGER _taskcenter_guard_change;
+SELECT state, detail FROM taskcenter.status_checks() WHERE check_name = 'guarded_tables';
+DROP TABLE long_keys, texts;
+SELECT state FROM taskcenter.status_checks() WHERE check_name = 'guarded_tables';
+
 -- What cannot be guarded, and who may not.
 CREATE TABLE nokey (id int, status text);
 CREATE TABLE odd (id float8 PRIMARY KEY, code int UNIQUE, part int NOT NULL UNIQUE, status int, kind char(5),
@@ -296,6 +315,9 @@ SELECT taskcenter.guard_table('passing', 'status', 'order');
 SELECT taskcenter.guard_table('taskcenter.tasks', 'status', 'order');
 SELECT taskcenter.guard_table('pg_class', 'relname', 'order');
 SELECT taskcenter.guard_table(0, 'status', 'order');
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT taskcenter.guard_table('odd', 'word', 'order', '{part}');
+ROLLBACK;
 SELECT taskcenter.unguard_table('odd');
 SELECT taskcenter.unguard_table('odd', if_exists => true);
 SELECT taskcenter.unguard_table(NULL);
