@@ -37,6 +37,7 @@ sql_as($source, 'origin', 'alice', "SELECT taskcenter.archive_task('archived', '
 create_task($source, 'origin', 'alice', 'paused', EFFECT, schedule => 'every 1 second');
 sql_as($source, 'origin', 'alice', "SELECT taskcenter.pause_task('paused', 'for now'); SELECT taskcenter.schedule_task('paused', '0 3 * * *', 'nightly', 'Europe/Berlin')");
 sql($source, 'origin', "SELECT taskcenter.create_queue('slow', 1, 'one at a time'); SELECT taskcenter.set_setting('runs_retention', '90 days')");
+sql_as($source, 'origin', 'alice', "SELECT taskcenter.grant_access('bob', 'viewer', task => 'kept_alice')");
 sql_as($source, 'origin', 'bob', <<'SQL');
 SELECT taskcenter.create_workflow('review', 'open', '{"open": ["read"], "read": [{"to": "done", "requires": ["by"]}], "done": []}');
 SELECT taskcenter.create_task('moved_bob', kind => 'manual', options => '{"workflow": "review"}');
@@ -81,7 +82,7 @@ my $original = contents($source, 'origin');
 my $partitions = "SELECT string_agg(relid::text, ' ' ORDER BY relid::text COLLATE \"C\") FROM (SELECT 'taskcenter.finished_runs' AS r UNION ALL SELECT 'taskcenter.task_run_history' UNION ALL SELECT 'taskcenter.task_run_logs') AS roots, pg_partition_tree(r::regclass)";
 my $original_partitions = sql($source, 'origin', $partitions);
 note($original);
-for my $filled (qw(tasks schedules skipped_fires queues setting_values scheduler_state live_runs finished_runs task_run_history task_run_logs kept_keys task_audit_logs workflows task_status_history))
+for my $filled (qw(tasks schedules skipped_fires queues setting_values scheduler_state live_runs finished_runs task_run_history task_run_logs kept_keys access_grants task_audit_logs workflows task_status_history))
 {
 	unlike($original, qr/^$filled\|0\|/m, "$filled has rows to lose");
 }
@@ -196,6 +197,8 @@ subtest 'adopted, it goes on' => sub {
 			sql($source, 'origin', "SELECT count(*) FROM taskcenter.tasks WHERE state <> 'archived'"), "$db: roles are found by name");
 		is(sql_as($target, $db, 'bob', "SELECT count(*) FROM taskcenter.task_runs WHERE task = 'work_alice'"), 0, "$db: bob sees nothing of alice's");
 		cmp_ok(sql_as($target, $db, 'bob', "SELECT count(*) FROM taskcenter.task_run_logs"), '>=', 5, "$db: bob sees his logs");
+		is(sql_as($target, $db, 'bob', "SELECT count(*) FROM taskcenter.tasks WHERE name = 'kept_alice'"), 1, "$db: what alice granted bob holds");
+		is(sql_as($target, $db, 'extra', 'SELECT count(*) FROM taskcenter.tasks'), 0, "$db: and for nobody else");
 		is(sql_as($target, $db, 'bob', "SELECT success FROM taskcenter.set_task_status('moved_bob', 'done', metadata => '{\"by\": \"bob\"}')"), 't', "$db: his task moves on");
 		is(sql_as($target, $db, 'bob', "SELECT string_agg(concat(old_status, '>', new_status), ' ' ORDER BY id) FROM taskcenter.task_status_history JOIN taskcenter.tasks USING (task_id) WHERE name = 'moved_bob'"),
 			'>open open>validation_failed open>read read>done', "$db: with its history, in its order");
@@ -230,6 +233,7 @@ subtest 'a role is missing' => sub {
 	is(sql($without, 'missing', "SELECT taskcenter.adopt_database('moved')"), 0, 'adopted');
 	is(sql($without, 'missing', "SELECT count(*), count(*) FILTER (WHERE state = 'quarantined' AND state_reason LIKE '%\"alice\" does not exist%')
 			FROM taskcenter.tasks WHERE owner = 'alice' AND state <> 'archived'"), '6|6', "alice's tasks are quarantined, and say why");
+	is(sql_as($without, 'missing', 'bob', "SELECT count(*) FROM taskcenter.tasks WHERE owner = 'alice'"), 0, 'what she granted does not hold');
 	ok(wait_for($without, 'missing', "SELECT count(*) FROM taskcenter.live_runs AS r JOIN taskcenter.tasks AS t USING (task_id) WHERE t.name = 'work_bob' AND r.run_at < now()", '0'), "bob's go on");
 	is(sql($without, 'missing', "SELECT count(*) FROM taskcenter.live_runs AS r JOIN taskcenter.tasks AS t USING (task_id) WHERE t.owner = 'alice'"),
 		sql($source, 'origin', "SELECT count(*) FROM taskcenter.live_runs AS r JOIN taskcenter.tasks AS t USING (task_id) WHERE t.owner = 'alice'"), 'none of alice\'s runs is lost');
