@@ -277,11 +277,13 @@ settle_phase(DatabaseSlot *slot, KnownDatabase *entry, TimestampTz now)
 }
 
 static bool
-has_executors(Oid database)
+has_others(const DatabaseSlot *slot)
 {
+	if (slot->purger_pid != 0)
+		return true;
 	for (int i = 0; i < tc_shared->executor_capacity; i++)
 	{
-		if (tc_shared->executors[i].database == database &&
+		if (tc_shared->executors[i].database == slot->database &&
 			tc_shared->executors[i].pid != 0)
 			return true;
 	}
@@ -300,7 +302,7 @@ is_to_be_stopped(const DatabaseSlot *slot, bool wanted)
 	if (slot->scheduler_pid != 0)
 		return !wanted;
 	return (!wanted || slot->phase == DATABASE_PHASE_ABSENT) &&
-		has_executors(slot->database);
+		has_others(slot);
 }
 
 static bool
@@ -338,7 +340,7 @@ tend_slot(DatabaseSlot *slot, TimestampTz now, TimestampTz *until)
 		drop_handle(entry);
 		if (entry != NULL)
 			entry->absent = slot->phase == DATABASE_PHASE_ABSENT;
-		if (!has_executors(slot->database))
+		if (!has_others(slot))
 			tc_shared_database_free(slot);
 		return false;
 	}

@@ -51,6 +51,17 @@ static Statement leaf_is_void = {
 	.types = {TEXTOID}
 };
 
+static Statement leaf_by_task = {
+	.label = "look whether a partition has its index",
+	.text =
+	"SELECT EXISTS (SELECT FROM pg_index AS x JOIN pg_attribute AS a"
+	"     ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0]"
+	"   WHERE x.indrelid = format('taskcenter.%I', $1)::regclass"
+	"     AND a.attname = 'task_id' AND x.indisvalid)",
+	.nargs = 1,
+	.types = {TEXTOID}
+};
+
 static const char *
 table_of(const Leaf *leaf)
 {
@@ -128,6 +139,11 @@ tc_leaf_rows(const Leaf *leaf)
 void
 tc_leaf_index(const Leaf *leaf)
 {
+	/* another purge, or an earlier piece of this one, may have been quicker */
+	tc_leaf_lock(leaf);
+	run_for(&leaf_by_task, leaf);
+	if (tc_get_bool(0, 1))
+		return;
 	tc_run_utility("index a partition",
 				   psprintf("CREATE INDEX %s ON %s (task_id)",
 							quote_identifier(psprintf("%s_task_idx", leaf->name)),
@@ -140,31 +156,30 @@ tc_leaf_truncate(const Leaf *leaf)
 	tc_run_utility("empty a partition", psprintf("TRUNCATE TABLE ONLY %s", table_of(leaf)));
 }
 
-int
+void
+tc_leaves_lock(int set)
+{
+	tc_run_utility("lock partitions",
+				   psprintf("LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE",
+							quote_qualified_identifier(TC_SCHEMA, tc_partition_parent(set))));
+}
+
+void
 tc_leaves_drop(const Leaf *leaves, int count)
 {
-	const char *parent = quote_qualified_identifier(TC_SCHEMA,
-													tc_partition_parent(leaves[0].set));
 	StringInfoData text;
 	int			dropped = 0;
 	int			i;
 
-	/*
-	 * whoever drops a partition needs this lock in the end: take it once, and
-	 * first
-	 */
-	tc_run_utility("lock partitions", psprintf("LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE",
-											   parent));
 	initStringInfo(&text);
 	for (i = 0; i < count; i++)
 	{
+		/* somebody late may still write to it */
 		if (!tc_leaf_is_void(&leaves[i]))
 			continue;
-		appendStringInfo(&text, "%s%s", dropped == 0 ? "DROP TABLE " : ", ",
+		appendStringInfo(&text, "%s%s", dropped++ == 0 ? "DROP TABLE " : ", ",
 						 table_of(&leaves[i]));
-		dropped++;
 	}
 	if (dropped > 0)
 		tc_run_utility("drop partitions", text.data);
-	return dropped;
 }

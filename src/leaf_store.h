@@ -39,11 +39,17 @@ extern bool tc_leaf_is_void(const Leaf *leaf);
 extern int64 tc_leaf_bytes(const Leaf *leaf);
 extern int64 tc_leaf_rows(const Leaf *leaf);
 
-/* let rows of a task be found by an index, in a partition that is written no more */
+/*
+ * Let rows of a task be found by an index, in a partition that is written no
+ * more; keeps writers out.
+ */
 extern void tc_leaf_index(const Leaf *leaf);
 extern void tc_leaf_truncate(const Leaf *leaf);
 
-/* drop those of one set that are void still; returns how many were */
-extern int	tc_leaves_drop(const Leaf *leaves, int count);
+/* keep claims and finishes out of a set, which dropping partitions needs */
+extern void tc_leaves_lock(int set);
+
+/* drop those that are void still */
+extern void tc_leaves_drop(const Leaf *leaves, int count);
 
 #endif							/* TC_LEAF_STORE_H */

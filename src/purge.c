@@ -59,10 +59,12 @@ typedef struct Purge
 	TimestampTz at;
 	int64		place;
 	bool		more;
+	bool		waits_for_turn; /* for another purge, or somebody who holds */
 
 	/* of the set */
 	Leaf	   *leaves;
 	int			leaf_count;
+	int			droppable;		/* about so many of them */
 } Purge;
 
 /* ---- pieces ---- */
@@ -86,7 +88,9 @@ begin_piece(Purge *purge, StoreFrame *frame)
 	if (MyBackendType != B_BG_WORKER)
 		tc_audit_set(GetUserNameFromId(tc_statement_caller(), false), NULL, NULL);
 	set_lock_timeout(TURN_MS);
+	purge->waits_for_turn = true;
 	tc_lock_to_purge();
+	purge->waits_for_turn = false;
 	set_lock_timeout(LOCK_MS);
 	return &tc_retention_load(purge->now, false)[purge->relation];
 }
@@ -145,13 +149,16 @@ run_piece(Purge *purge, GuardedCall piece)
 static bool
 run_pieces(Purge *purge, GuardedCall piece)
 {
-	int			round = 0;
-
+	/* who did not get his turn would not get it for the next piece either */
+	if (purge->waits_for_turn)
+		return false;
 	do
 	{
+		int			round = 0;
+
 		while (!run_piece(purge, piece))
 		{
-			if (++round == ROUNDS)
+			if (++round == ROUNDS || purge->waits_for_turn)
 				return false;
 			purge->host->pause(ROUND_PAUSE_MS);
 		}
@@ -327,14 +334,13 @@ drop_piece(void *argument)
 	int			count;
 
 	tc_store_begin(&frame);
+	set_lock_timeout(Min(DROP_LOCK_MS * (1 + purge->droppable), DROP_LOCK_MAX_MS));
+	tc_leaves_lock(purge->set);
+	/* another purge may have been quicker */
 	count = tc_leaves_list(purge->set, &leaves);
 	find_droppable(purge, leaves, count, &tc_retention_load(purge->now, false)[purge->relation],
 				   &list);
-	if (list.count > 0)
-	{
-		set_lock_timeout(Min(DROP_LOCK_MS * (1 + list.count), DROP_LOCK_MAX_MS));
-		(void) tc_leaves_drop(list.leaves, list.count);
-	}
+	tc_leaves_drop(list.leaves, list.count);
 	tc_store_end(&frame);
 	purge->more = list.count == DROP_AT_ONCE;
 }
@@ -402,6 +408,7 @@ purge_set(Purge *purge, int set, const RelationCutoffs *cutoffs)
 	(void) run_pieces(purge, list_leaves);
 	find_droppable(purge, purge->leaves, purge->leaf_count, cutoffs, &list);
 	/* who does not get the lock leaves them: they cost nothing */
+	purge->droppable = list.count;
 	if (list.count > 0)
 		(void) run_pieces(purge, drop_piece);
 }
@@ -448,13 +455,12 @@ purge_relation(Purge *purge, const RelationCutoffs *cutoffs)
 void
 tc_purge(const PurgeHost *host, TimestampTz now, PurgeTotals *totals)
 {
-	MemoryContext old = CurrentMemoryContext;
 	Purge		purge = {.host = host,.totals = totals,.now = now};
 	RelationCutoffs *cutoffs;
 	StoreFrame	frame;
 
 	MemSet(totals, 0, sizeof(PurgeTotals));
-	purge.context = AllocSetContextCreate(old, "taskcenter purge", ALLOCSET_DEFAULT_SIZES);
+	purge.context = AllocSetContextCreate(host->context, "taskcenter purge", ALLOCSET_DEFAULT_SIZES);
 	purge.piece_context = AllocSetContextCreate(purge.context, "taskcenter piece of a purge",
 												ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(purge.context);
@@ -463,6 +469,6 @@ tc_purge(const PurgeHost *host, TimestampTz now, PurgeTotals *totals)
 	tc_store_end(&frame);
 	for (purge.relation = 0; purge.relation < tc_purge_relation_count; purge.relation++)
 		purge_relation(&purge, &cutoffs[purge.relation]);
-	MemoryContextSwitchTo(old);
+	MemoryContextSwitchTo(host->context);
 	MemoryContextDelete(purge.context);
 }

@@ -28,6 +28,7 @@ typedef struct PurgeHost
 	/* a piece failed for a reason that time will not heal; need not return */
 	void		(*failed) (ErrorData *error);
 
+	MemoryContext context;		/* that outlives the transactions */
 	const char *reason;			/* for the audit; NULL: none */
 } PurgeHost;
 
@@ -41,7 +42,7 @@ typedef struct PurgeTotals
 
 /*
  * Take everything that is out of policy now.  In a transaction that has done
- * nothing yet; returns in another one.
+ * nothing yet; returns in another one, in the host's context.
  */
 extern void tc_purge(const PurgeHost *host, TimestampTz now, PurgeTotals *totals);
 

@@ -15,6 +15,7 @@
 #include "nodes/parsenodes.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
@@ -119,7 +120,7 @@ raise_error(ErrorData *error)
 Datum
 taskcenter_purge(PG_FUNCTION_ARGS)
 {
-	PurgeHost	host = {tc_transaction_next, pause_session, raise_error, NULL};
+	PurgeHost	host = {tc_transaction_next, pause_session, raise_error, PortalContext, NULL};
 	PurgeTotals totals;
 	TupleDesc	desc;
 	Datum		values[PURGE_COLUMNS];

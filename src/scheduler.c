@@ -31,6 +31,7 @@
 #include "guarded.h"
 #include "lockstep.h"
 #include "partitions.h"
+#include "purge_start.h"
 #include "record_refusals.h"
 #include "recover.h"
 #include "settings.h"
@@ -325,6 +326,7 @@ cycle(void)
 	again = Min(again, tc_dispatch(now));
 	again = Min(again, left_out_until(now));
 	maintain(now);
+	again = Min(again, tc_purge_start(now));
 	if (view.control->running)
 		again = Min(again, view.next_fire);
 	return Min(again, view.next_maintenance);

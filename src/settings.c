@@ -23,6 +23,7 @@
 #define DEFAULT_CANCEL_GRACE 10 /* s */
 #define DEFAULT_STRICT_START 60 /* s */
 #define DEFAULT_TURN 1000		/* ms */
+#define DEFAULT_PURGE_INTERVAL 3600 /* s */
 
 #define MAX_SECONDS (7 * 24 * 3600)
 #define MAX_MEMORY (1024 * 1024)	/* MB */
@@ -37,6 +38,7 @@ int			tc_executor_max_memory = DEFAULT_MAX_MEMORY;
 int			tc_cancel_grace = DEFAULT_CANCEL_GRACE;
 int			tc_turn = DEFAULT_TURN;
 int			tc_strict_start = DEFAULT_STRICT_START;
+int			tc_purge_interval = DEFAULT_PURGE_INTERVAL;
 bool		tc_superuser_tasks = true;
 int			tc_log_level = DEBUG1;
 
@@ -146,6 +148,13 @@ tc_settings_define(void)
 							&tc_max_executors,
 							DEFAULT_EXECUTORS, 1, TC_MAX_EXECUTORS,
 							startup_context(), 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("taskcenter.purge_interval",
+							"Looks this often for history that is out of policy.",
+							"Zero leaves it to those who call purge().",
+							&tc_purge_interval,
+							DEFAULT_PURGE_INTERVAL, 0, MAX_SECONDS,
+							PGC_SIGHUP, GUC_UNIT_S,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("taskcenter.strict_start",
 							"Makes every claim durable for this long after a start of the server.",

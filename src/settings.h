@@ -24,6 +24,7 @@ extern int	tc_turn;			/* ms, sighup, default 1000: how long a role
 								 * may keep its last executors while another
 								 * waits */
 extern int	tc_strict_start;
+extern int	tc_purge_interval;	/* s, sighup, default 3600, 0 = never */
 extern bool tc_superuser_tasks; /* taskcenter.superuser_tasks, sighup, default
 								 * on */
 extern int	tc_log_level;		/* taskcenter.log_level enum, sighup: of our

@@ -8,7 +8,7 @@
  * failed.  Transaction abort runs also when a backend is terminated; the exit
  * callback is for what ends a process without it.
  *
- * Who is waited for: the scheduler and every executor that entered its slot,
+ * Who is waited for: the scheduler, a purger and every executor that entered its slot,
  * except this process itself; while the hold stands nobody else enters.  They
  * wait on latches, so idle ones are gone within milliseconds; one that does
  * not react is terminated, which costs a transaction that is repeated.
@@ -152,6 +152,12 @@ look(Oid database, bool end_others, bool end_executing)
 		present.others++;
 		if (end_others)
 			kill(slot->scheduler_pid, SIGTERM);
+	}
+	if (slot != NULL && slot->purger_pid != 0)
+	{
+		present.others++;
+		if (end_others)
+			kill(slot->purger_pid, SIGTERM);
 	}
 	for (int i = 0; i < tc_shared->executor_capacity; i++)
 	{

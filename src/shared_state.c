@@ -170,7 +170,7 @@ void
 tc_shared_database_free(DatabaseSlot *slot)
 {
 	Assert(LWLockHeldByMeInMode(tc_shared->lock, LW_EXCLUSIVE));
-	Assert(slot->scheduler_pid == 0 && slot->holds == 0);
+	Assert(slot->scheduler_pid == 0 && slot->purger_pid == 0 && slot->holds == 0);
 	tc_lanes_forget(slot->database);
 	tc_refusals_forget(slot->database);
 	for (int i = 0; i < tc_shared->executor_capacity; i++)
@@ -199,6 +199,8 @@ tc_shared_database_stop(DatabaseSlot *slot)
 	slot->stop_requested = true;
 	if (slot->scheduler_latch != NULL)
 		SetLatch(slot->scheduler_latch);
+	if (slot->purger_latch != NULL)
+		SetLatch(slot->purger_latch);
 	tc_executors_stop(slot->database);
 }
 

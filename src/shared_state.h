@@ -49,6 +49,10 @@ typedef struct DatabaseSlot
 	TimestampTz scheduler_started_at;	/* tc_worker_init */
 	int			scheduler_pid;	/* tc_worker_init, and its exit; 0: none */
 	Latch	   *scheduler_latch;	/* the same; NULL: none */
+	int			purger_pid;		/* tc_worker_init, and its exit; 0: none */
+	Latch	   *purger_latch;	/* the same; NULL: none */
+	bool		purge_again;	/* purger: something was locked; scheduler
+								 * clears it */
 	bool		stop_requested; /* holder or launcher: scheduler must end */
 	bool		executor_wanted;	/* no slot was free for an executor;
 									 * cleared, and the scheduler woken, when
@@ -452,6 +456,20 @@ extern void tc_shared_cancel_at_commit(int64 run_id, int32 attempt,
 /* waiting for a finish: register, look at the table, wait, look again, … unregister */
 extern int	tc_shared_wait_begin(int64 run_id); /* -1: all slots are taken */
 extern void tc_shared_wait_end(int waiter);
+
+/* ---- shared_purger.c ---- */
+
+/* purger: take the database's place for one; false: it is taken, or nobody wants us */
+extern bool tc_shared_purger_enter(Oid database);
+
+/* purger: may it go on? */
+extern bool tc_shared_purger_wanted(void);
+
+/* purger, at its end: not all could be done */
+extern void tc_shared_purger_again(void);
+
+/* scheduler: is one there?  *again: the last one asks for another */
+extern bool tc_shared_purger_exists(bool *again);
 
 /* ---- shared_hold.c: a command that needs our workers out of a database ---- */
 

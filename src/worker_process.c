@@ -107,6 +107,21 @@ tc_worker_start_executor(const WorkerArguments *arguments, Oid database, Oid rol
 	return start_worker(&worker, &complete, handle);
 }
 
+bool
+tc_worker_start_purger(Oid database)
+{
+	BackgroundWorker worker;
+	BackgroundWorkerHandle *handle;
+	WorkerArguments arguments = {.database = database,.purger = true};
+
+	describe(&worker, "purger", "taskcenter_purger_main");
+	arguments.incarnation = tc_shared->incarnation;
+	if (!start_worker(&worker, &arguments, &handle))
+		return false;
+	pfree(handle);
+	return true;
+}
+
 const WorkerArguments *
 tc_worker_arguments(void)
 {
@@ -187,6 +202,8 @@ enter_slot(const WorkerArguments *arguments)
 {
 	if (tc_shared == NULL || arguments->incarnation != tc_shared->incarnation)
 		return false;
+	if (arguments->purger)
+		return tc_shared_purger_enter(arguments->database);
 	if (OidIsValid(arguments->role))
 		return tc_shared_executor_attach(arguments->slot, arguments->executor_id,
 										 GetCurrentTimestamp());

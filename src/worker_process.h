@@ -21,6 +21,7 @@ typedef struct WorkerArguments
 	Oid			role;			/* executor only */
 	int32		slot;			/* executor only: index into executors[] */
 	int64		executor_id;	/* executor only */
+	bool		purger;			/* neither executor nor scheduler */
 	uint64		incarnation;	/* of the shared memory that it was made for */
 } WorkerArguments;
 
@@ -37,6 +38,9 @@ extern bool tc_worker_start_scheduler(Oid database, const char *name,
 extern bool tc_worker_start_executor(const WorkerArguments *arguments, Oid database, Oid role,
 									 BackgroundWorkerHandle **handle);
 
+/* scheduler: start a purger */
+extern bool tc_worker_start_purger(Oid database);
+
 /* of the running worker */
 extern const WorkerArguments *tc_worker_arguments(void);
 
@@ -47,7 +51,7 @@ extern const WorkerArguments *tc_worker_arguments(void);
  * our own defaults with override priority where user_sql is false: pinned
  * search_path, no time-outs, read committed, read write, row_security off.
  *
- * Before it connects, a scheduler or executor enters its slot (pid, latch, and
+ * Before it connects, a scheduler, purger or executor enters its slot (pid, latch, and
  * what happens at its exit), or exits quietly when it is not wanted any more.
  */
 extern void tc_worker_init(Oid database, Oid role, bool user_sql);
