@@ -25,6 +25,7 @@
 #include "status_house.h"
 
 #define OLD_SNAPSHOT_S 3600
+#define LATE_PURGE_DAYS 2
 #define MANY_XIDS INT64CONST(50000000)
 
 /* live_runs is small: so many dead rows mean that nobody removes them */
@@ -113,6 +114,55 @@ check_capacity(CheckList *list, const HouseFacts *house)
 				  "The view taskcenter.storage shows what grows. Shorten a retention, or raise the setting capacity_warning if that is meant.");
 }
 
+/* the setting that rules the rows of a parent; NULL: none does */
+static const char *
+retention_key(const char *parent)
+{
+	if (strcmp(parent, "finished_runs_1") == 0)
+		return TC_SETTING_RUNS_RETENTION;
+	if (strcmp(parent, "finished_runs_2") == 0)
+		return TC_SETTING_FAILED_RUNS_RETENTION;
+	if (strcmp(parent, "task_run_history_1") == 0)
+		return TC_SETTING_RUN_HISTORY_RETENTION;
+	if (strcmp(parent, "task_run_logs_1") == 0)
+		return TC_SETTING_RUN_LOGS_RETENTION;
+	return NULL;
+}
+
+static void
+check_retention(CheckList *list)
+{
+	RetentionFacts facts;
+	const char *late = NULL;
+	int64		days = 0;
+	int			i;
+
+	tc_status_retention(&facts);
+	for (i = 0; i < facts.count; i++)
+	{
+		const char *key = retention_key(facts.parents[i]);
+		int64		kept = key == NULL ? TC_RETENTION_KEEP
+		: tc_parse_retention(key, tc_setting_value(key));
+		int64		lag;
+
+		if (kept == TC_RETENTION_KEEP || TIMESTAMP_NOT_FINITE(facts.oldest_until[i]))
+			continue;
+		lag = (list->now - kept - facts.oldest_until[i]) / USECS_PER_DAY;
+		if (lag > days)
+		{
+			days = lag;
+			late = facts.parents[i];
+		}
+	}
+	tc_check_that(list, "retention", days <= LATE_PURGE_DAYS, CHECK_WARN,
+				  days > LATE_PURGE_DAYS
+				  ? psprintf("%s holds rows that went out of policy %lld days ago; tasks held: %lld.",
+							 late, (long long) days, (long long) facts.held)
+				  : psprintf("Nothing is long out of policy; tasks held: %lld.",
+							 (long long) facts.held),
+				  "CALL taskcenter.purge(), which says what it cannot take and why; the view taskcenter.purges shows what was taken.");
+}
+
 static void
 check_vacuum(CheckList *list, const HouseFacts *house)
 {
@@ -185,6 +235,7 @@ tc_status_house_checks(CheckList *list, const HouseFacts *house, bool activated)
 	if (activated)
 		check_partitions(list, house);
 	check_security(list, house);
+	check_retention(list);
 	check_capacity(list, house);
 	check_vacuum(list, house);
 	check_snapshots(list, house);

@@ -149,6 +149,31 @@ static Statement partitions = {
 	.any_plan = true
 };
 
+/*
+ * The end of the oldest partition with rows, by parent; names are in the order
+ * of their times.
+ */
+static Statement oldest = {
+	.label = "look at the oldest partitions",
+	.text =
+	"SELECT k.relname::text, ("
+	"   SELECT (regexp_match(pg_get_expr(o.relpartbound, o.oid), 'TO \\(''([^'']*)''\\)'))[1]::timestamptz"
+	"   FROM (SELECT c.oid, c.relpartbound, c.relname FROM pg_inherits AS i"
+	"     JOIN pg_class AS c ON c.oid = i.inhrelid"
+	"     WHERE i.inhparent = p.partrelid AND i.inhrelid <> p.partdefid"
+	"     ORDER BY c.relname LIMIT 20) AS o"
+	"   WHERE pg_relation_size(o.oid) > 0 ORDER BY o.relname LIMIT 1)"
+	" FROM pg_partitioned_table AS p JOIN pg_class AS k ON k.oid = p.partrelid"
+	" WHERE k.relnamespace = 'taskcenter'::regnamespace AND p.partstrat = 'r'"
+	"   AND k.relname ~ '_[12]$'",
+	.any_plan = true
+};
+
+static Statement holds = {
+	.label = "count held tasks",
+	.text = "SELECT count(*) FROM taskcenter.tasks AS t WHERE t.hold_reason IS NOT NULL"
+};
+
 static Statement defaults = {
 	.label = "look into the default partitions",
 	.text =
@@ -313,4 +338,20 @@ tc_status_house(TimestampTz now, HouseFacts *facts)
 	facts->largest_bytes = tc_get_int64(0, 7);
 	facts->prepared = tc_get_int64(0, 8);
 	facts->locks_per_scan = tc_get_int32(0, 9);
+}
+
+void
+tc_status_retention(RetentionFacts *facts)
+{
+	Bindings	none = {0};
+	int			i;
+
+	facts->count = (int) Min(tc_run_bound(&oldest, &none), TC_STATUS_PARENTS);
+	for (i = 0; i < facts->count; i++)
+	{
+		facts->parents[i] = tc_get_text(i, 1);
+		facts->oldest_until[i] = tc_get_timestamptz(i, 2);
+	}
+	tc_run_bound(&holds, &none);
+	facts->held = tc_get_int64(0, 1);
 }

@@ -17,6 +17,8 @@
 /* counts of runs end here: "that many or more" */
 #define TC_STATUS_COUNT_LIMIT 5000
 
+#define TC_STATUS_PARENTS 16
+
 typedef struct WorkFacts
 {
 	int64		due;			/* runs that could start, at most the limit */
@@ -65,10 +67,22 @@ typedef struct HouseFacts
 	int			locks_per_scan; /* of a query over all partitions */
 } HouseFacts;
 
+typedef struct RetentionFacts
+{
+	int			count;
+	char	   *parents[TC_STATUS_PARENTS]; /* partitioned by time, with a
+											 * setting */
+	TimestampTz oldest_until[TC_STATUS_PARENTS];	/* end of the oldest
+													 * partition with rows;
+													 * DT_NOBEGIN: none */
+	int64		held;			/* tasks whose history is held */
+} RetentionFacts;
+
 /* alive: ids of the executors of this database that exist now */
 extern void tc_status_work(TimestampTz now, const int64 *alive, int alive_count,
 						   WorkFacts *facts);
 extern void tc_status_definitions(TimestampTz now, DefinitionFacts *facts);
 extern void tc_status_house(TimestampTz now, HouseFacts *facts);
+extern void tc_status_retention(RetentionFacts *facts);
 
 #endif							/* TC_STATUS_STORE_H */

@@ -49,7 +49,8 @@ BEGIN ATOMIC
         FROM pg_proc AS p
         WHERE p.pronamespace = to_regnamespace('taskcenter')
           AND p.prorettype <> to_regtype('trigger')
-          AND EXISTS (SELECT FROM aclexplode(p.proacl) AS a WHERE a.grantee = 0)
+          AND EXISTS (SELECT FROM aclexplode(p.proacl) AS a
+            WHERE a.grantee = 0 OR a.grantee = to_regrole('pg_monitor'))
         UNION ALL
         SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'c' THEN 'type' ELSE 'table' END,
             c.relname::text,

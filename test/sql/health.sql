@@ -116,10 +116,40 @@ TABLE unwell;
 ROLLBACK;
 BEGIN;
 INSERT INTO taskcenter.task_run_logs_1_rest (run_id, logged_at, owner_id, task_id, attempt, level, message)
-VALUES (1, '2001-01-01', 1, 1, 1, 'info', 'old');
+VALUES (1, now() - interval '10 days', 1, 1, 1, 'info', 'old');
 TABLE unwell;
 SELECT taskcenter.repair_partitions();
 TABLE unwell;
+ROLLBACK;
+-- users' tables
+CREATE TABLE public.papers (paper_id bigint PRIMARY KEY, state text NOT NULL);
+SELECT taskcenter.guard_table('public.papers', 'state', 'editorial') > 0;
+TABLE unwell;
+BEGIN;
+ALTER TABLE public.papers DISABLE TRIGGER ALL;
+TABLE unwell;
+SELECT check_name, object_type, detail FROM taskcenter.check_integrity();
+ROLLBACK;
+BEGIN;
+DROP TABLE public.papers;
+TABLE unwell;
+ROLLBACK;
+BEGIN;
+SELECT taskcenter.unguard_table('public.papers') IS NOT NULL;
+TABLE unwell;
+ROLLBACK;
+-- what should have been purged days ago
+BEGIN;
+INSERT INTO taskcenter.task_run_logs (run_id, logged_at, owner_id, task_id, attempt, level, message)
+VALUES (1, now() - interval '40 days', 1, 1, 1, 'info', 'old');
+SELECT taskcenter.repair_partitions();
+SELECT check_name, state, detail, hint FROM unwell;
+SELECT taskcenter.set_setting('run_logs_retention', 'keep');
+TABLE unwell;
+ROLLBACK;
+BEGIN;
+SELECT taskcenter.hold_history('first', 'test');
+SELECT detail FROM taskcenter.status_checks() WHERE check_name = 'retention';
 ROLLBACK;
 BEGIN;
 GRANT taskcenter_owner TO regress_health_stranger;

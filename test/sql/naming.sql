@@ -186,7 +186,7 @@ SELECT count(*) FILTER (WHERE outcome = 'OK000') > 10 AS some_work,
 FROM outcomes;
 
 -- whoever looks for it finds it: list_help_topics() in 55-help.sql has a place for each
-CREATE ROLE regress_naming_reader;
+CREATE ROLE regress_naming_reader IN ROLE pg_monitor;
 SET ROLE regress_naming_reader;
 SELECT name AS without_topic FROM help('others') WHERE kind <> 'help';
 SELECT count(*) AS topics FROM help() WHERE name = 'others';
