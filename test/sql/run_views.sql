@@ -157,7 +157,7 @@ WHERE c.relnamespace = 'taskcenter'::regnamespace AND c.relkind IN ('r', 'p', 'v
 
 -- status without preloading
 SELECT check_name, state, hint FROM taskcenter.status_checks()
-WHERE check_name NOT IN ('worker_slots', 'partitions', 'server_settings') ORDER BY check_name COLLATE "C";
+WHERE check_name NOT IN ('worker_slots', 'partitions', 'server_settings') AND state <> 'ok' ORDER BY check_name COLLATE "C";
 ALTER TABLE taskcenter.live_runs DISABLE TRIGGER guard_status;
 SELECT state, detail FROM taskcenter.status_checks() WHERE check_name = 'guards';
 ALTER TABLE taskcenter.live_runs ENABLE TRIGGER guard_status;
