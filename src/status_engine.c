@@ -129,7 +129,7 @@ check_identity(CheckList *list, const ControlState *control)
 	if (control->activated)
 		tc_check_that(list, "scheduler_state", strcmp(control->state, "running") == 0, CHECK_WARN,
 					  psprintf("The scheduler's state is %s.", control->state),
-					  "Call taskcenter.resume_scheduler().");
+					  "Call taskcenter.resume_scheduler() when it is no longer meant. Runbook \"Pause everything\".");
 }
 
 static void

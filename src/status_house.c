@@ -45,7 +45,7 @@ check_guards(CheckList *list)
 	if (broken != NULL)
 		tc_check_put(list, "guards", CHECK_FAIL,
 					 psprintf("Not in force, so that no run is started: %s.", broken),
-					 "Find out who did that, then call taskcenter.repair_guards().");
+					 "Find out who did that, then call taskcenter.repair_guards(). Runbook \"Guards are not in force\".");
 	else
 		tc_check_that(list, "guards", foreign == NULL, CHECK_WARN,
 					  foreign == NULL ? "All guards are in force."
@@ -160,7 +160,7 @@ check_retention(CheckList *list)
 							 late, (long long) days, (long long) facts.held)
 				  : psprintf("Nothing is long out of policy; tasks held: %lld.",
 							 (long long) facts.held),
-				  "CALL taskcenter.purge(), which says what it cannot take and why; the view taskcenter.purges shows what was taken.");
+				  "CALL taskcenter.purge(), which says what it cannot take and why; the view taskcenter.purges shows what was taken. Runbook \"Rows are not purged, or tables grow\".");
 }
 
 static void

@@ -38,12 +38,12 @@ check_lost(CheckList *list, const WorkFacts *work)
 				  work->stuck == 0 ? "All that is running has somebody alive."
 				  : psprintf("Running without anybody alive: %s; one is %lld.",
 							 counted(work->stuck), (long long) work->a_stuck_run),
-				  "The scheduler settles them when it works; else cancel_run() or retry_run().");
+				  "Runbook \"Stuck runs\" in doc/operations.md; explain_run() says more. The scheduler settles them when it works.");
 	tc_check_that(list, "lost_runs", work->lost == 0, CHECK_WARN,
 				  work->lost == 0 ? "No unfinished run has lost its executor."
 				  : psprintf("Unfinished runs that lost their executor: %s; one is %lld.",
 							 counted(work->lost), (long long) work->a_lost_run),
-				  "Find out what ended it: the server log, memory. After max_lost times such a run fails.");
+				  "Find out what ended it: the server log, memory. After max_lost times such a run fails. Runbook \"Stuck runs\".");
 }
 
 static void
@@ -53,7 +53,7 @@ check_quarantined(CheckList *list, const DefinitionFacts *facts)
 				  facts->quarantined == 0 ? "No task or schedule is quarantined."
 				  : psprintf("Tasks and schedules quarantined: %lld; one is of \"%s\".",
 							 (long long) facts->quarantined, facts->a_quarantined),
-				  "state_reason of taskcenter.tasks and taskcenter.schedules says why; repair it and call taskcenter.enable_task() or taskcenter.resume_schedule().");
+				  "state_reason of taskcenter.tasks and taskcenter.schedules says why; repair it and call taskcenter.enable_task() or taskcenter.resume_schedule(). Runbook \"A broken schedule or task\".");
 }
 
 static void
@@ -79,7 +79,7 @@ check_schedules(CheckList *list, const EngineState *engine, const DefinitionFact
 		tc_check_put(list, "schedules", CHECK_FAIL,
 					 psprintf("Active schedules that will never fire: %lld; one is \"%s\".",
 							  (long long) facts->without_next, facts->a_without_next),
-					 "Define it again with taskcenter.schedule_task().");
+					 "Define it again with taskcenter.schedule_task(). Runbook \"A broken schedule or task\".");
 	else
 		tc_check_that(list, "schedules", !overdue, CHECK_FAIL,
 					  !overdue ? "Every active schedule has its next time."

@@ -251,9 +251,12 @@ BEGIN ATOMIC
     FROM pg_constraint AS k
     WHERE k.connamespace = to_regnamespace('taskcenter') AND NOT k.convalidated
     UNION ALL
+    /* adoption adds it: a copy is without */
     SELECT 'constraint_missing', 'table', NULL, 'task_status_history has no foreign key to tasks'
-    FROM taskcenter.scheduler_state
-    WHERE NOT EXISTS (SELECT FROM pg_constraint AS k
+    FROM taskcenter.scheduler_state AS s
+    WHERE s.database_id = (SELECT d.oid::bigint FROM pg_database AS d WHERE d.datname = current_database())
+      AND s.system_identifier = (SELECT c.system_identifier::text FROM pg_control_system() AS c)
+      AND NOT EXISTS (SELECT FROM pg_constraint AS k
         WHERE k.conrelid = to_regclass('taskcenter.task_status_history') AND k.contype = 'f');
 END;
 COMMENT ON FUNCTION taskcenter.check_integrity(timestamptz) IS

@@ -41,6 +41,13 @@ push @named, "$readme$operations" =~ /taskcenter\.([a-z_]{3,})/g, $operations =~
 cmp_ok(scalar @named, '>', 100, 'the documents name functions, relations and settings');
 is_deeply([ grep { !$known{$_} } @named ], [], 'all of which exist');
 
+# the runbooks that checks of status name
+my @runbooks = map { /[Rr]unbook \\?"([^"\\]+)/g } $operations, map { slurp_file($_) } glob 'src/status_*.c';
+cmp_ok(scalar @runbooks, '>', 5, 'checks and the guide name runbooks');
+is_deeply([ grep { $operations !~ /^### \Q$_\E$/m } @runbooks ], [], 'all of which exist');
+is_deeply([ grep { $operations !~ /^\| `\Q$_\E` \|/m } map { /tc_check_(?:put|that)\(list, "(\w+)"/g } map { slurp_file($_) } glob 'src/status_*.c' ],
+	[], 'each check of status has its row in the guide');
+
 # each of its lines of SQL works as it stands
 my ($first) = $readme =~ /^## First task\n.*?```sql\n(.*?)```/ms;
 $node->safe_psql('postgres', 'DROP EXTENSION taskcenter; CREATE MATERIALIZED VIEW report AS SELECT 1 AS one');
