@@ -22,6 +22,9 @@ SELECT taskcenter.declare_task('seed_check_article', kind => 'manual', applicati
 \echo '=== names of the extension alone: search_path = taskcenter'
 SET search_path = taskcenter;
 
+\echo 'L1  S0: runs, logs and audit agree with each other, as after a rollback they must; no rows'
+SELECT * FROM check_integrity();
+
 \echo 'L3  S0: everything that the application calls exists; no rows'
 SELECT name, problem FROM check_contract('{create_task,alter_task,archive_task,pause_task,resume_task,schedule_task,enqueue_task,cancel_run,retry_run,pause_scheduler,resume_scheduler,set_setting,preview_purge,purge,task_runs.status,task_run_logs.message,task_audit_logs.action,"set_task_status(task text, to_status text, reason text DEFAULT NULL::text, metadata jsonb DEFAULT ''{}''::jsonb, expected text DEFAULT NULL::text)"}');
 

@@ -29,7 +29,9 @@ SELECT b.what, b.name, b.moment::text, s.next_run_at::text
 FROM upgrade_snapshot AS b
 LEFT JOIN (taskcenter.schedules AS s JOIN taskcenter.tasks AS t ON t.task_id = s.task_id AND t.state <> 'archived')
     ON t.name || '/' || s.name = b.name
-WHERE b.what = 'next_run_at' AND (s.next_run_at IS NULL OR s.next_run_at < b.moment);
+WHERE b.what = 'next_run_at' AND (s.next_run_at IS NULL OR s.next_run_at < b.moment)
+UNION ALL
+SELECT check_name, object_type || ' ' || coalesce(object_id::text, ''), NULL, detail FROM taskcenter.check_integrity();
 TABLE missing;
 SELECT count(*) > 0 AS broken FROM missing \gset
 \if :broken
@@ -37,6 +39,9 @@ SELECT count(*) > 0 AS broken FROM missing \gset
 SELECT 1 / 0 AS "something is missing";
 \quit
 \endif
+
+\echo '   What differs at all; after a restart: scheduler_state'
+SELECT * FROM taskcenter.compare_integrity((SELECT content FROM upgrade_snapshot WHERE what = 'digests'));
 
 \echo '4. Go on'
 SELECT taskcenter.resume_scheduler('checked after the upgrade') AS scheduler;

@@ -34,7 +34,7 @@ FROM taskcenter.task_runs WHERE finished_at IS NULL GROUP BY status ORDER BY sta
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 CREATE TABLE IF NOT EXISTS upgrade_snapshot (
     taken_at timestamptz NOT NULL DEFAULT now(), what text NOT NULL, name text NOT NULL DEFAULT '',
-    amount bigint, moment timestamptz, PRIMARY KEY (what, name));
+    amount bigint, moment timestamptz, content jsonb, PRIMARY KEY (what, name));
 TRUNCATE upgrade_snapshot;
 INSERT INTO upgrade_snapshot (what, amount)
     SELECT 'schedules active or paused', count(*) FROM taskcenter.schedules WHERE state IN ('active', 'paused')
@@ -46,8 +46,9 @@ INSERT INTO upgrade_snapshot (what, name, moment)
     SELECT 'next_run_at', t.name || '/' || s.name, s.next_run_at
     FROM taskcenter.schedules AS s JOIN taskcenter.tasks AS t USING (task_id)
     WHERE s.state = 'active' AND s.next_run_at IS NOT NULL AND t.state <> 'archived';
+INSERT INTO upgrade_snapshot (what, content) SELECT 'digests', taskcenter.integrity_snapshot();
 COMMIT;
-SELECT what, amount FROM upgrade_snapshot WHERE what <> 'next_run_at' ORDER BY what;
+SELECT what, amount FROM upgrade_snapshot WHERE amount IS NOT NULL ORDER BY what;
 
 \echo '7. Now back up, and note where the file lies:'
 \echo '     pg_dump -Fc -f before-upgrade.dump DATABASE && sha256sum before-upgrade.dump'

@@ -60,9 +60,10 @@ sub says
 	return;
 }
 
-my @numbers = (2, 3, 5, 7, 9, 10, 12 .. 27, 29);
+my @numbers = (1, 2, 3, 5, 7, 9, 10, 12 .. 27, 29);
 my $fresh = seed_checks('a fresh database');
 is_deeply([ sort { $a <=> $b } keys %$fresh ], \@numbers, 'each check has its section');
+says($fresh, 1, 0, qr/^$/, 'what is stored agrees with itself');
 says($fresh, 3, 0, qr/^$/, 'all that the application calls is there');
 says($fresh, 5, 0, qr/^t\n$/, 'no purge took what was in policy');
 says($fresh, 21, 0, qr/^paused\nok\n$/, 'processing stops, and goes on');
@@ -116,13 +117,17 @@ is(sql($node, 'app', "SELECT count(*) FROM taskcenter.schedules WHERE state = 'a
 my ($before) = $used->{24}[0] =~ /\|(.*)/;
 $node->restart;
 sql_as($node, 'app', 'app_owner', "SELECT taskcenter.drop_schedule('paused')");
+my $mend = sql($node, 'app', q{SELECT format('%s; ALTER TABLE taskcenter.task_status_history ADD CONSTRAINT %I %s', pg_get_indexdef('taskcenter.task_status_history_task_idx'::regclass), conname, pg_get_constraintdef(oid))
+	FROM pg_constraint WHERE conrelid = 'taskcenter.task_status_history'::regclass AND contype = 'f'});
 sql($node, 'app', 'DROP INDEX taskcenter.task_status_history_task_idx; ALTER TABLE taskcenter.task_status_history DROP CONSTRAINT task_status_history_task_id_fkey');
 sql($node, 'app', 'CREATE SCHEMA aside; ALTER VIEW seed_names.qc_jobs SET SCHEMA aside');
 sql($node, 'app', 'ALTER VIEW aside.qc_jobs RENAME last_heartbeat_at TO beat');
 my ($code, $out, $err) = run_file('seed-checks.sql');
+like($out, qr/^L1 [^\n]*\n[^\n]*\|[^\n]*\nL3/m, 'L1 sees that a constraint is gone');
 like($out, qr/^L16 [^\n]*\nL17/m, 'L16 sees that the foreign key is gone');
 unlike($out, qr/Index Scan using task_status_history_task_idx/, 'L18 sees that the index is gone');
 like($out, qr/^L22 [^\n]*before[^\n]*\n2$/m, 'L22 sees the schedule that is gone');
+sql($node, 'app', $mend);
 wait_for($node, 'app', "SELECT min(next_run_at) > '$before' FROM taskcenter.schedules WHERE state = 'active'");
 is(sql($node, 'app', "SELECT count(*) FROM taskcenter.schedules WHERE state = 'active' AND (next_run_at IS NULL OR next_run_at < '$before')"), 0,
 	'L24: next_run_at stayed filled and moved forward over the restart');
@@ -162,6 +167,7 @@ is(sql($node, 'app', 'SELECT state_reason FROM taskcenter.scheduler_state'), q{r
 $node->restart;
 ($code, $out, $err) = run_file('upgrade-after.sql');
 is("$code$err", '0', 'upgrade-after.sql runs after a restart');
+like($out, qr/^   What differs at all[^\n]*\n(scheduler_state\|[^\n]*\n)*4\. /m, 'finds everything as it was');
 like($out, qr/^queued\nsucceeded\|$/m, 'forces a run');
 like($out, qr/\|resume\|scheduler\|app\|/, 'shows what the upgrade did');
 is(sql($node, 'app', $state), 'running', 'and lets the scheduler go on');
