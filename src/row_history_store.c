@@ -24,6 +24,7 @@
 #include "trigger_round.h"
 
 #define MAX_WAITING 1000
+#define FEW_WAITING 8			/* as most statements have */
 
 /* who, and why */
 typedef struct ChangeContext
@@ -78,14 +79,15 @@ static Statement read_rows = {
 	"   h.accepted, h.requested_status, h.problems, h.actor, h.relation, h.row_key, h.owner_id"
 	" FROM taskcenter.task_status_history AS h"
 	" WHERE h.relation = $1 AND h.row_key = $2"
-	" ORDER BY h.relation, h.row_key, h.id DESC LIMIT $3",
+	" ORDER BY h.row_key, h.relation, h.id DESC LIMIT $3",
 	.nargs = 3,
 	.types = {TEXTOID, TEXTOID, INT4OID}
 };
 
 static MemoryContext context = NULL;
-static WaitingChange *waiting = NULL;	/* MAX_WAITING of them, in context */
+static WaitingChange *waiting = NULL;	/* in context */
 static int	waiting_count = 0;
+static int	waiting_room = 0;
 
 /* ---- what waits ---- */
 
@@ -139,11 +141,19 @@ make_room(void)
 		RegisterSubXactCallback(forget_sub, NULL);
 		registered = true;
 	}
-	if (context != NULL)
-		return;
-	context = AllocSetContextCreate(TopTransactionContext, "taskcenter row history",
-									ALLOCSET_DEFAULT_SIZES);
-	waiting = NULL;
+	if (context == NULL)
+		context = AllocSetContextCreate(TopTransactionContext, "taskcenter row history",
+										ALLOCSET_SMALL_SIZES);
+	if (waiting == NULL)
+	{
+		waiting_room = FEW_WAITING;
+		waiting = MemoryContextAlloc(context, sizeof(WaitingChange) * waiting_room);
+	}
+	else if (waiting_count == waiting_room)
+	{
+		waiting_room = MAX_WAITING;
+		waiting = repalloc(waiting, sizeof(WaitingChange) * waiting_room);
+	}
 }
 
 static bool
@@ -198,8 +208,6 @@ add(const RowHistoryTable *table, const char *row_key, const char *old_row_key,
 
 	make_room();
 	old = MemoryContextSwitchTo(context);
-	if (waiting == NULL)
-		waiting = palloc(sizeof(WaitingChange) * MAX_WAITING);
 	change = &waiting[waiting_count];
 	change->table = *table;
 	if (waiting_count > 0 && same_table(&change[-1].table, table))

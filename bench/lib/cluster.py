@@ -66,7 +66,7 @@ class Cluster:
         build = os.path.join(self.work, "build")
         shutil.rmtree(build, ignore_errors=True)
         shutil.copytree(tree, build, ignore=shutil.ignore_patterns(
-            ".git", "node_modules", "*.o", "*.bc", "*.so"))
+            ".git", "node_modules", "tmp_*", "*.o", "*.bc", "*.so"))
         command = ["make", "-s", "with_llvm=no",
                    "PG_CONFIG=" + os.path.join(self.bin, "pg_config")]
         self._run(command, cwd=build)

@@ -10,6 +10,8 @@ by plain SQL.
 import os
 import time
 
+from lib.report import percentile
+
 SINGLE_RATIO, SET_RATIO = 1.4, 6
 PIECES = 20
 PLAIN, GUARDED = "plain", "guarded"
@@ -32,17 +34,17 @@ def single_script(bench, side):
 
 
 def single_updates(bench, database, count):
-    """{side: rows per second} of updates in transactions of their own."""
+    """{side: rows per second} of updates in transactions of their own: the median piece."""
     piece = count // PIECES
-    seconds = dict.fromkeys(SIDES, 0)
+    rates = {side: [] for side in SIDES}
     scripts = {side: single_script(bench, side) for side in SIDES}
     for number in range(PIECES):
         for side in SIDES if number % 2 else reversed(SIDES):
             rate = bench.cluster.pgbench(
                 database, "-M", "prepared", "-t", str(piece),
                 "-D", f"id={number * piece}", "-f", scripts[side])
-            seconds[side] += piece / rate
-    return {side: piece * PIECES / seconds[side] for side in SIDES}
+            rates[side].append(rate)
+    return {side: percentile(rates[side], 0.5) for side in SIDES}
 
 
 def timed(client, statement):

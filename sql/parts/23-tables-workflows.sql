@@ -49,7 +49,7 @@ CREATE TABLE taskcenter.task_status_history (
 CREATE INDEX task_status_history_task_idx ON taskcenter.task_status_history
     (task_id, timestamp DESC, id DESC) WHERE task_id IS NOT NULL;
 CREATE INDEX task_status_history_row_idx ON taskcenter.task_status_history
-    (relation, row_key, id DESC) WHERE relation IS NOT NULL;
+    (row_key, relation, id DESC) WHERE relation IS NOT NULL;
 /* few rows: what was refused, and what failed */
 CREATE INDEX task_status_history_refused_idx ON taskcenter.task_status_history
     (task_id, id DESC) WHERE NOT accepted;
