@@ -290,9 +290,14 @@ make_partition(const PartitionSet *set, const Range *range)
 		appendStringInfo(&text, "CREATE INDEX %s ON %s (task_id, %s);",
 						 quote_identifier(psprintf("%s_policy_idx", name)), table, set->key);
 	if (set->by_failure)
+	{
 		appendStringInfo(&text, "CREATE INDEX %s ON %s (finished_at DESC)"
 						 " WHERE status = ANY (ARRAY['failed', 'timed_out']);",
 						 quote_identifier(psprintf("%s_failed_idx", name)), table);
+		appendStringInfo(&text, "CREATE INDEX %s ON %s (task_id, finished_at DESC)"
+						 " WHERE status = ANY (ARRAY['failed', 'timed_out']);",
+						 quote_identifier(psprintf("%s_failed_task_idx", name)), table);
+	}
 	appendStringInfo(&text, "ALTER TABLE %s REPLICA IDENTITY FULL;", table);
 	appendStringInfo(&text, "ALTER TABLE %s ENABLE ROW LEVEL SECURITY;", table);
 	appendStringInfo(&text, "CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON %s"

@@ -108,4 +108,14 @@ typedef struct TaskSet
 	int			id_count;
 } TaskSet;
 
+/* which runs a call about many means */
+typedef struct RunFilter
+{
+	int64		task_id;		/* 0: any */
+	int64		task_owner;		/* if it is one */
+	TaskSet		tasks;
+	const char *const *statuses;	/* NULL: any */
+	int			status_count;
+} RunFilter;
+
 #endif							/* TC_ROWS_H */

@@ -3,9 +3,6 @@
  * run_control_store.c
  *		The statements of those who steer runs.
  *
- * The lists have no condition inside their two sides: only then are these
- * read in the order of run_id, as far as the limit goes.
- *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -28,9 +25,7 @@ enum
 	STATEMENT_RUNNING,
 	STATEMENT_RETRYABLE,
 	STATEMENT_RETRYABLE_ONE,
-	STATEMENT_RETRY,
-	STATEMENT_LIST,
-	STATEMENT_LIST_TASK
+	STATEMENT_RETRY
 };
 
 static Statement statements[] = {
@@ -189,46 +184,6 @@ static Statement statements[] = {
 		.nargs = 9,
 		.types = {INT8ARRAYOID, INT8OID, INT8OID, INT8OID, INT8OID, INT4OID,
 		TIMESTAMPTZOID, TEXTOID, TEXTOID}
-	},
-	[STATEMENT_LIST] = {
-		.label = "list runs",
-		.text =
-		"SELECT l.run_id FROM ("
-		" SELECT r.run_id FROM ("
-		"   SELECT run_id, task_id, status, created_at, 'infinity'::timestamptz AS finished_at,"
-		"     4 AS retention_class FROM taskcenter.live_runs"
-		"   UNION ALL"
-		"   SELECT run_id, task_id, status, created_at, finished_at, retention_class"
-		"   FROM taskcenter.finished_runs) AS r"
-		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
-		" WHERE $1 = 0 AND ($2 OR t.owner_id = ANY ($3) OR t.task_id = ANY ($9))"
-		"   AND ($4 IS NULL OR r.status = ANY ($4)) AND r.created_at >= $5 AND r.run_id < $6"
-		"   AND r.finished_at >= $5 AND r.retention_class >= $7"
-		" ORDER BY r.run_id DESC LIMIT 1000) AS l"
-		" LIMIT $8",
-		.nargs = 9,
-		.types = {INT8OID, BOOLOID, INT8ARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, INT8OID,
-		INT4OID, INT4OID, INT8ARRAYOID}
-	},
-	[STATEMENT_LIST_TASK] = {
-		.label = "list runs of a task",
-		.text =
-		"SELECT l.run_id FROM ("
-		" SELECT r.run_id FROM ("
-		"   SELECT run_id, task_id, status, created_at, 'infinity'::timestamptz AS finished_at,"
-		"     4 AS retention_class FROM taskcenter.live_runs"
-		"   UNION ALL"
-		"   SELECT run_id, task_id, status, created_at, finished_at, retention_class"
-		"   FROM taskcenter.finished_runs) AS r"
-		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
-		" WHERE r.task_id = $1 AND ($2 OR t.owner_id = ANY ($3) OR t.task_id = ANY ($9))"
-		"   AND ($4 IS NULL OR r.status = ANY ($4)) AND r.created_at >= $5 AND r.run_id < $6"
-		"   AND r.finished_at >= $5 AND r.retention_class >= $7"
-		" ORDER BY r.run_id DESC LIMIT 1000) AS l"
-		" LIMIT $8",
-		.nargs = 9,
-		.types = {INT8OID, BOOLOID, INT8ARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, INT8OID,
-		INT4OID, INT4OID, INT8ARRAYOID}
 	}
 };
 
@@ -425,51 +380,3 @@ tc_runs_retry(const RetryTarget *target, const int64 *run_ids, int count,
 }
 
 /* ---- lists ---- */
-
-/* The lowest retention class in which runs of these statuses can lie. */
-static int32
-lowest_class(const RunFilter *filter)
-{
-	int32		lowest = TC_CLASS_OWN + 1;
-	int			i;
-
-	if (filter->statuses == NULL)
-		return TC_CLASS_DEFAULT;
-	for (i = 0; i < filter->status_count; i++)
-	{
-		const char *label = filter->statuses[i];
-		RunStatus	status;
-
-		if (!tc_run_status_parse(label, strlen(label), &status) ||
-			!tc_run_status_is_finished(status))
-			continue;
-		if (status == RUN_STATUS_FAILED || status == RUN_STATUS_TIMED_OUT)
-			lowest = Min(lowest, TC_CLASS_FAILED);
-		else
-			lowest = TC_CLASS_DEFAULT;
-	}
-	return lowest;
-}
-
-int
-tc_runs_list(const RunFilter *filter, TimestampTz since, int64 before_run_id,
-			 int max_rows, Datum **run_ids)
-{
-	Statement  *statement = &statements[filter->task_id == 0 ? STATEMENT_LIST
-										: STATEMENT_LIST_TASK];
-	Bindings	bindings = {0};
-	int			count;
-	int			i;
-
-	bind_filter(&bindings, filter);
-	tc_bind_datum(&bindings, TimestampTzGetDatum(since), false);
-	tc_bind_int64(&bindings, before_run_id);
-	tc_bind_int32(&bindings, lowest_class(filter));
-	tc_bind_int32(&bindings, max_rows);
-	bind_tasks(&bindings, filter);
-	count = (int) tc_run_bound(statement, &bindings);
-	*run_ids = palloc(sizeof(Datum) * Max(count, 1));
-	for (i = 0; i < count; i++)
-		(*run_ids)[i] = Int64GetDatum(tc_get_int64(i, 1));
-	return count;
-}

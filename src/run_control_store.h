@@ -45,16 +45,6 @@ typedef struct RunChange
 	Oid			role;			/* of who calls */
 } RunChange;
 
-/* which runs a call about many means */
-typedef struct RunFilter
-{
-	int64		task_id;		/* 0: any */
-	int64		task_owner;		/* if it is one */
-	TaskSet		tasks;
-	const char *const *statuses;	/* NULL: any */
-	int			status_count;
-} RunFilter;
-
 /* one of many, as it was before */
 typedef struct ChosenRun
 {
@@ -104,9 +94,5 @@ extern bool tc_run_retryable(int64 run_id, ChosenRun *run);
  */
 extern int	tc_runs_retry(const RetryTarget *target, const int64 *run_ids, int count,
 						  const RunChange *change, int64 **moved);
-
-/* ids of the newest runs that match, newest first */
-extern int	tc_runs_list(const RunFilter *filter, TimestampTz since, int64 before_run_id,
-						 int max_rows, Datum **run_ids);
 
 #endif							/* TC_RUN_CONTROL_STORE_H */

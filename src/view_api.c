@@ -2,8 +2,8 @@
  *
  * view_api.c
  *		What the views ask the server: whose rows a user may see, which
- *		executors there are, which runs a page of list_runs() holds, and which
- *		status of a run may follow which.
+ *		executors there are, which runs a list shows, and which status of a run
+ *		may follow which.
  *
  * Executed in any session, as the user who reads.
  *
@@ -11,19 +11,19 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "access.h"
 #include "arguments.h"
-#include "run_control_store.h"
+#include "run_list_store.h"
 #include "run_status.h"
 #include "shared_state.h"
 #include "statement.h"
@@ -32,6 +32,7 @@ PG_FUNCTION_INFO_V1(taskcenter_sees_contents_of_all);
 PG_FUNCTION_INFO_V1(taskcenter_sees_states_of_all);
 PG_FUNCTION_INFO_V1(taskcenter_executor_activity);
 PG_FUNCTION_INFO_V1(taskcenter_listed_run_ids);
+PG_FUNCTION_INFO_V1(taskcenter_newest_runs);
 PG_FUNCTION_INFO_V1(taskcenter_list_run_transitions);
 PG_FUNCTION_INFO_V1(taskcenter_refuse_null);
 PG_FUNCTION_INFO_V1(taskcenter_require_monitor);
@@ -279,4 +280,39 @@ taskcenter_require_monitor(PG_FUNCTION_ARGS)
 						   GetUserNameFromId(GetUserId(), true)),
 				 errhint("Ask the owner of the database.")));
 	PG_RETURN_BOOL(true);
+}
+
+/* ---- recent_runs, failed_runs ---- */
+
+#define RECENT (24 * USECS_PER_HOUR)
+
+/* newest_runs(failed) */
+Datum
+taskcenter_newest_runs(PG_FUNCTION_ARGS)
+{
+	bool		failed = tc_arg_bool(fcinfo, 0, false);
+	TimestampTz since = GetCurrentTransactionStartTimestamp() - RECENT;
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		values[3];
+	bool		nulls[3] = {false};
+	StoreFrame	frame;
+	TaskSet		tasks;
+	ListedRun  *runs;
+	int			count;
+	int			i;
+
+	InitMaterializedSRF(fcinfo, 0);
+	tc_store_begin(&frame);
+	tc_access_tasks(tc_statement_caller(), TASK_RIGHT_VIEW, &tasks);
+	count = tc_runs_newest(&tasks, failed, since, &runs);
+	tc_store_end(&frame);
+	for (i = 0; i < count; i++)
+	{
+		values[0] = Int64GetDatum(runs[i].run_id);
+		values[1] = Int64GetDatum(runs[i].task_id);
+		values[2] = TimestampTzGetDatum(runs[i].finished_at);
+		nulls[2] = TIMESTAMP_NOT_FINITE(runs[i].finished_at);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }

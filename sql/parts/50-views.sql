@@ -49,6 +49,12 @@ CREATE TYPE taskcenter.check_result AS (
     hint            text
 );
 
+CREATE TYPE taskcenter.newest_run AS (
+    run_id          bigint,
+    task_id         bigint,
+    finished_at     timestamptz
+);
+
 CREATE TYPE taskcenter.run_transition AS (
     old_status      text,
     new_status      text
@@ -59,6 +65,8 @@ RESET ROLE;
 CREATE FUNCTION taskcenter.list_run_transitions() RETURNS SETOF taskcenter.run_transition
 LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 20
 AS 'MODULE_PATHNAME', 'taskcenter_list_run_transitions';
+CREATE FUNCTION taskcenter.newest_runs(failed boolean = false) RETURNS SETOF taskcenter.newest_run
+LANGUAGE C STABLE PARALLEL UNSAFE ROWS 20 AS 'MODULE_PATHNAME', 'taskcenter_newest_runs';
 CREATE FUNCTION taskcenter.executor_activity() RETURNS SETOF taskcenter.executor_info
 LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 4
 AS 'MODULE_PATHNAME', 'taskcenter_executor_activity';
@@ -83,6 +91,7 @@ REVOKE ALL ON FUNCTION
     taskcenter.sees_contents_of_all(),
     taskcenter.sees_states_of_all(),
     taskcenter.list_run_transitions(),
+    taskcenter.newest_runs(boolean),
     taskcenter.executor_activity(),
     taskcenter.status_checks(), taskcenter.health() FROM PUBLIC;
 
@@ -93,11 +102,14 @@ GRANT EXECUTE ON FUNCTION
     taskcenter.sees_contents_of_all(),
     taskcenter.sees_states_of_all(),
     taskcenter.list_run_transitions(),
+    taskcenter.newest_runs(boolean),
     taskcenter.executor_activity(),
     taskcenter.status_checks(), taskcenter.health() TO PUBLIC;
 
 COMMENT ON FUNCTION taskcenter.list_run_transitions() IS
 'The rows of the view run_transitions';
+COMMENT ON FUNCTION taskcenter.newest_runs(boolean) IS
+'The rows of the views recent_runs and failed_runs, which the current user may know of: ids, and when each ended, null for one that has not';
 COMMENT ON FUNCTION taskcenter.executor_activity() IS
 'Executors of this database that the current user may see, from shared memory';
 COMMENT ON FUNCTION taskcenter.status_checks() IS
@@ -276,7 +288,7 @@ LEFT JOIN taskcenter.executor_activity() AS e
 WHERE r.status = 'running'
 ORDER BY r.run_id;
 
-/* not over task_runs: behind a second barrier a LIMIT would sort all of it */
+/* the newest that the reader may know of, found in C: then each is looked up */
 CREATE VIEW taskcenter.recent_runs WITH (security_barrier) AS
 SELECT r.run_id,
     t.name AS task,
@@ -288,14 +300,7 @@ SELECT r.run_id,
            OR (t.enqueueable AND r.created_by = CURRENT_USER::text AND r.schedule_id IS NULL
                AND r.created_at >= (SELECT taskcenter.enqueuing_since()))
          THEN left(split_part(r.error, E'\n', 1), 40) END AS error
-FROM (
-    SELECT run_id, task_id, status, attempt, run_at, started_at,
-        NULL::timestamptz AS finished_at, error, created_by, created_at, schedule_id
-    FROM taskcenter.live_runs
-    UNION ALL
-    SELECT run_id, task_id, status, attempt, run_at, started_at, finished_at, error,
-        created_by, created_at, schedule_id
-    FROM taskcenter.finished_runs) AS r
+FROM taskcenter.newest_runs(false) AS n
 LEFT JOIN (
     SELECT task_id, name,
         owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
@@ -303,9 +308,18 @@ LEFT JOIN (
         owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
             OR taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('read'))) AS readable,
         taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('enqueue'))) AS enqueueable
-    FROM taskcenter.tasks) AS t ON t.task_id = r.task_id
-WHERE (r.finished_at IS NULL OR r.finished_at > now() - interval '24 hours')
-  AND (t.known OR (SELECT taskcenter.sees_states_of_all()))
+    FROM taskcenter.tasks) AS t ON t.task_id = n.task_id
+CROSS JOIN LATERAL (
+    SELECT l.run_id, l.task_id, l.status, l.attempt, l.run_at, l.started_at,
+        NULL::timestamptz AS finished_at, l.error, l.created_by, l.created_at, l.schedule_id
+    FROM taskcenter.live_runs AS l
+    WHERE l.run_id = n.run_id
+    UNION ALL
+    SELECT f.run_id, f.task_id, f.status, f.attempt, f.run_at, f.started_at, f.finished_at,
+        f.error, f.created_by, f.created_at, f.schedule_id
+    FROM taskcenter.finished_runs AS f
+    WHERE f.run_id = n.run_id AND f.finished_at = n.finished_at) AS r
+WHERE t.known OR (SELECT taskcenter.sees_states_of_all())
 ORDER BY r.run_id DESC;
 
 CREATE VIEW taskcenter.failed_runs WITH (security_barrier) AS
@@ -316,16 +330,16 @@ SELECT r.run_id,
     r.sqlstate,
     CASE WHEN t.readable OR (SELECT taskcenter.sees_contents_of_all())
          THEN left(split_part(r.error, E'\n', 1), 40) END AS error
-FROM taskcenter.finished_runs AS r
+FROM taskcenter.newest_runs(true) AS n
 LEFT JOIN (
     SELECT task_id, name,
         owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
             OR taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('view'))) AS known,
         owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[])
             OR taskcenter.is_among(task_id, (SELECT taskcenter.granted_task_ids('read'))) AS readable
-    FROM taskcenter.tasks) AS t ON t.task_id = r.task_id
+    FROM taskcenter.tasks) AS t ON t.task_id = n.task_id
+JOIN taskcenter.finished_runs AS r ON r.run_id = n.run_id AND r.finished_at = n.finished_at
 WHERE r.retention_class = ANY (ARRAY[2, 3])
-  AND r.status = ANY (ARRAY['failed', 'timed_out'])
   AND (t.known OR (SELECT taskcenter.sees_states_of_all()))
 ORDER BY r.finished_at DESC;
 

@@ -446,7 +446,7 @@ COMMENT ON COLUMN taskcenter.running_runs.phase IS
 'What it says that it does; null if it did not say';
 
 COMMENT ON VIEW taskcenter.recent_runs IS
-'Runs that are unfinished or finished in the last 24 hours, newest first; task_runs has all of them and more columns';
+'Runs that are unfinished or finished in the last 24 hours, newest first, at most 1000; list_runs() pages through all, and task_runs has more columns';
 COMMENT ON COLUMN taskcenter.recent_runs.run_id IS 'The run';
 COMMENT ON COLUMN taskcenter.recent_runs.task IS 'Name of the task';
 COMMENT ON COLUMN taskcenter.recent_runs.status IS 'As in task_runs';
@@ -458,7 +458,7 @@ COMMENT ON COLUMN taskcenter.recent_runs.error IS
 'Beginning of the message of the last failed attempt; null for none';
 
 COMMENT ON VIEW taskcenter.failed_runs IS
-'Runs that failed or exceeded their time limit, the latest first; explain_run() says more of one';
+'Runs that failed or exceeded their time limit, the latest first, at most 1000; list_runs() pages through all, and explain_run() says more of one';
 COMMENT ON COLUMN taskcenter.failed_runs.run_id IS 'The run';
 COMMENT ON COLUMN taskcenter.failed_runs.task IS 'Name of the task';
 COMMENT ON COLUMN taskcenter.failed_runs.status IS 'failed or timed_out';
@@ -498,6 +498,8 @@ COMMENT ON COLUMN taskcenter.databases.scheduler_pid IS
 
 COMMENT ON TYPE taskcenter.executor_info IS
 'An executor of this database and the run that it executes';
+COMMENT ON TYPE taskcenter.newest_run IS
+'A run that a view lists, its task, and when it ended; null before';
 COMMENT ON TYPE taskcenter.run_transition IS
 'A row of the view run_transitions';
 COMMENT ON TYPE taskcenter.check_result IS
