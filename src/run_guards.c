@@ -278,7 +278,7 @@ taskcenter_guard_finished_run(PG_FUNCTION_ARGS)
 
 /*
  * History, logs, audit: rows are added, and removed by retention only.  Rows
- * of the audit are added by the changes that they tell of.
+ * of the audit, and of moves, are added by the changes that they tell of.
  */
 Datum
 taskcenter_guard_record(PG_FUNCTION_ARGS)

@@ -34,12 +34,14 @@ ORDER BY n
 def fill(admin, rows, tasks):
     admin.execute("CREATE TABLE bench_tasks AS SELECT row_number() OVER (ORDER BY task_id) - 1 "
                   "AS place, task_id, owner_id FROM taskcenter.tasks")
-    # the foreign key is not what is measured
+    # neither the foreign key nor the guard against forged rows is what is measured
     admin.execute("SET session_replication_role = replica; SET synchronous_commit = off")
+    admin.execute("ALTER TABLE taskcenter.task_status_history DISABLE TRIGGER guard_record")
     for first in range(0, rows, 500000):
         admin.execute(FILL % dict(rows=rows, first=first, last=min(rows, first + 500000) - 1,
                                   tasks=tasks, every=REFUSED_EVERY))
     admin.execute("RESET session_replication_role")
+    admin.query("SELECT taskcenter.repair_guards('bench')")
     admin.execute("VACUUM (ANALYZE) taskcenter.task_status_history")
 
 

@@ -12,7 +12,7 @@ CREATE TRIGGER guard_definition BEFORE INSERT OR UPDATE OR DELETE ON taskcenter.
     FOR EACH ROW EXECUTE FUNCTION taskcenter.guard_workflow();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON taskcenter.workflows
     FOR EACH STATEMENT EXECUTE FUNCTION taskcenter.guard_truncate();
-CREATE TRIGGER guard_record BEFORE UPDATE OR DELETE ON taskcenter.task_status_history
+CREATE TRIGGER guard_record BEFORE INSERT OR UPDATE OR DELETE ON taskcenter.task_status_history
     FOR EACH ROW EXECUTE FUNCTION taskcenter.guard_record();
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON taskcenter.task_status_history
     FOR EACH STATEMENT EXECUTE FUNCTION taskcenter.guard_truncate();

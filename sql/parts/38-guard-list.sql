@@ -55,7 +55,7 @@ BEGIN ATOMIC
         ('workflows', 'guard_definition', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_workflow'),
         ('access_grants', 'guard_grant', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_grant'),
         ('access_grants', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
-        ('task_status_history', 'guard_record', 'BEFORE DELETE OR UPDATE', '', 'guard_record'),
+        ('task_status_history', 'guard_record', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_record'),
         ('guarded_tables', 'guard_registration', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_registration'),
         ('guarded_tables', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
         ('tasks', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),

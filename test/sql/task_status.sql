@@ -186,6 +186,7 @@ INSERT INTO taskcenter.tasks (name, kind, owner, owner_id, run_as, run_as_id, wo
 VALUES ('bad', 'manual', 'x', 10, 'x', 10, 'editorial', 'nonsense', now());
 SET session_replication_role = replica;
 UPDATE taskcenter.tasks SET status = 'published' WHERE name = 'article';
+INSERT INTO taskcenter.task_status_history (task_id, new_status, actor, owner_id) VALUES (1, 'forged', 'x', 10);
 DELETE FROM taskcenter.task_status_history;
 UPDATE taskcenter.task_status_history SET actor = 'nobody';
 TRUNCATE taskcenter.task_status_history;
