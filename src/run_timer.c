@@ -30,6 +30,7 @@ static bool registered = false;
 static bool armed = false;
 static volatile sig_atomic_t fired = false;
 static volatile sig_atomic_t signalled = false;
+static volatile sig_atomic_t begun = false; /* and not settled */
 
 static void
 handle_run_timeout(void)
@@ -53,6 +54,7 @@ tc_run_timer_start(int64 limit_ms)
 
 	fired = false;
 	signalled = false;
+	begun = true;
 	if (limit_ms <= 0 || limit_ms > MAX_LIMIT_MS)
 		return;
 	armed = true;
@@ -81,6 +83,8 @@ void
 tc_run_timer_settle(void)
 {
 	Assert(!armed);
+
+	begun = false;
 
 	/*
 	 * InterruptPending is left alone: it may stand for other interrupts, and
@@ -119,6 +123,8 @@ tc_run_cancel_raise(void)
 void
 tc_run_cancel_signal(SIGNAL_ARGS)
 {
+	if (!begun)
+		return;
 	signalled = true;
 	StatementCancelHandler(postgres_signal_arg);
 }

@@ -49,7 +49,7 @@ extern void tc_run_cancel_release(void);
 /* Cancel the command that is executing now; safe in a signal handler. */
 extern void tc_run_cancel_raise(void);
 
-/* Handler of SIGINT, which pg_cancel_backend() sends. */
+/* Handler of SIGINT, which pg_cancel_backend() sends: concerns runs only. */
 extern void tc_run_cancel_signal(SIGNAL_ARGS);
 
 /* Did that come since the last start?  (A command can raise 57014 itself.) */

@@ -254,6 +254,15 @@ $run = start_run('once more');
 $tc->sql("SELECT taskcenter.cancel_run($run)");
 $tc->is_run($tc->finish($run), 'cancelled', 'a run that goes on once ends, too');
 
+# ---- what is meant for a run, and comes when none executes ----
+
+$tc->is_run($tc->run('effect'), 'succeeded', 'a run, after which');
+my @idle = split /\n/, $tc->sql(q{SELECT pid FROM taskcenter.executor_activity() WHERE state = 'idle'});
+cmp_ok(scalar @idle, '>', 0, 'executors are idle');
+$tc->sql("SELECT pg_cancel_backend($_)") for @idle;
+$tc->is_run($tc->run('effect'), 'succeeded', 'a run, after pg_cancel_backend() hit all of them');
+$tc->is_sql('SELECT count(*) FROM pg_stat_activity WHERE pid IN (' . join(', ', @idle) . ')', scalar @idle, 'and ended none');
+
 $tc->never_crashed('no process was killed for it');
 $tc->stop;
 done_testing();
