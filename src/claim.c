@@ -28,6 +28,8 @@
 #define CLAIM_WORK_MS 50.0		/* of work in one claim */
 #define CLAIM_GROWTH 4			/* from one claim to the next */
 #define DURATION_WEIGHT 0.2
+#define LOCKED_RETRY_US (1 * USECS_PER_SEC) /* look again at what a user has
+											 * locked */
 
 /* what one look at a lane decided */
 typedef struct LanePlan
@@ -150,20 +152,23 @@ plan_lane(const Lane *lane, bool fresh)
  * first and looked at once more: a finish in between unblocks it again.
  */
 static bool
-apply_limits(const Lane *lane, LanePlan *plan)
+apply_limits(const Lane *lane, LanePlan *plan, TimestampTz now)
 {
 	int64		room;
 
 	if (plan->limited_queue == 0 && plan->limited_task == 0 && plan->task_in_turn == 0)
 		return true;
 	room = tc_runs_room(plan->limited_queue, plan->limited_task, plan->task_in_turn);
-	if (room <= 0)
+	if (room == 0)
 	{
 		tc_shared_lane_block(lane);
 		room = tc_runs_room(plan->limited_queue, plan->limited_task, plan->task_in_turn);
 		if (room > 0)
-			tc_shared_lanes_unblock(MyDatabaseId, lane->key.queue_id, lane->key.gate);
+			tc_shared_lanes_unblock(MyDatabaseId, lane->key.queue_id,
+									TC_GATE_TASK(lane->key.gate));
 	}
+	if (room == TC_ROOM_LOCKED)
+		tc_shared_lane_drained(lane, now + LOCKED_RETRY_US, false);
 	plan->max_runs = (int) Min(room, plan->max_runs);
 	return room > 0;
 }
@@ -334,7 +339,7 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, TimestampTz now, RunRo
 		result->needs_fresh_process = true;
 		return true;
 	}
-	if (!apply_last_chances(lane, &plan) || !apply_limits(lane, &plan))
+	if (!apply_limits(lane, &plan, now) || !apply_last_chances(lane, &plan))
 		return false;
 	result->count = claim_lane(lane, &plan, executor_id, now, rows, &next_due);
 	result->batch = plan.batch;
@@ -346,10 +351,12 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, TimestampTz now, RunRo
 	result->lane_unknown = result->count > 0 && result->count < plan.max_runs;
 	if (result->lane_unknown)
 		note_unknown_lane(lane, now);
-	if (plan.repeatable && !is_strict(now))
-		tc_worker_commit_lazily();
-	else
+	result->gated = lane->key.gate != 0 && lane->key.gate != TC_GATE_SUSPECT;
+	result->lasting = !plan.repeatable || is_strict(now);
+	if (result->lasting)
 		tc_worker_commit();
+	else
+		tc_worker_commit_lazily();
 	note_lane(lane, rows, result->count, next_due, result->lane_unknown);
 	if (result->count > 0)
 	{

@@ -22,6 +22,8 @@ typedef struct ClaimResult
 	bool		needs_fresh_process;	/* the next run wants a process of its
 										 * own */
 	bool		batch;			/* all rows are runs of one batched task */
+	bool		gated;			/* all rows are runs of one gated task */
+	bool		lasting;		/* a crash does not undo the claim alone */
 	bool		lane_unknown;	/* what else the lane holds is looked up by
 								 * the next claim; by others if that is not
 								 * soon */

@@ -41,7 +41,7 @@ static Statement statements[] = {
 		"   t.backoff_cap, t.log_level, t.synchronous_commit, t.settings, t.retry_rules,"
 		"   EXISTS (SELECT FROM taskcenter.schedules AS s"
 		"     WHERE s.task_id = t.task_id AND s.schedule ILIKE 'after %'),"
-		"   t.on_crash"
+		"   t.on_crash, t.gated"
 		" FROM taskcenter.tasks AS t WHERE t.task_id = $1",
 		.nargs = 1,
 		.types = {INT8OID}
@@ -75,7 +75,9 @@ static Statement statements[] = {
 		.text =
 		"UPDATE taskcenter.tasks AS t SET state = 'quarantined', state_reason = $2,"
 		"   definition_version = t.definition_version + 1, updated_at = now()"
-		" WHERE t.run_as_id = $1 AND t.state = ANY (ARRAY['active', 'paused'])"
+		" WHERE t.task_id = ANY (ARRAY(SELECT s.task_id FROM taskcenter.tasks AS s"
+		"   WHERE s.run_as_id = $1 AND s.state = ANY (ARRAY['active', 'paused'])"
+		"   FOR NO KEY UPDATE SKIP LOCKED))"
 		" RETURNING t.task_id",
 		.nargs = 2,
 		.types = {INT8OID, TEXTOID},
@@ -149,6 +151,7 @@ read_task(void)
 	task->has_delay = tc_get_bool(0, 23);
 	task->repeatable = task->mode != TRANSACTION_MODE_AUTONOMOUS &&
 		strcmp(tc_get_text(0, 24), "retry") == 0;
+	task->gated = tc_get_bool(0, 25);
 	task->runnable = strcmp(task->state, "active") == 0 ||
 		strcmp(task->state, "paused") == 0;
 	return task;
@@ -244,16 +247,18 @@ tc_control_queue(const ControlState *control, int64 queue_id)
 	return NULL;
 }
 
-void
+bool
 tc_definition_learn_autonomous(int64 task_id)
 {
 	StoreFrame	frame;
 	Bindings	bindings = {0};
+	bool		learnt;
 
 	tc_bind_int64(&bindings, task_id);
 	tc_store_begin(&frame);
-	tc_run_bound(&statements[STATEMENT_LEARN], &bindings);
+	learnt = tc_run_bound(&statements[STATEMENT_LEARN], &bindings) > 0;
 	tc_store_end(&frame);
+	return learnt;
 }
 
 static int

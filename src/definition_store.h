@@ -43,10 +43,13 @@ extern TaskDefinition *tc_definition_load(int64 task_id);
 extern ControlState *tc_control_load(void);
 extern const QueueState *tc_control_queue(const ControlState *control, int64 queue_id);
 
-/* auto mode proved to need autonomous execution: stored, shown, not repeated after a crash */
-extern void tc_definition_learn_autonomous(int64 task_id);
+/*
+ * auto mode proved to need autonomous execution: stored, shown, not repeated
+ * after a crash; false: somebody else changed the task so before
+ */
+extern bool tc_definition_learn_autonomous(int64 task_id);
 
-/* tasks of a role that cannot execute any more */
+/* tasks of a role that cannot execute any more, but for those that somebody holds */
 extern int	tc_definition_quarantine_role(Oid role, const char *reason);
 extern int	tc_definition_quarantine_task(int64 task_id, const char *reason);
 

@@ -24,6 +24,7 @@
 #include "backoff.h"
 #include "execute.h"
 #include "fire_store.h"
+#include "recover_store.h"
 #include "run_timer.h"
 #include "run_transaction.h"
 #include "schedule.h"
@@ -263,12 +264,27 @@ pause_after_collision(int collisions)
 	CHECK_FOR_INTERRUPTS();
 }
 
-static void
-learn_autonomous(const Attempt *attempt)
+/*
+ * Recorded before the command is repeated: from its start on a crash must not
+ * repeat it.  False: somebody else changed the task meanwhile, and the run went
+ * back to be claimed as its task is now.
+ */
+static bool
+learn_autonomous(Attempt *attempt)
 {
+	const RunRow *run = attempt->run;
+	bool		learnt;
+
 	tc_worker_begin("learn that a task is autonomous");
-	tc_definition_learn_autonomous(attempt->run->task_id);
+	learnt = tc_definition_learn_autonomous(run->task_id);
+	if (!learnt)
+	{
+		(void) tc_runs_give_back(&run->run_id, &run->token, 1, "its task was changed",
+								 "executor");
+		attempt->error = NULL;
+	}
 	tc_worker_commit();
+	return learnt;
 }
 
 static void
@@ -288,8 +304,8 @@ attempt_run(Attempt *attempt, MemoryContext context)
 		}
 		if (!must_be_autonomous(attempt))
 			return;
-		/* recorded first: from its start on a crash must not repeat it */
-		learn_autonomous(attempt);
+		if (!learn_autonomous(attempt))
+			return;
 		tc_session_scrub();
 	}
 	run_autonomous(attempt, context);

@@ -54,10 +54,15 @@ static void
 slow_front_alarm(void)
 {
 	DatabaseSlot *slot = tc_shared_database(MyDatabaseId);
+	Latch	   *latch;
 
+	/* it can come while the process ends, and its scheduler too */
+	if (tc_my_executor == NULL || slot == NULL)
+		return;
 	tc_my_executor->slow_front = true;
-	if (slot != NULL && slot->scheduler_latch != NULL)
-		SetLatch(slot->scheduler_latch);
+	latch = *(Latch *volatile *) &slot->scheduler_latch;
+	if (latch != NULL)
+		SetLatch(latch);
 }
 
 static uint64
@@ -111,12 +116,25 @@ queue_is_open(int64 queue_id)
 }
 
 /*
+ * Was the run claimed as runs of its task are to be claimed now?  If not it
+ * goes back, into the task's own lane: a limit counts there, a claim lasts
+ * before an attempt that is not repeated.
+ */
+static bool
+was_claimed_well(const TaskDefinition *task, const ClaimResult *claim)
+{
+	return (claim->gated || !task->gated) && (claim->lasting || task->repeatable) &&
+		(!claim->batch || task->mode == TRANSACTION_MODE_BATCHED) &&
+		(!task->process_isolation || runs_served == 0);
+}
+
+/*
  * May the run start, as the definitions are now?  A task that was given to
  * another role takes its runs along when they go back; one whose role was
  * renamed since it was defined is quarantined.
  */
 static bool
-may_start(const RunRow *run)
+may_start(const RunRow *run, const ClaimResult *claim)
 {
 	CachedTask *task;
 
@@ -131,7 +149,8 @@ may_start(const RunRow *run)
 	}
 	task = tc_cache_peek(run->task_id);
 	if (task->definition == NULL || !task->definition->runnable ||
-		task->definition->run_as_id != tc_worker_arguments()->role)
+		task->definition->run_as_id != tc_worker_arguments()->role ||
+		!was_claimed_well(task->definition, claim))
 		return false;
 	if (task->definition->role_renamed)
 	{
@@ -159,6 +178,8 @@ give_back_run(const RunRow *run)
 		(void) tc_runs_give_back(&run->run_id, &run->token, 1, "not startable any more",
 								 "executor");
 	tc_worker_commit();
+	if (run->lost > 0)
+		tc_shared_lanes_unblock_all(MyDatabaseId);
 }
 
 /* The run that was taken and, in a batch, those behind it: all of one task. */
@@ -206,7 +227,7 @@ serve_claim(RunRow *rows, const ClaimResult *claim, MemoryContext context)
 		enable_timeout_after(slow_front_timeout, TC_SLOW_FRONT_MS);
 	while ((next = tc_shared_executor_take()) >= 0)
 	{
-		if (may_start(&rows[next]))
+		if (may_start(&rows[next], claim))
 			serve_one(rows, next, claim, context);
 		else
 			give_back_run(&rows[next]);

@@ -26,6 +26,8 @@ enum
 	STATEMENT_GROW_SKIP,
 	STATEMENT_INSERT_SKIP,
 	STATEMENT_SET_CURSORS,
+	STATEMENT_LOCK_STATE,
+	STATEMENT_LOCK_REBOOT,
 	STATEMENT_NOTE_REBOOT,
 	STATEMENT_REBOOT,
 	STATEMENT_CANCEL_WAITING,
@@ -133,6 +135,23 @@ static Statement statements[] = {
 		.types = {INT8ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID,
 		TEXTARRAYOID}
 	},
+	[STATEMENT_LOCK_STATE] = {
+		.label = "lock the state of the scheduler",
+		.text =
+		"SELECT s.only_row FROM taskcenter.scheduler_state AS s FOR NO KEY UPDATE SKIP LOCKED",
+		.nargs = 0
+	},
+	[STATEMENT_LOCK_REBOOT] = {
+		.label = "lock @reboot schedules",
+		.text =
+		"WITH free AS (SELECT s.schedule_id FROM taskcenter.schedules AS s"
+		" WHERE s.state = 'active' AND lower(btrim(s.schedule)) = '@reboot'"
+		" FOR NO KEY UPDATE SKIP LOCKED)"
+		" SELECT count(*) = (SELECT count(*) FROM free) FROM taskcenter.schedules AS s"
+		" WHERE s.state = 'active' AND lower(btrim(s.schedule)) = '@reboot'",
+		.nargs = 0,
+		.any_plan = true
+	},
 	[STATEMENT_NOTE_REBOOT] = {
 		.label = "note a server start",
 		.text =
@@ -153,10 +172,14 @@ static Statement statements[] = {
 	[STATEMENT_CANCEL_WAITING] = {
 		.label = "cancel scheduled runs that wait",
 		.text =
-		"WITH gone AS ("
-		" DELETE FROM taskcenter.live_runs AS r"
+		"WITH waiting AS ("
+		" SELECT r.ctid AS place FROM taskcenter.live_runs AS r"
 		" WHERE r.task_id = $1 AND r.schedule_id IS NOT NULL"
 		"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying'])"
+		" FOR UPDATE SKIP LOCKED),"
+		" gone AS ("
+		" DELETE FROM taskcenter.live_runs AS r"
+		" WHERE r.ctid = ANY (ARRAY(SELECT w.place FROM waiting AS w))"
 		" RETURNING r.*, greatest($2, clock_timestamp()) AS moved_at),"
 		" kept AS ("
 		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
@@ -411,16 +434,19 @@ tc_fire_reboot(TimestampTz started_at, TimestampTz now)
 	StoreFrame	frame;
 	Bindings	note = {0};
 	Bindings	fire = {0};
-	bool		first;
+	Bindings	nothing = {0};
+	bool		free;
 
 	tc_bind_timestamptz(&note, started_at);
 	tc_bind_timestamptz(&fire, now);
 	tc_store_begin(&frame);
-	first = tc_run_bound(&statements[STATEMENT_NOTE_REBOOT], &note) > 0;
-	if (first)
+	free = tc_run_bound(&statements[STATEMENT_LOCK_STATE], &nothing) > 0 &&
+		tc_run_bound(&statements[STATEMENT_LOCK_REBOOT], &nothing) > 0 &&
+		tc_get_bool(0, 1);
+	if (free && tc_run_bound(&statements[STATEMENT_NOTE_REBOOT], &note) > 0)
 		tc_run_bound(&statements[STATEMENT_REBOOT], &fire);
 	tc_store_end(&frame);
-	return first;
+	return free;
 }
 
 int

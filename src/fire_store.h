@@ -76,10 +76,13 @@ extern int	tc_fire_insert_runs(const NewRun *runs, int count, TimestampTz now);
 extern void tc_fire_record_skip(const NewSkip *skip, TimestampTz now);
 extern void tc_fire_set_cursors(const NewCursor *cursors, int count);
 
-/* @reboot: make all such schedules due, once per server start; false: done before */
+/* @reboot: make all such schedules due, once per server start; false: somebody holds one, try again */
 extern bool tc_fire_reboot(TimestampTz started_at, TimestampTz now);
 
-/* unfinished runs of the task that schedules made: end what waits, list what executes */
+/*
+ * Unfinished runs of the task that schedules made: end what waits, but for what
+ * somebody holds, and list what executes.
+ */
 extern int	tc_fire_cancel_waiting(int64 task_id, TimestampTz now);
 extern int	tc_fire_list_running(int64 task_id, int64 **run_ids, int32 **attempts);
 

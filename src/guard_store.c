@@ -31,12 +31,17 @@ static Statement record_move = {
 	TEXTOID}
 };
 
+/* one that somebody holds changes its lane when an executor claims it: executor.c */
 static Statement regate = {
 	.label = "change the lane of a task's runs",
 	.text =
-	"UPDATE taskcenter.live_runs AS r SET gate = $2"
+	"WITH moved AS ("
+	" SELECT r.ctid AS place FROM taskcenter.live_runs AS r"
 	" WHERE r.task_id = $1 AND r.gate <> $2 AND r.gate >= 0"
-	"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying'])",
+	"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying'])"
+	" FOR NO KEY UPDATE SKIP LOCKED)"
+	" UPDATE taskcenter.live_runs AS r SET gate = $2"
+	" WHERE r.ctid = ANY (ARRAY(SELECT m.place FROM moved AS m))",
 	.nargs = 2,
 	.types = {INT8OID, INT8OID},
 	.any_plan = true

@@ -28,6 +28,8 @@
 
 #define CANCEL_LOOK_US (20 * INT64CONST(1000))	/* at a run that is about to
 												 * begin or to end */
+#define HELD_LOOK_US (200 * INT64CONST(1000))	/* at a run that somebody
+												 * holds */
 
 /* runs that share a fate: parallel arrays for the store */
 typedef struct Fate
@@ -112,13 +114,14 @@ settle(const LostRun *runs, int count, const Remains *remains, const char *what,
 						 "terminated: it went on after its time limit", "scheduler", now);
 }
 
-void
+bool
 tc_recover_all(TimestampTz now)
 {
 	int64		living[TC_MAX_EXECUTORS];
 	Remains		nothing = {0};
 	LostRun    *lost;
 	int			living_count = 0;
+	int			found;
 	int			count;
 	int			i;
 
@@ -130,7 +133,8 @@ tc_recover_all(TimestampTz now)
 	LWLockRelease(tc_shared->lock);
 
 	tc_worker_begin("settle lost runs");
-	count = tc_runs_find_lost(living, living_count, &lost);
+	found = tc_runs_find_lost(living, living_count, &lost);
+	count = tc_runs_hold(lost, found);
 	if (count > 0)
 	{
 		settle(lost, count, &nothing, "lost: the server was restarted", now);
@@ -139,9 +143,11 @@ tc_recover_all(TimestampTz now)
 						count, MyDatabaseId)));
 	}
 	tc_worker_commit();
+	return count == found;
 }
 
-static void
+/* False: some of its runs are held, and the slot stays. */
+static bool
 recover_slot(int index, TimestampTz now)
 {
 	ExecutorSlot *slot = &tc_shared->executors[index];
@@ -149,6 +155,7 @@ recover_slot(int index, TimestampTz now)
 	int64		executor_id;
 	Oid			role;
 	LostRun    *lost;
+	int			found;
 	int			count;
 
 	LWLockAcquire(tc_shared->lock, LW_SHARED);
@@ -163,7 +170,8 @@ recover_slot(int index, TimestampTz now)
 	LWLockRelease(tc_shared->lock);
 
 	tc_worker_begin("settle the runs of an executor");
-	count = tc_runs_of_executor(executor_id, &lost);
+	found = tc_runs_of_executor(executor_id, &lost);
+	count = tc_runs_hold(lost, found);
 	if (count > 0)
 		settle(lost, count, &remains, "lost: its executor ended", now);
 	tc_worker_commit();
@@ -171,94 +179,159 @@ recover_slot(int index, TimestampTz now)
 	tc_shared_lanes_reset(MyDatabaseId, role);
 	if (count > 0)
 		tc_shared_lanes_unblock_all(MyDatabaseId);
-	tc_shared_executor_release(index);
+	if (count == found)
+		tc_shared_executor_release(index);
+	return count == found;
 }
 
-void
+TimestampTz
 tc_recover_ended(TimestampTz now)
 {
+	TimestampTz again = DT_NOEND;
 	int			index = -1;
 
 	while ((index = tc_shared_executor_find(MyDatabaseId, EXECUTOR_STATE_ENDED, index)) >= 0)
-		recover_slot(index, now);
+	{
+		if (!recover_slot(index, now))
+			again = now + HELD_LOOK_US;
+	}
+	return again;
 }
 
-static void
-recover_tail(int index)
+static bool
+contains(const LostRun *runs, int count, int64 token)
 {
-	ClaimedRun	tail[TC_MAX_CLAIM];
-	Fate		fate = make_fate(TC_MAX_CLAIM);
-	int			count = tc_shared_executor_cut(index, tail);
 	int			i;
 
-	if (count == 0)
-		return;
-	for (i = 0; i < count; i++)
-	{
-		fate.run_ids[i] = tail[i].run_id;
-		fate.tokens[i] = tail[i].token;
-	}
-	tc_worker_begin("give runs back");
-	tc_runs_give_back(fate.run_ids, fate.tokens, count, "behind a slow run", "scheduler");
-	tc_worker_commit();
+	for (i = 0; i < count && runs[i].token != token; i++)
+		;
+	return i < count;
 }
 
-void
-tc_recover_tails(void)
+/* Of what was cut off, what an executor still has: itself, and its runs. */
+static int
+keep_present(ClaimedRun *cut, int cut_count, LostRun *runs, int count)
 {
+	int			kept = 0;
+	int			i;
+	int			j;
+
+	for (i = 0; i < cut_count; i++)
+	{
+		for (j = kept; j < count && runs[j].token != cut[i].token; j++)
+			;
+		if (j == count)
+			continue;
+		runs[j] = runs[kept];
+		runs[kept].run_id = cut[i].run_id;
+		runs[kept].token = cut[i].token;
+		cut[kept++] = cut[i];
+	}
+	return kept;
+}
+
+/*
+ * What was cut off stays noted in the slot until it is given back, in case this
+ * process ends in between.  False: some are held.
+ */
+static bool
+recover_tail(int index)
+{
+	ClaimedRun	cut[TC_MAX_CUT];
+	Fate		fate = make_fate(TC_MAX_CUT);
+	int64		executor_id;
+	int			found = tc_shared_executor_cut_noted(index, cut, &executor_id);
+	int			left = 0;
+	LostRun    *runs;
+	int			count;
+	int			i;
+
+	if (found == 0)
+		return true;
+	tc_worker_begin("give runs back");
+	count = tc_runs_of_executor(executor_id, &runs);
+	found = keep_present(cut, found, runs, count);
+	count = tc_runs_hold(runs, found);
+	for (i = 0; i < count; i++)
+		join_fate(&fate, &runs[i]);
+	tc_runs_give_back(fate.run_ids, fate.tokens, count, "behind a slow run", "scheduler");
+	for (i = 0; i < found; i++)
+	{
+		if (!contains(runs, count, cut[i].token))
+			cut[left++] = cut[i];
+	}
+	tc_worker_commit();
+	tc_shared_executor_cut_left(index, cut, left);
+	return left == 0;
+}
+
+TimestampTz
+tc_recover_tails(TimestampTz now)
+{
+	TimestampTz again = DT_NOEND;
 	int			i;
 
 	for (i = 0; i < tc_shared->executor_capacity; i++)
 	{
 		ExecutorSlot *slot = &tc_shared->executors[i];
 
-		if (!slot->slow_front || slot->database != MyDatabaseId)
+		if (slot->database != MyDatabaseId || (!slot->slow_front && slot->cut_count == 0))
 			continue;
 		slot->slow_front = false;
-		recover_tail(i);
+		if (!recover_tail(i))
+			again = now + HELD_LOOK_US;
 	}
+	return again;
 }
 
 /*
- * In a transaction: cancel the run if it waits for an executor; true: nothing
- * is left to do.  One that runs is about to begin or to end.
+ * In a transaction: cancel the run if it waits for an executor.  Returns when
+ * to look again; DT_NOEND: nothing is left to do.  One that runs is about to
+ * begin or to end.
  */
-static bool
+static TimestampTz
 cancel_waiting(CancelRequest *request, TimestampTz now)
 {
 	RunChange	change = {request->actor, NULL, now};
+	TimestampTz again = DT_NOEND;
 	StoreFrame	frame;
 	RunFacts	run;
-	bool		done = true;
 
 	if (request->reason[0] != '\0')
 		change.reason = request->reason;
 	tc_store_begin(&frame);
 	if (tc_run_find(request->run_id, &run) && !run.finished)
 	{
-		done = tc_run_cancel(request->run_id, &change);
+		if (strcmp(run.status, "running") == 0)
+			again = now + CANCEL_LOOK_US;
+		else if (!tc_run_hold_waiting(request->run_id))
+			again = now + HELD_LOOK_US;
+		else
+			(void) tc_run_cancel(request->run_id, &change);
 		request->attempt = run.attempt;
 	}
 	tc_store_end(&frame);
-	return done;
+	return again;
 }
 
-static bool
+static TimestampTz
 see_to_cancel(const CancelRequest *asked, TimestampTz now)
 {
 	CancelRequest request = *asked;
 	int			holder = tc_shared_cancel_holder(asked);
-	bool		done;
+	TimestampTz again;
 
 	if (holder >= 0)
-		recover_tail(holder);
+		(void) recover_tail(holder);
 	if (tc_shared_cancel_signal(asked))
-		return true;
+		return DT_NOEND;
 	tc_worker_begin("cancel a run");
-	done = cancel_waiting(&request, now);
+	again = cancel_waiting(&request, now);
 	tc_worker_commit();
 	/* it may be a later attempt by now */
-	return done || tc_shared_cancel_signal(&request);
+	if (again != DT_NOEND && tc_shared_cancel_signal(&request))
+		return DT_NOEND;
+	return again;
 }
 
 TimestampTz
@@ -271,10 +344,11 @@ tc_recover_cancels(TimestampTz now)
 
 	for (i = 0; i < count; i++)
 	{
-		if (see_to_cancel(&requests[i], now))
+		TimestampTz look = see_to_cancel(&requests[i], now);
+
+		if (look == DT_NOEND)
 			tc_shared_cancel_done(&requests[i]);
-		else
-			again = now + CANCEL_LOOK_US;
+		again = Min(again, look);
 	}
 	return again;
 }

@@ -12,14 +12,22 @@
 
 #include "datatype/timestamp.h"
 
-/* at start: every running SQL run whose executor is not alive */
-extern void tc_recover_all(TimestampTz now);
+/*
+ * Nothing here waits for runs that a user's transaction holds: they are seen to
+ * later.
+ */
 
-/* executors that ended: their runs are settled, their slots freed */
-extern void tc_recover_ended(TimestampTz now);
+/* at start: every running SQL run whose executor is not alive; false: some are held */
+extern bool tc_recover_all(TimestampTz now);
 
-/* claimed runs behind a slow one go back */
-extern void tc_recover_tails(void);
+/*
+ * Executors that ended: their runs are settled, their slots freed.  Returns
+ * when to look again; DT_NOEND: no need.
+ */
+extern TimestampTz tc_recover_ended(TimestampTz now);
+
+/* claimed runs behind a slow one go back; returns the same */
+extern TimestampTz tc_recover_tails(TimestampTz now);
 
 /*
  * Cancellations that met a run between two statuses: returns when to look

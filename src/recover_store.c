@@ -26,6 +26,7 @@ enum
 	STATEMENT_END_LOST,
 	STATEMENT_FIND_LOST,
 	STATEMENT_OF_EXECUTOR,
+	STATEMENT_HOLD,
 	STATEMENT_LOCK_LAST_CHANCES,
 	STATEMENT_LAST_CHANCES,
 	STATEMENT_LANES,
@@ -125,6 +126,16 @@ static Statement statements[] = {
 		" WHERE r.status = 'running' AND r.executor_id = $1",
 		.nargs = 1,
 		.types = {INT8OID}
+	},
+	[STATEMENT_HOLD] = {
+		.label = "hold runs that are to be settled",
+		.text =
+		"SELECT r.token FROM unnest($1::bigint[], $2::bigint[]) AS c (run_id, token),"
+		"   taskcenter.live_runs AS r"
+		" WHERE r.run_id = c.run_id AND r.token = c.token AND r.status = 'running'"
+		" FOR UPDATE OF r SKIP LOCKED",
+		.nargs = 2,
+		.types = {INT8ARRAYOID, INT8ARRAYOID}
 	},
 	[STATEMENT_LOCK_LAST_CHANCES] = {
 		.label = "be the only one to look for last chances",
@@ -295,6 +306,47 @@ tc_runs_of_executor(int64 executor_id, LostRun **lost)
 
 	tc_bind_int64(&bindings, executor_id);
 	return find_lost(&statements[STATEMENT_OF_EXECUTOR], &bindings, lost);
+}
+
+static int
+compare_tokens(const void *a, const void *b)
+{
+	int64		left = *(const int64 *) a;
+	int64		right = *(const int64 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
+int
+tc_runs_hold(LostRun *runs, int count)
+{
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	int64	   *run_ids = palloc(sizeof(int64) * Max(count, 1));
+	int64	   *tokens = palloc(sizeof(int64) * Max(count, 1));
+	int			held;
+	int			kept = 0;
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		run_ids[i] = runs[i].run_id;
+		tokens[i] = runs[i].token;
+	}
+	tc_bind_datum(&bindings, bigint_array(run_ids, count), false);
+	tc_bind_datum(&bindings, bigint_array(tokens, count), false);
+	tc_store_begin(&frame);
+	held = (int) tc_run_bound(&statements[STATEMENT_HOLD], &bindings);
+	for (i = 0; i < held; i++)
+		tokens[i] = tc_get_int64(i, 1);
+	tc_store_end(&frame);
+	qsort(tokens, held, sizeof(int64), compare_tokens);
+	for (i = 0; i < count; i++)
+	{
+		if (bsearch(&runs[i].token, tokens, held, sizeof(int64), compare_tokens))
+			runs[kept++] = runs[i];
+	}
+	return kept;
 }
 
 int64

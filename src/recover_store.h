@@ -35,6 +35,12 @@ extern int	tc_runs_find_lost(const int64 *living, int living_count, LostRun **lo
 
 /* running runs of one executor */
 extern int	tc_runs_of_executor(int64 executor_id, LostRun **lost);
+
+/*
+ * Lock these for the transaction, but wait for nobody: a user's transaction can
+ * hold a run for long.  Leaves those that were locked; returns their count.
+ */
+extern int	tc_runs_hold(LostRun *runs, int count);
 extern int	tc_runs_requeue_lost(const int64 *run_ids, const int64 *tokens, int count,
 								 const char *reason);
 

@@ -82,6 +82,7 @@ typedef struct TaskDefinition
 	bool		role_renamed;	/* run_as is not the name of run_as_id any
 								 * more */
 	bool		repeatable;		/* an attempt that a crash undid is repeated */
+	bool		gated;			/* its runs have a lane of their own */
 	bool		capture_output;
 	bool		process_isolation;
 	bool		has_delay;		/* a schedule counts from the end of its runs */

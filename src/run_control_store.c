@@ -20,6 +20,7 @@ enum
 {
 	STATEMENT_FIND_LIVE,
 	STATEMENT_FIND_FINISHED,
+	STATEMENT_HOLD_WAITING,
 	STATEMENT_CANCEL,
 	STATEMENT_CANCEL_SET,
 	STATEMENT_RUNNING,
@@ -48,6 +49,15 @@ static Statement statements[] = {
 		" FROM taskcenter.finished_runs AS r"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
 		" WHERE r.run_id = $1",
+		.nargs = 1,
+		.types = {INT8OID}
+	},
+	[STATEMENT_HOLD_WAITING] = {
+		.label = "hold a run that is not executed",
+		.text =
+		"SELECT r.run_id FROM taskcenter.live_runs AS r WHERE r.run_id = $1"
+		"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying'])"
+		" FOR UPDATE SKIP LOCKED",
 		.nargs = 1,
 		.types = {INT8OID}
 	},
@@ -240,6 +250,15 @@ tc_run_require(int64 run_id, RunFacts *run)
 {
 	if (!tc_run_find(run_id, run))
 		tc_run_report_missing(run_id);
+}
+
+bool
+tc_run_hold_waiting(int64 run_id)
+{
+	Bindings	bindings = {0};
+
+	tc_bind_int64(&bindings, run_id);
+	return tc_run_bound(&statements[STATEMENT_HOLD_WAITING], &bindings) > 0;
 }
 
 bool

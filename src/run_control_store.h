@@ -73,6 +73,9 @@ extern bool tc_run_find(int64 run_id, RunFacts *run);
 extern void tc_run_require(int64 run_id, RunFacts *run);
 tc_noreturn extern void tc_run_report_missing(int64 run_id);
 
+/* lock it for the transaction, waiting for nobody; false: held, or not one to cancel */
+extern bool tc_run_hold_waiting(int64 run_id);
+
 /* false: it is not, or not any more, waiting, queued or retrying */
 extern bool tc_run_cancel(int64 run_id, const RunChange *change);
 

@@ -191,7 +191,10 @@ check_update(Relation rel, HeapTuple old, HeapTuple new)
 	TupleDesc	desc = RelationGetDescr(rel);
 	RunStatus	from = status_of(old, rel);
 	RunStatus	to = status_of(new, rel);
-	bool		claim = tc_my_executor != NULL && to == RUN_STATUS_RUNNING;
+
+	/* a run may claim another, by perform_run(), and fail then */
+	bool		claim = tc_my_executor != NULL && tc_my_executor->current_run == 0 &&
+	to == RUN_STATUS_RUNNING;
 
 	check_identity_kept(rel, old, new);
 	if (from != to && !tc_run_status_may_become(from, to))
@@ -216,7 +219,7 @@ check_update(Relation rel, HeapTuple old, HeapTuple new)
 	if (from == RUN_STATUS_RUNNING && to != RUN_STATUS_RUNNING)
 		tc_shared_touch_finish(DatumGetInt64(column(old, desc, LIVE_RUN_ID)),
 							   DatumGetInt64(column(old, desc, LIVE_QUEUE_ID)),
-							   DatumGetInt64(column(old, desc, LIVE_GATE)));
+							   DatumGetInt64(column(old, desc, LIVE_TASK_ID)));
 }
 
 static void
@@ -231,7 +234,7 @@ check_leave(Relation rel, HeapTuple old)
 		touch_lane(old, desc, true);
 	tc_shared_touch_finish(DatumGetInt64(column(old, desc, LIVE_RUN_ID)),
 						   DatumGetInt64(column(old, desc, LIVE_QUEUE_ID)),
-						   DatumGetInt64(column(old, desc, LIVE_GATE)));
+						   DatumGetInt64(column(old, desc, LIVE_TASK_ID)));
 }
 
 Datum

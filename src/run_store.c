@@ -13,11 +13,15 @@
 #include "postgres.h"
 
 #include "catalog/pg_type_d.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 
 #include "bindings.h"
 #include "run_store.h"
 #include "statement.h"
+
+#define LOCK_TRIES 100
+#define LOCK_PAUSE_US 1000
 
 enum
 {
@@ -89,7 +93,7 @@ static Statement statements[] = {
 		.label = "lock the limit of a queue",
 		.text =
 		"SELECT q.max_running::bigint FROM taskcenter.queues AS q"
-		" WHERE q.queue_id = $1 AND q.max_running IS NOT NULL FOR NO KEY UPDATE",
+		" WHERE q.queue_id = $1 FOR NO KEY UPDATE SKIP LOCKED",
 		.nargs = 1,
 		.types = {INT8OID}
 	},
@@ -97,7 +101,7 @@ static Statement statements[] = {
 		.label = "lock the limit of a task",
 		.text =
 		"SELECT t.max_running::bigint FROM taskcenter.tasks AS t"
-		" WHERE t.task_id = $1 AND t.max_running IS NOT NULL FOR NO KEY UPDATE",
+		" WHERE t.task_id = $1 FOR NO KEY UPDATE SKIP LOCKED",
 		.nargs = 1,
 		.types = {INT8OID}
 	},
@@ -120,7 +124,8 @@ static Statement statements[] = {
 	[STATEMENT_LOCK_TURN] = {
 		.label = "lock the turn of a task",
 		.text =
-		"SELECT 1::bigint FROM taskcenter.tasks AS t WHERE t.task_id = $1 FOR NO KEY UPDATE",
+		"SELECT 1::bigint FROM taskcenter.tasks AS t"
+		" WHERE t.task_id = $1 FOR NO KEY UPDATE SKIP LOCKED",
 		.nargs = 1,
 		.types = {INT8OID}
 	},
@@ -306,6 +311,22 @@ tc_runs_next_due(const ClaimRequest *request)
 	return next_due;
 }
 
+/* Another claim has such a lock for moments, a transaction of the user's for long. */
+static bool
+lock_soon(Statement *lock, const Bindings *bindings)
+{
+	int			i;
+
+	for (i = 0; i < LOCK_TRIES; i++)
+	{
+		if (tc_run_bound(lock, bindings) > 0)
+			return true;
+		pg_usleep(LOCK_PAUSE_US);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return false;
+}
+
 /* How much room one limit leaves; the lock and the count are two statements
  * so that the count sees what the lock waited for. */
 static int64
@@ -315,11 +336,13 @@ room_under(Statement *lock, Statement *count, int64 id)
 	int64		limit;
 
 	tc_bind_int64(&bindings, id);
-	if (tc_run_bound(lock, &bindings) == 0)
+	if (!lock_soon(lock, &bindings))
+		return TC_ROOM_LOCKED;
+	if (tc_is_null(0, 1))
 		return TC_MAX_CLAIM;
 	limit = tc_get_int64(0, 1);
 	tc_run_bound(count, &bindings);
-	return limit - tc_get_int64(0, 1);
+	return Max(limit - tc_get_int64(0, 1), 0);
 }
 
 int64
@@ -329,15 +352,16 @@ tc_runs_room(int64 queue_id, int64 task_id, int64 task_in_turn)
 	int64		room = TC_MAX_CLAIM;
 
 	tc_store_begin(&frame);
-	if (queue_id != 0)
-		room = Min(room, room_under(&statements[STATEMENT_LOCK_QUEUE],
-									&statements[STATEMENT_COUNT_QUEUE], queue_id));
-	if (task_id != 0 && room > 0)
+	/* the queue last: claims of others wait for it */
+	if (task_id != 0)
 		room = Min(room, room_under(&statements[STATEMENT_LOCK_TASK],
 									&statements[STATEMENT_COUNT_TASK], task_id));
 	if (task_in_turn != 0 && room > 0)
 		room = Min(room, room_under(&statements[STATEMENT_LOCK_TURN],
 									&statements[STATEMENT_COUNT_TURN], task_in_turn));
+	if (queue_id != 0 && room > 0)
+		room = Min(room, room_under(&statements[STATEMENT_LOCK_QUEUE],
+									&statements[STATEMENT_COUNT_QUEUE], queue_id));
 	tc_store_end(&frame);
 	return room;
 }

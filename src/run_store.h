@@ -41,8 +41,9 @@ extern TimestampTz tc_runs_next_due(const ClaimRequest *request);
 /*
  * Lock the limits of a queue, a task, and of the scheduled runs of a task that
  * take turns (0: not limited) and count what runs: returns how many more may
- * be claimed in this transaction.
+ * be claimed in this transaction, or that somebody else holds one for long.
  */
+#define TC_ROOM_LOCKED (-1)
 extern int64 tc_runs_room(int64 queue_id, int64 task_id, int64 task_in_turn);
 
 /*

@@ -38,6 +38,8 @@
 #include "shared_state.h"
 #include "worker_process.h"
 
+#define UNSETTLED_US (200 * INT64CONST(1000))	/* between two looks at lost
+												 * runs that somebody holds */
 #define LEFT_OUT_US (500 * INT64CONST(1000))	/* between two looks for lanes
 												 * that have no place */
 #define MAINTENANCE_US (6 * USECS_PER_HOUR)
@@ -156,9 +158,9 @@ fire_reboot(void)
 		view.control->rebooted_at >= tc_shared->started_at)
 		return;
 	tc_worker_begin("fire @reboot");
-	(void) tc_fire_reboot(tc_shared->started_at, GetCurrentTimestamp());
+	if (tc_fire_reboot(tc_shared->started_at, GetCurrentTimestamp()))
+		view.control->rebooted_at = tc_shared->started_at;
 	tc_worker_commit();
-	view.control->rebooted_at = tc_shared->started_at;
 }
 
 static void
@@ -289,6 +291,17 @@ find_lanes(const Calls *calls, TimestampTz now)
 	view.lanes_found_at = now;
 }
 
+/* In a copy that is not adopted, not even what was lost is touched. */
+static TimestampTz
+settle_lost(TimestampTz now)
+{
+	if (!view.control->adopted)
+		view.settled = false;
+	else if (!view.settled)
+		view.settled = tc_recover_all(now);
+	return view.control->adopted && !view.settled ? now + UNSETTLED_US : DT_NOEND;
+}
+
 /* Returns when the next cycle is needed at the latest. */
 static TimestampTz
 cycle(void)
@@ -302,13 +315,10 @@ cycle(void)
 	verify_lockstep(&calls, now);
 	if (view.control == NULL || view.control_version != calls.control_version)
 		load_control(calls.control_version);
-	/* in a copy that is not adopted, not even what was lost is touched */
-	if (view.control->adopted && !view.settled)
-		tc_recover_all(now);
-	view.settled = view.control->adopted;
 	again = tc_dispatch_note_failures(now);
-	tc_recover_ended(now);
-	tc_recover_tails();
+	again = Min(again, settle_lost(now));
+	again = Min(again, tc_recover_ended(now));
+	again = Min(again, tc_recover_tails(now));
 	again = Min(again, tc_recover_cancels(now));
 	again = Min(again, tc_recover_hung(now));
 	view.refusals_left = calls.refusals;

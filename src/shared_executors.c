@@ -147,6 +147,7 @@ tc_executor_free(ExecutorSlot *slot)
 	slot->began = slot->terminated = slot->failed = false;
 	slot->ended_clean = false;
 	slot->stop_requested = false;
+	slot->cut_count = 0;
 	slot->current_run = slot->current_task = slot->current_token = 0;
 	slot->current_attempt = 0;
 	slot->ended_token = 0;

@@ -30,7 +30,7 @@ extern bool tc_lane_is_ready(const Lane *lane, TimestampTz now);
 extern bool tc_lanes_ready(Oid database, Oid role, TimestampTz now);
 
 /* unblock, and wake the roles of lanes that can be claimed from now */
-extern bool tc_lanes_unblock(Oid database, int64 queue_id, int64 gate, TimestampTz now);
+extern bool tc_lanes_unblock(Oid database, int64 queue_id, int64 task_id, TimestampTz now);
 extern void tc_lanes_unblock_all(Oid database, TimestampTz now);
 extern void tc_lanes_forget(Oid database);
 

@@ -237,8 +237,16 @@ unblock(Lane *lane, TimestampTz now)
 	return was_blocked;
 }
 
+/* Is it a lane of this task alone? */
+static bool
+is_of_task(const LaneKey *key, int64 task_id)
+{
+	return key->gate != 0 && key->gate != TC_GATE_SUSPECT &&
+		TC_GATE_TASK(key->gate) == task_id;
+}
+
 bool
-tc_lanes_unblock(Oid database, int64 queue_id, int64 gate, TimestampTz now)
+tc_lanes_unblock(Oid database, int64 queue_id, int64 task_id, TimestampTz now)
 {
 	bool		any = false;
 
@@ -247,8 +255,7 @@ tc_lanes_unblock(Oid database, int64 queue_id, int64 gate, TimestampTz now)
 		Lane	   *lane = &tc_shared->lanes[i];
 
 		if (lane->used && lane->key.database == database &&
-			(lane->key.queue_id == queue_id ||
-			 (gate > 0 && lane->key.gate == gate)))
+			(lane->key.queue_id == queue_id || is_of_task(&lane->key, task_id)))
 			any |= unblock(lane, now);
 	}
 	return any;
@@ -424,13 +431,13 @@ tc_shared_lane_block(const Lane *seen)
 }
 
 bool
-tc_shared_lanes_unblock(Oid database, int64 queue_id, int64 gate)
+tc_shared_lanes_unblock(Oid database, int64 queue_id, int64 task_id)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	bool		any;
 
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
-	any = tc_lanes_unblock(database, queue_id, gate, now);
+	any = tc_lanes_unblock(database, queue_id, task_id, now);
 	LWLockRelease(tc_shared->lock);
 	return any;
 }

@@ -94,16 +94,14 @@ tc_shared_executor_take(void)
 	return -1;
 }
 
-int
-tc_shared_executor_cut(int slot, ClaimedRun *tail)
+/* The lock keeps the executor from publishing the next list meanwhile. */
+static int
+cut(ExecutorSlot *executor, ClaimedRun *tail)
 {
-	ExecutorSlot *executor = &tc_shared->executors[slot];
 	uint64		position;
 	uint32		next;
 	int			count = 0;
 
-	/* The lock keeps the executor from publishing the next list meanwhile. */
-	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
 	position = pg_atomic_read_u64(&executor->position);
 	while (NEXT_OF(position) < LIMIT_OF(position))
 	{
@@ -117,8 +115,45 @@ tc_shared_executor_cut(int slot, ClaimedRun *tail)
 		}
 		count = 0;
 	}
+	return count;
+}
+
+int
+tc_shared_executor_cut(int slot, ClaimedRun *tail)
+{
+	int			count;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	count = cut(&tc_shared->executors[slot], tail);
 	LWLockRelease(tc_shared->lock);
 	return count;
+}
+
+int
+tc_shared_executor_cut_noted(int slot, ClaimedRun noted[TC_MAX_CUT], int64 *executor_id)
+{
+	ExecutorSlot *executor = &tc_shared->executors[slot];
+	int			count;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	if (executor->cut_count <= TC_MAX_CUT - TC_MAX_CLAIM)
+		executor->cut_count += cut(executor, &executor->cut[executor->cut_count]);
+	count = executor->cut_count;
+	memcpy(noted, executor->cut, count * sizeof(ClaimedRun));
+	*executor_id = executor->executor_id;
+	LWLockRelease(tc_shared->lock);
+	return count;
+}
+
+void
+tc_shared_executor_cut_left(int slot, const ClaimedRun *left, int count)
+{
+	ExecutorSlot *executor = &tc_shared->executors[slot];
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	memcpy(executor->cut, left, count * sizeof(ClaimedRun));
+	executor->cut_count = count;
+	LWLockRelease(tc_shared->lock);
 }
 
 /* ---- the run that executes ---- */

@@ -187,6 +187,10 @@ typedef struct ExecutorSlot
 	pg_atomic_uint64 position;
 	ClaimedRun	runs[TC_MAX_CLAIM];
 
+	/* cut off the list and not given back yet; scheduler, under the lock */
+	int			cut_count;
+	ClaimedRun	cut[TC_MAX_CUT];
+
 	/* the run that executes now; written by the executor under the lock */
 	int64		current_run;	/* 0: none */
 	int64		current_task;
@@ -324,8 +328,8 @@ extern void tc_shared_lane_raise(const Lane *seen, TimestampTz bound_at, int64 b
 extern void tc_shared_lane_drained(const Lane *seen, TimestampTz next_due, bool provisional);
 extern void tc_shared_lane_block(const Lane *seen);
 
-/* a finish: lanes of this queue or gate that were blocked may go on */
-extern bool tc_shared_lanes_unblock(Oid database, int64 queue_id, int64 gate);
+/* a finish: lanes of this queue or of this task's gates that were blocked may go on */
+extern bool tc_shared_lanes_unblock(Oid database, int64 queue_id, int64 task_id);
 
 /* all blocked lanes of a database may go on: each claim finds out anew */
 extern void tc_shared_lanes_unblock_all(Oid database);
@@ -401,6 +405,14 @@ extern int	tc_shared_executor_take(void);
 extern int	tc_shared_executor_cut(int slot, ClaimedRun *tail);
 
 /*
+ * Scheduler: the same, noting it in the slot; copies all that is noted there,
+ * and who the executor is.  Then say what is still to be given back.
+ */
+extern int	tc_shared_executor_cut_noted(int slot, ClaimedRun cut[TC_MAX_CUT],
+										 int64 *executor_id);
+extern void tc_shared_executor_cut_left(int slot, const ClaimedRun *left, int count);
+
+/*
  * Executor: state which run executes, and that it ended.  A run that was
  * cancelled after it was taken is signalled to ourselves in begin.
  */
@@ -439,7 +451,7 @@ extern void tc_shared_touch_guards(void);	/* triggers of our relations */
 extern void tc_shared_touch_control(void);	/* tasks, queues, settings, state
 											 * changed */
 extern void tc_shared_touch_schedules(TimestampTz next_run_at);
-extern void tc_shared_touch_finish(int64 run_id, int64 queue_id, int64 gate);
+extern void tc_shared_touch_finish(int64 run_id, int64 queue_id, int64 task_id);
 
 /* the extension was created, or the database adopted: a scheduler is to look */
 extern void tc_shared_touch_databases(void);

@@ -41,7 +41,7 @@ typedef struct PendingFinish
 {
 	int64		run_id;
 	int64		queue_id;
-	int64		gate;
+	int64		task_id;
 } PendingFinish;
 
 typedef struct PendingCancel
@@ -172,7 +172,7 @@ tc_shared_touch_schedules(TimestampTz next_run_at)
 }
 
 void
-tc_shared_touch_finish(int64 run_id, int64 queue_id, int64 gate)
+tc_shared_touch_finish(int64 run_id, int64 queue_id, int64 task_id)
 {
 	PendingFinish *finish;
 
@@ -185,7 +185,7 @@ tc_shared_touch_finish(int64 run_id, int64 queue_id, int64 gate)
 	finish = &pending.finishes[pending.finish_count++];
 	finish->run_id = run_id;
 	finish->queue_id = queue_id;
-	finish->gate = gate;
+	finish->task_id = task_id;
 }
 
 void
@@ -275,7 +275,7 @@ same_place_before(int finish)
 	for (int i = 0; i < finish; i++)
 	{
 		if (pending.finishes[i].queue_id == pending.finishes[finish].queue_id &&
-			pending.finishes[i].gate == pending.finishes[finish].gate)
+			pending.finishes[i].task_id == pending.finishes[finish].task_id)
 			return true;
 	}
 	return false;
@@ -308,7 +308,7 @@ apply_finishes(TimestampTz now)
 		{
 			if (!same_place_before(i))
 				(void) tc_lanes_unblock(MyDatabaseId, pending.finishes[i].queue_id,
-										pending.finishes[i].gate, now);
+										pending.finishes[i].task_id, now);
 		}
 	}
 	tc_waiters_wake(MyDatabaseId, is_finished);

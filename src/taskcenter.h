@@ -26,6 +26,8 @@
 #define TC_MAX_PRIORITY 1000000
 #define TC_MAX_CLAIM 64			/* runs that one claim can take */
 #define TC_MAX_BATCH 60			/* runs that share a transaction */
+#define TC_MAX_CUT (2 * TC_MAX_CLAIM)	/* claimed runs of one executor that
+										 * are to be given back */
 #define TC_MAX_EXECUTORS 64
 #define TC_MAX_DATABASES 128
 #define TC_MAX_LANES 2048

@@ -90,5 +90,31 @@ is($tc->finish($tc->enqueue('note', params => { lane => 1 }))->{status}, 'succee
 $tc->sql("SELECT taskcenter.resume_queue('closed')");
 ok($tc->finish_all('note', 60), 'resumed, all of them are executed');
 
+# ---- runs of a task that was changed meanwhile ----
+
+# A limit holds for runs that others were making when it was set.
+$tc->task('changed', q{INSERT INTO effects SELECT run_id, -1 FROM taskcenter.current_run();
+	SELECT pg_sleep(0.2)});
+$tc->session('maker');
+$tc->sql('BEGIN', 'maker');
+$tc->sql(q{SELECT count(*) FROM taskcenter.enqueue_tasks((SELECT jsonb_agg(jsonb_build_object(
+    'task', 'changed', 'priority', i)) FROM generate_series(1, 8) AS i))}, 'maker');
+$tc->sql(q{SELECT taskcenter.alter_task('changed', options => '{"max_running": 1}')});
+$tc->sql('COMMIT', 'maker');
+ok($tc->finish_all('changed', 20), 'runs of a task that was limited while they were made');
+is($tc->sql(q{SELECT count(*) FROM (SELECT at, lead(at) OVER (ORDER BY at) AS next FROM effects
+WHERE lane = -1) AS e WHERE next - at < interval '0.2 s'}), '0', 'run one by one');
+
+# They take turns across queues, too.
+$tc->sql("SELECT taskcenter.create_queue('elsewhere')");
+my $turns = q{FROM taskcenter.live_runs AS r JOIN taskcenter.tasks USING (task_id) WHERE name = 'turns'};
+$tc->task('turns', 'SELECT pg_sleep(3)', schedule => '* * * * * *', overlap => 'queue');
+ok($tc->wait_until("SELECT count(*) = 2 $turns"), 'runs take turns');
+$tc->sql("SELECT taskcenter.alter_task('turns', queue => 'elsewhere')");
+ok($tc->wait_until("SELECT count(DISTINCT queue_id) = 2 $turns"), 'one of them in another queue');
+$tc->sql("SELECT taskcenter.pause_schedule('turns')");
+ok($tc->finish_all('turns', 20), 'each has its turn');
+
+$tc->never_crashed;
 $tc->stop;
 done_testing();
