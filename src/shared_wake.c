@@ -219,13 +219,33 @@ tc_shared_touch_session_defaults(Oid database)
 		pending.defaults[pending.defaults_count++] = database;
 }
 
+static bool
+is_to_be_cancelled(int64 run_id, int32 attempt)
+{
+	ListCell   *cell;
+
+	foreach(cell, pending.cancels)
+	{
+		const PendingCancel *cancel = lfirst(cell);
+
+		if (cancel->run_id == run_id && cancel->attempt == attempt)
+			return true;
+	}
+	return false;
+}
+
 void
 tc_shared_cancel_at_commit(int64 run_id, int32 attempt,
 						   const char *reason, const char *actor)
 {
-	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
-	PendingCancel *cancel = palloc(sizeof(PendingCancel));
+	MemoryContext old;
+	PendingCancel *cancel;
 
+	/* however often it is asked for: at commit all others wait for the lock */
+	if (is_to_be_cancelled(run_id, attempt))
+		return;
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	cancel = palloc(sizeof(PendingCancel));
 	cancel->run_id = run_id;
 	cancel->attempt = attempt;
 	cancel->level = GetCurrentTransactionNestLevel();

@@ -254,6 +254,15 @@ $run = start_run('once more');
 $tc->sql("SELECT taskcenter.cancel_run($run)");
 $tc->is_run($tc->finish($run), 'cancelled', 'a run that goes on once ends, too');
 
+# asked for without end: others wait while a commit tells the executors
+$run = start_run('sleeps');
+$tc->sql('BEGIN', 'asker');
+$tc->sql("SELECT count(*) FROM (SELECT taskcenter.cancel_run($run) FROM generate_series(1, 60000)) AS c", 'asker');
+$asked_at = $tc->sql('SELECT clock_timestamp()');
+$tc->sql('COMMIT', 'asker');
+$tc->is_sql("SELECT clock_timestamp() - '$asked_at' < '100 ms'", 't', 'a transaction that asks 60,000 times commits at once');
+$tc->is_run($tc->finish($run), 'cancelled', 'and cancels the run');
+
 # ---- what is meant for a run, and comes when none executes ----
 
 $tc->is_run($tc->run('effect'), 'succeeded', 'a run, after which');
