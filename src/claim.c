@@ -47,11 +47,11 @@ static double recent_ms = -1;	/* of one run; < 0: not known */
 static int	last_claim = 1;
 
 /*
- * The lane that gave less than was asked for, and when: what comes next in it
- * is looked up after the runs, which shall not wait for the answer.
+ * The lane that gave less than was asked for: what comes next in it is looked
+ * up after the runs, which shall not wait for the answer.
  */
 static LaneKey unknown_lane;
-static TimestampTz unknown_since = DT_NOEND;	/* DT_NOEND: there is none */
+static bool has_unknown_lane = false;
 
 void
 tc_claim_note_duration(double ms)
@@ -270,7 +270,14 @@ claim_lane(const Lane *lane, const LanePlan *plan, int64 executor_id, TimestampT
 
 	count = tc_runs_claim(&request, rows);
 	if (count == 0)
-		*next_due = tc_runs_next_due(&request);
+	{
+		/*
+		 * a pause that this process has not been told of yet: its end would
+		 * find a lane that is called empty
+		 */
+		if (!tc_runs_is_due(&request))
+			*next_due = tc_runs_next_due(&request);
+	}
 	else if (count < plan->max_runs)
 		*next_due = now + TC_SLOW_FRONT_MS * INT64CONST(1000);
 	else if (count == 1)
@@ -294,21 +301,22 @@ learn_unknown_lane(const Lane *lanes, int count)
 	ClaimRequest request;
 	int			i;
 
-	for (i = 0; i < count && unknown_since != DT_NOEND; i++)
+	for (i = 0; i < count && has_unknown_lane; i++)
 	{
 		if (memcmp(&lanes[i].key, &unknown_lane, sizeof(LaneKey)) != 0)
 			continue;
-		describe_lane(&lanes[i], unknown_since, &request);
+		/* whatever came since counts, also what was due before */
+		describe_lane(&lanes[i], DT_NOBEGIN, &request);
 		tc_shared_lane_drained(&lanes[i], tc_runs_next_due(&request), false);
 	}
-	unknown_since = DT_NOEND;
+	has_unknown_lane = false;
 }
 
 static void
-note_unknown_lane(const Lane *lane, TimestampTz now)
+note_unknown_lane(const Lane *lane)
 {
 	unknown_lane = lane->key;
-	unknown_since = now;
+	has_unknown_lane = true;
 }
 
 static void
@@ -350,7 +358,7 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, TimestampTz now, RunRo
 		last_claim = plan.max_runs;
 	result->lane_unknown = result->count > 0 && result->count < plan.max_runs;
 	if (result->lane_unknown)
-		note_unknown_lane(lane, now);
+		note_unknown_lane(lane);
 	result->gated = lane->key.gate != 0 && lane->key.gate != TC_GATE_SUSPECT;
 	result->lasting = !plan.repeatable || is_strict(now);
 	if (result->lasting)
@@ -385,7 +393,7 @@ tc_claim_runs(Oid role, int64 executor_id, bool fresh, TimestampTz now, RunRow *
 	 * for what was before it.
 	 */
 	count = tc_shared_lanes_due(MyDatabaseId, role, now,
-								unknown_since != DT_NOEND ? &unknown_lane : NULL, lanes);
+								has_unknown_lane ? &unknown_lane : NULL, lanes);
 	tc_cache_refresh();
 	qsort(lanes, count, sizeof(Lane), compare_lanes);
 
