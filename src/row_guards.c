@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -192,9 +193,18 @@ check_entry(Relation rel, HeapTuple new)
 			 errtablecol(rel, guard->status)));
 }
 
+/* the command that wrote the row, or (before) is about to */
+static CommandId
+command_of(HeapTuple new, bool before)
+{
+	if (!before && TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(new->t_data)))
+		return HeapTupleHeaderGetCmin(new->t_data);
+	return GetCurrentCommandId(false);
+}
+
 static void
 record(const TableGuard *guard, TupleDesc desc, HeapTuple old, HeapTuple new,
-	   const char *from, const char *to)
+	   CommandId command, const char *from, const char *to)
 {
 	char	   *old_key = tc_row_key_text(&guard->key, old, desc);
 	char	   *key = tc_row_key_text(&guard->key, new, desc);
@@ -203,13 +213,13 @@ record(const TableGuard *guard, TupleDesc desc, HeapTuple old, HeapTuple new,
 	if (from != NULL)
 		from = tc_workflow_clip(from);
 	if (strcmp(old_key, key) != 0)
-		tc_row_history_add_key_change(&guard->table, key, old_key, from, to);
+		tc_row_history_add_key_change(&guard->table, key, old_key, from, to, command);
 	else if (from == NULL || strcmp(from, to) != 0)
-		tc_row_history_add(&guard->table, key, from, to);
+		tc_row_history_add(&guard->table, key, from, to, command);
 }
 
 static void
-check_change(Relation rel, HeapTuple old, HeapTuple new)
+check_change(Relation rel, HeapTuple old, HeapTuple new, bool before)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
 	const TableGuard *guard = guard_of(rel);
@@ -228,7 +238,7 @@ check_change(Relation rel, HeapTuple old, HeapTuple new)
 			refuse(rel, guard, old, &workflow->rules, from, to, &problems);
 	}
 	if (to != NULL && !IsLogicalWorker())
-		record(guard, desc, old, new, from, to);
+		record(guard, desc, old, new, command_of(new, before), from, to);
 }
 
 /* ---- rows that move to another partition ---- */
@@ -286,11 +296,11 @@ taskcenter_guard_row(PG_FUNCTION_ARGS)
 	}
 	if (TRIGGER_FIRED_AFTER(call->tg_event))
 	{
-		check_change(call->tg_relation, call->tg_trigtuple, call->tg_newtuple);
+		check_change(call->tg_relation, call->tg_trigtuple, call->tg_newtuple, false);
 		return PointerGetDatum(NULL);
 	}
 	if (leaves_partition(fcinfo, call))
-		check_change(call->tg_relation, call->tg_trigtuple, call->tg_newtuple);
+		check_change(call->tg_relation, call->tg_trigtuple, call->tg_newtuple, true);
 	return PointerGetDatum(call->tg_newtuple);
 }
 

@@ -3,8 +3,11 @@
  * row_history_store.c
  *		The history of rows of guarded tables.
  *
- * Rows wait in process memory, at most MAX_WAITING, until the round of
- * triggers ends; so nothing waits between statements.
+ * Rows wait in process memory until the triggers of the outermost statement
+ * have fired; so nothing waits between statements.  A statement that changes
+ * many rows has them written in pieces.  Where triggers changed more rows, the
+ * triggers of the first statement are not through: then all wait, and are
+ * written in the order of their commands, which is that of the changes.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,8 +26,9 @@
 #include "row_history_store.h"
 #include "trigger_round.h"
 
-#define MAX_WAITING 1000
 #define FEW_WAITING 8			/* as most statements have */
+#define PIECE 1000
+#define MAX_WAITING 100000		/* then order is given up */
 
 /* who, and why */
 typedef struct ChangeContext
@@ -42,6 +46,8 @@ typedef struct WaitingChange
 	char	   *old_status;
 	char	   *new_status;
 	ChangeContext *by;			/* shared by those that follow each other */
+	CommandId	command;		/* that made the change */
+	int			number;			/* in the order in which it came */
 	int			level;			/* of the transaction that made it */
 } WaitingChange;
 
@@ -84,10 +90,13 @@ static Statement read_rows = {
 	.types = {TEXTOID, TEXTOID, INT4OID}
 };
 
+static void write_waiting(void);
+
 static MemoryContext context = NULL;
 static WaitingChange *waiting = NULL;	/* in context */
 static int	waiting_count = 0;
 static int	waiting_room = 0;
+static bool nested = false;		/* not all are of the statement at hand */
 
 /* ---- what waits ---- */
 
@@ -103,6 +112,7 @@ forget_all(XactEvent event, void *arg)
 		case XACT_EVENT_PREPARE:
 			waiting_count = 0;
 			waiting = NULL;
+			nested = false;
 			context = NULL;		/* gone with the transaction's memory */
 			break;
 		case XACT_EVENT_PRE_COMMIT:
@@ -130,6 +140,17 @@ forget_sub(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, 
 	}
 }
 
+/*
+ * Enough for a piece, and may it be written now?  Not in a subtransaction of
+ * the one that made a change: it would go with it if that aborts.
+ */
+static bool
+is_piece(void)
+{
+	return waiting_count >= (nested ? MAX_WAITING : PIECE) &&
+		waiting[0].level >= GetCurrentTransactionNestLevel();
+}
+
 static void
 make_room(void)
 {
@@ -151,8 +172,8 @@ make_room(void)
 	}
 	else if (waiting_count == waiting_room)
 	{
-		waiting_room = MAX_WAITING;
-		waiting = repalloc(waiting, sizeof(WaitingChange) * waiting_room);
+		waiting_room = Max(waiting_room * 2, PIECE);
+		waiting = repalloc_huge(waiting, sizeof(WaitingChange) * waiting_room);
 	}
 }
 
@@ -201,8 +222,9 @@ present_context(void)
 
 static void
 add(const RowHistoryTable *table, const char *row_key, const char *old_row_key,
-	const char *old_status, const char *new_status)
+	const char *old_status, const char *new_status, CommandId command)
 {
+	int			depth = tc_trigger_round_depth();
 	WaitingChange *change;
 	MemoryContext old;
 
@@ -219,26 +241,30 @@ add(const RowHistoryTable *table, const char *row_key, const char *old_row_key,
 	change->old_status = old_status != NULL ? pstrdup(old_status) : NULL;
 	change->new_status = pstrdup(new_status);
 	change->by = present_context();
+	change->command = command;
+	change->number = waiting_count++;
 	change->level = GetCurrentTransactionNestLevel();
-	waiting_count++;
+	nested = nested || depth > 1 || command != waiting[0].command;
 	MemoryContextSwitchTo(old);
-	if (!tc_trigger_round_at_end(tc_row_history_flush) || waiting_count == MAX_WAITING)
-		tc_row_history_flush();
+	if (depth > 0)
+		tc_trigger_round_at_end(write_waiting);
+	if (depth == 0 || is_piece())
+		write_waiting();
 }
 
 void
 tc_row_history_add(const RowHistoryTable *table, const char *row_key,
-				   const char *old_status, const char *new_status)
+				   const char *old_status, const char *new_status, CommandId command)
 {
-	add(table, row_key, NULL, old_status, new_status);
+	add(table, row_key, NULL, old_status, new_status, command);
 }
 
 void
 tc_row_history_add_key_change(const RowHistoryTable *table, const char *row_key,
 							  const char *old_row_key, const char *old_status,
-							  const char *new_status)
+							  const char *new_status, CommandId command)
 {
-	add(table, row_key, old_row_key, old_status, new_status);
+	add(table, row_key, old_row_key, old_status, new_status, command);
 }
 
 /* ---- writing ---- */
@@ -313,46 +339,45 @@ may_share(const WaitingChange *one, const WaitingChange *other)
 		same_table(&one->table, &other->table);
 }
 
-/* those of this (sub)transaction: what it writes goes with it if it aborts */
 static int
-first_to_write(void)
+compare_commands(const void *one, const void *other)
 {
-	int			level = GetCurrentTransactionNestLevel();
-	int			first = waiting_count;
+	const WaitingChange *a = one;
+	const WaitingChange *b = other;
 
-	while (first > 0 && waiting[first - 1].level >= level)
-		first--;
-	return first;
+	if (a->command != b->command)
+		return a->command < b->command ? -1 : 1;
+	return a->number - b->number;
 }
 
 static void
-forget_from(int first)
+forget_waiting(void)
 {
-	waiting_count = first;
-	if (first > 0)
-		return;
+	waiting_count = 0;
 	waiting = NULL;
+	nested = false;
 	MemoryContextReset(context);
 }
 
-void
-tc_row_history_flush(void)
+static void
+write_waiting(void)
 {
-	int			begin = first_to_write();
-	int			end = waiting_count;
 	MemoryContext old;
 	StoreFrame	frame;
 	int			first;
 	int			next;
 
-	if (begin == end)
+	if (waiting_count == 0)
 		return;
 	old = MemoryContextSwitchTo(context);
+	if (nested)
+		qsort(waiting, waiting_count, sizeof(WaitingChange), compare_commands);
 	tc_store_begin(&frame);
-	for (first = begin; first < end; first = next)
+	for (first = 0; first < waiting_count; first = next)
 	{
 		next = first + 1;
-		while (next < end && may_share(&waiting[first], &waiting[next]))
+		while (next < waiting_count && next - first < PIECE &&
+			   may_share(&waiting[first], &waiting[next]))
 			next++;
 		if (next == first + 1 && waiting[first].old_row_key == NULL)
 			write_one(&waiting[first]);
@@ -361,7 +386,7 @@ tc_row_history_flush(void)
 	}
 	tc_store_end(&frame);
 	MemoryContextSwitchTo(old);
-	forget_from(begin);
+	forget_waiting();
 }
 
 /* ---- reading ---- */

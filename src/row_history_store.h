@@ -4,15 +4,15 @@
  *		The history of rows of guarded tables: rows of task_status_history,
  *		written in sets where sets are changed.
  *
- * Layer 3.  What is added is written when the triggers of the statement have
- * fired, in order; a (sub)transaction that aborts takes what it added with it.
+ * Layer 3.  What is added is written when the triggers of the outermost
+ * statement have fired, in the order of the changes; a (sub)transaction that
+ * aborts takes what it added with it.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef TC_ROW_HISTORY_STORE_H
 #define TC_ROW_HISTORY_STORE_H
 
-#include "postgres_ext.h"
 
 /* what all changes of one guarded table share */
 typedef struct RowHistoryTable
@@ -21,17 +21,15 @@ typedef struct RowHistoryTable
 	Oid			owner_id;
 } RowHistoryTable;
 
-/* old_status NULL: none.  Texts are copied. */
+/* old_status NULL: none; command: the one that made the change.  Texts are copied. */
 extern void tc_row_history_add(const RowHistoryTable *table, const char *row_key,
-							   const char *old_status, const char *new_status);
+							   const char *old_status, const char *new_status,
+							   CommandId command);
 
 /* the same row has another key now */
 extern void tc_row_history_add_key_change(const RowHistoryTable *table, const char *row_key,
 										  const char *old_row_key, const char *old_status,
-										  const char *new_status);
-
-/* write what waits, now */
-extern void tc_row_history_flush(void);
+										  const char *new_status, CommandId command);
 
 /*
  * The newest rows of a key, newest first, left as the result of the statement;

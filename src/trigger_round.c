@@ -16,23 +16,26 @@
 
 static ExecutorFinish_hook_type previous_finish = NULL;
 static int	depth = 0;			/* rounds that are open */
-static int	asked = 0;			/* depth of the innermost that is waited for */
-static RoundEnd at_end = NULL;
+static RoundEnd at_end = NULL;	/* asked for in the present outermost round */
 
-bool
+int
+tc_trigger_round_depth(void)
+{
+	return depth;
+}
+
+void
 tc_trigger_round_at_end(RoundEnd call)
 {
-	Assert(at_end == NULL || at_end == call);
-	if (depth == 0)
-		return false;
+	Assert(depth > 0);
 	at_end = call;
-	asked = depth;
-	return true;
 }
 
 static void
 finish(QueryDesc *query)
 {
+	RoundEnd	call;
+
 	depth++;
 	PG_TRY();
 	{
@@ -40,20 +43,18 @@ finish(QueryDesc *query)
 			previous_finish(query);
 		else
 			standard_ExecutorFinish(query);
-
-		/* an enclosing round may wait for what could not be done here */
-		if (asked >= depth)
+		if (depth == 1 && at_end != NULL)
 		{
-			asked = depth - 1;
-			at_end();
+			call = at_end;
+			at_end = NULL;
+			call();
 		}
 	}
 	PG_FINALLY();
 	{
 		depth--;
-		/* after an error: what an enclosing round gathered still waits */
-		if (asked > depth)
-			asked = depth;
+		if (depth == 0)
+			at_end = NULL;
 	}
 	PG_END_TRY();
 }

@@ -4,8 +4,8 @@
  *		Do something once, when the AFTER triggers of a statement have fired.
  *
  * Layer 2.  For triggers that gather rows and write them in sets.  The server
- * fires AFTER triggers when an executor run finishes; the innermost run that
- * does so now is the round.
+ * fires AFTER triggers when an executor run finishes; what these do can make
+ * others fire, in rounds within the round.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,10 +18,13 @@ typedef void (*RoundEnd) (void);
 extern void tc_trigger_round_install(void);
 
 /*
- * Have this called when the round ends, or at the end of an enclosed one.
- * False: there is no round (the library was loaded within it, or the triggers
- * are fired otherwise); the caller does it himself.
+ * How deep we are: 1 in the triggers of a statement, 2 in those of what they
+ * do.  0: in none (the library was loaded within it, or triggers are fired
+ * otherwise), and nobody will call at its end.
  */
-extern bool tc_trigger_round_at_end(RoundEnd call);
+extern int	tc_trigger_round_depth(void);
+
+/* have this called when the outermost round ends */
+extern void tc_trigger_round_at_end(RoundEnd call);
 
 #endif							/* TC_TRIGGER_ROUND_H */
