@@ -59,6 +59,7 @@ typedef struct Purge
 	TimestampTz at;
 	int64		place;
 	bool		more;
+	bool		covered;		/* what stays of the set has its partitions */
 	bool		waits_for_turn; /* for another purge, or somebody who holds */
 
 	/* of the set */
@@ -225,21 +226,44 @@ list_tasks(void *argument)
 
 /* ---- whole partitions ---- */
 
-/* rows that stay go where rows are looked at one by one; true: all of them went */
+/*
+ * Rows that stay go where rows are looked at one by one.  True: all of them
+ * went, and so many rows are left.
+ */
 static bool
-move_staying(Purge *purge, const RelationCutoffs *cutoffs, PurgeCount *count)
+move_staying(Purge *purge, const RelationCutoffs *cutoffs, int64 *left, PurgeCount *count)
 {
 	const PurgeRelation *relation = &tc_purge_relations[purge->relation];
 	const Leaf *leaf = purge->leaf;
 
 	if (cutoffs->earliest_own < leaf->until && !leaf->by_task)
 		tc_leaf_index(leaf);
+	/* counted before rows are moved: then an index tells it without the table */
+	*left = tc_leaf_rows(leaf);
 	if (tc_purge_count_staying(relation, leaf, cutoffs, 1) == 0)
 		return true;
-	(void) tc_partition_cover(tc_partition_set_of(relation->name, TC_CLASS_OWN),
-							  TC_RETENTION_KEEP, leaf->from, leaf->until);
+	/* for the partitions that follow, too */
+	if (!purge->covered)
+		(void) tc_partition_cover(tc_partition_set_of(relation->name, TC_CLASS_OWN),
+								  TC_RETENTION_KEEP, leaf->from, Max(leaf->until, purge->now));
 	count->kept = tc_purge_move_staying(relation, leaf, cutoffs, PIECE_ROWS);
+	*left -= count->kept;
 	return count->kept < PIECE_ROWS;
+}
+
+/* what goes is what the partition has but for what was moved */
+static void
+take_whole(Purge *purge, const RelationCutoffs *cutoffs, int64 bytes, PurgeCount *count)
+{
+	int64		rows;
+
+	purge->more = !move_staying(purge, cutoffs, &rows, count);
+	if (purge->more)
+		return;
+	count->rows = rows;
+	count->bytes = bytes;
+	count->partitions = 1;
+	tc_leaf_truncate(purge->leaf);
 }
 
 static void
@@ -261,18 +285,12 @@ whole_piece(void *argument)
 		tc_leaf_lock(leaf);
 		/* another purge may have been quicker */
 		if (!tc_leaf_is_void(leaf))
-			purge->more = !move_staying(purge, cutoffs, &count);
-		if (!purge->more && !tc_leaf_is_void(leaf))
-		{
-			count.bytes = bytes;
-			count.rows = tc_leaf_rows(leaf);
-			count.partitions = 1;
-			tc_leaf_truncate(leaf);
-		}
+			take_whole(purge, cutoffs, bytes, &count);
 		note_piece(purge, policy, &count, leaf->name);
 	}
 	tc_store_end(&frame);
 	purge->leaf_bytes = bytes;
+	purge->covered |= count.kept > 0;
 }
 
 /* ---- indexes of partitions that are closed ---- */
@@ -395,6 +413,7 @@ purge_set(Purge *purge, int set, const RelationCutoffs *cutoffs)
 	int			i;
 
 	purge->set = set;
+	purge->covered = false;
 	purge->leaf = NULL;
 	purge->leaf_count = 0;
 	(void) run_pieces(purge, list_leaves);
