@@ -64,17 +64,16 @@ BEGIN ATOMIC
         SELECT h.run_id, sum(hashtext(h.new_status)::bigint - coalesce(hashtext(h.old_status), 0)) AS balance,
             count(*) FILTER (WHERE h.old_status IS NULL) AS beginnings
         FROM taskcenter.task_run_history AS h
-        CROSS JOIN asked AS a
-        WHERE h.changed_at >= a.since - interval '1 hour'
+        WHERE h.changed_at >= (SELECT a.since - interval '1 hour' FROM asked AS a)
         GROUP BY h.run_id)
     SELECT 'run_without_task', 'run', r.run_id, format('task %s does not exist', r.task_id)
-    FROM runs AS r CROSS JOIN asked AS a
-    WHERE r.created_at >= a.since
+    FROM runs AS r
+    WHERE r.created_at >= (SELECT a.since FROM asked AS a)
       AND NOT EXISTS (SELECT FROM taskcenter.tasks AS t WHERE t.task_id = r.task_id)
     UNION ALL
     SELECT 'run_without_queue', 'run', r.run_id, format('queue %s does not exist', r.queue_id)
-    FROM runs AS r CROSS JOIN asked AS a
-    WHERE r.created_at >= a.since
+    FROM runs AS r
+    WHERE r.created_at >= (SELECT a.since FROM asked AS a)
       AND NOT EXISTS (SELECT FROM taskcenter.queues AS q WHERE q.queue_id = r.queue_id)
     UNION ALL
     SELECT 'run_twice', 'run', l.run_id, format('both %s and %s', l.status, f.status)
@@ -82,8 +81,8 @@ BEGIN ATOMIC
     JOIN taskcenter.finished_runs AS f ON f.run_id = l.run_id
     UNION ALL
     SELECT 'run_twice', 'run', f.run_id, format('finished %s times', count(*))
-    FROM taskcenter.finished_runs AS f CROSS JOIN asked AS a
-    WHERE f.finished_at >= a.since
+    FROM taskcenter.finished_runs AS f
+    WHERE f.finished_at >= (SELECT a.since FROM asked AS a)
     GROUP BY f.run_id HAVING count(*) > 1
     UNION ALL
     SELECT 'impossible_times', 'run', r.run_id,
@@ -92,21 +91,21 @@ BEGIN ATOMIC
             CASE WHEN r.started_at < r.created_at THEN 'started before it was made' END,
             CASE WHEN r.catchup_from > r.scheduled_for THEN 'stands for a range that ends before it begins' END,
             CASE WHEN r.created_at > now() + interval '1 hour' THEN 'made in the future' END)
-    FROM runs AS r CROSS JOIN asked AS a
-    WHERE r.created_at >= a.since
+    FROM runs AS r
+    WHERE r.created_at >= (SELECT a.since FROM asked AS a)
       AND (r.finished_at < r.started_at OR r.finished_at < r.created_at
         OR r.started_at < r.created_at OR r.catchup_from > r.scheduled_for
         OR r.created_at > now() + interval '1 hour')
     UNION ALL
     SELECT 'impossible_outcome', 'run', r.run_id, 'succeeded without an attempt'
-    FROM runs AS r CROSS JOIN asked AS a
-    WHERE r.created_at >= a.since AND r.status = 'succeeded'
+    FROM runs AS r
+    WHERE r.created_at >= (SELECT a.since FROM asked AS a) AND r.status = 'succeeded'
       AND (r.attempt < 1 OR r.started_at IS NULL)
     UNION ALL
     SELECT 'wrong_class', 'run', f.run_id,
         format('%s in retention class %s', f.status, f.retention_class)
-    FROM taskcenter.finished_runs AS f CROSS JOIN asked AS a
-    WHERE f.finished_at >= a.since
+    FROM taskcenter.finished_runs AS f
+    WHERE f.finished_at >= (SELECT a.since FROM asked AS a)
       AND ((f.retention_class = 1 AND f.status = ANY (ARRAY['failed', 'timed_out']))
         OR (f.retention_class = 2 AND NOT f.status = ANY (ARRAY['failed', 'timed_out'])))
     UNION ALL
@@ -120,39 +119,42 @@ BEGIN ATOMIC
             WHEN m.beginnings <> 1 THEN 'it is %s, and its history begins ' || m.beginnings || ' times'
             ELSE 'it is %s, and its history does not lead there' END, r.status)
     FROM runs AS r
-    CROSS JOIN asked AS a
     CROSS JOIN purged AS p
     LEFT JOIN moves AS m ON m.run_id = r.run_id
-    WHERE r.created_at >= a.since
+    WHERE r.created_at >= (SELECT a.since FROM asked AS a)
       AND r.created_at > CASE WHEN r.retention_class = 3 THEN greatest(p.history, p.own_history)
             ELSE p.history END
       AND (m.run_id IS NULL OR m.balance <> hashtext(r.status) OR m.beginnings <> 1)
     UNION ALL
     SELECT 'illegal_move', 'run', h.run_id,
         format('from %s to %s at %s', coalesce(h.old_status, 'nothing'), h.new_status, h.changed_at)
-    FROM taskcenter.task_run_history AS h CROSS JOIN asked AS a
-    WHERE h.changed_at >= a.since
+    FROM taskcenter.task_run_history AS h
+    WHERE h.changed_at >= (SELECT a.since FROM asked AS a)
       AND coalesce(h.old_status, '') <> h.new_status
       AND NOT (h.old_status IS NULL AND h.new_status = ANY (ARRAY['queued', 'waiting']))
       AND NOT EXISTS (SELECT FROM taskcenter.run_transitions AS t
         WHERE t.old_status = h.old_status AND t.new_status = h.new_status)
     UNION ALL
     SELECT 'history_without_run', 'run', h.run_id, format('%s rows', count(*))
-    FROM taskcenter.task_run_history AS h CROSS JOIN asked AS a CROSS JOIN purged AS p
+    FROM taskcenter.task_run_history AS h CROSS JOIN purged AS p
     LEFT JOIN taskcenter.tasks AS t ON t.task_id = h.task_id
-    WHERE h.changed_at >= a.since
+    WHERE h.changed_at >= (SELECT a.since FROM asked AS a)
       AND h.changed_at > CASE WHEN h.retention_class = 3 OR t.retention_class = 3
             THEN greatest(p.runs, p.own_runs) ELSE p.runs END
-      AND NOT EXISTS (SELECT FROM runs AS r WHERE r.run_id = h.run_id)
+      AND NOT EXISTS (SELECT FROM taskcenter.live_runs AS l WHERE l.run_id = h.run_id)
+      AND NOT EXISTS (SELECT FROM taskcenter.finished_runs AS f WHERE f.run_id = h.run_id
+        AND f.finished_at >= (SELECT a.since FROM asked AS a))
     GROUP BY h.run_id
     UNION ALL
     SELECT 'log_without_run', 'run', g.run_id, format('%s lines', count(*))
-    FROM taskcenter.task_run_logs AS g CROSS JOIN asked AS a CROSS JOIN purged AS p
+    FROM taskcenter.task_run_logs AS g CROSS JOIN purged AS p
     LEFT JOIN taskcenter.tasks AS t ON t.task_id = g.task_id
-    WHERE g.logged_at >= a.since
+    WHERE g.logged_at >= (SELECT a.since FROM asked AS a)
       AND g.logged_at > CASE WHEN g.retention_class = 3 OR t.retention_class = 3
             THEN greatest(p.runs, p.own_runs) ELSE p.runs END
-      AND NOT EXISTS (SELECT FROM runs AS r WHERE r.run_id = g.run_id)
+      AND NOT EXISTS (SELECT FROM taskcenter.live_runs AS l WHERE l.run_id = g.run_id)
+      AND NOT EXISTS (SELECT FROM taskcenter.finished_runs AS f WHERE f.run_id = g.run_id
+        AND f.finished_at >= (SELECT a.since FROM asked AS a))
     GROUP BY g.run_id
     UNION ALL
     SELECT 'schedule_without_task', 'schedule', s.schedule_id, format('task %s does not exist', s.task_id)
@@ -190,18 +192,17 @@ BEGIN ATOMIC
       AND s.new_status IS DISTINCT FROM t.status
     UNION ALL
     SELECT 'status_without_task', 'status_history', h.id, format('task %s does not exist', h.task_id)
-    FROM taskcenter.task_status_history AS h CROSS JOIN asked AS a
-    WHERE h.timestamp >= a.since AND h.task_id IS NOT NULL
+    FROM taskcenter.task_status_history AS h
+    WHERE h.timestamp >= (SELECT a.since FROM asked AS a) AND h.task_id IS NOT NULL
       AND NOT EXISTS (SELECT FROM taskcenter.tasks AS t WHERE t.task_id = h.task_id)
     UNION ALL
     /* by the workflow as it is, for moves made since it is so */
     SELECT 'illegal_move', 'status_history', h.id,
         format('from %s to %s in workflow %s', h.old_status, h.new_status, w.name)
     FROM taskcenter.task_status_history AS h
-    CROSS JOIN asked AS a
     JOIN taskcenter.tasks AS t ON t.task_id = h.task_id
     JOIN taskcenter.workflows AS w ON w.name = t.workflow
-    WHERE h.timestamp >= a.since AND h.accepted AND h.timestamp > w.updated_at
+    WHERE h.timestamp >= (SELECT a.since FROM asked AS a) AND h.accepted AND h.timestamp > w.updated_at
       AND h.old_status <> h.new_status
       AND NOT EXISTS (SELECT FROM taskcenter.workflow_transitions AS m
         WHERE m.workflow = w.name AND m.old_status = h.old_status AND m.new_status = h.new_status)
