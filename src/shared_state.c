@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "access/xlog.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/shmem.h"
@@ -112,13 +113,18 @@ tc_shared_database(Oid database)
 void
 tc_shared_bar(const char *reason)
 {
+	int			length = 0;
 	DatabaseSlot *slot;
 
+	if (reason != NULL)
+		length = pg_mbcliplen(reason, strlen(reason), TC_REASON_LENGTH - 1);
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
 	slot = tc_shared_database(MyDatabaseId);
 	if (slot != NULL)
 	{
-		strlcpy(slot->barred, reason != NULL ? reason : "", sizeof(slot->barred));
+		if (length > 0)
+			memcpy(slot->barred, reason, length);
+		slot->barred[length] = '\0';
 		slot->control_version++;
 		tc_lanes_unblock_all(MyDatabaseId, GetCurrentTimestamp());
 	}

@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "utils/memutils.h"
@@ -234,6 +235,15 @@ is_to_be_cancelled(int64 run_id, int32 attempt)
 	return false;
 }
 
+/* As much as fits into so many bytes of shared memory; whole characters. */
+static char *
+clipped(const char *text, int size)
+{
+	if (text == NULL)
+		return pstrdup("");
+	return pnstrdup(text, pg_mbcliplen(text, strlen(text), size - 1));
+}
+
 void
 tc_shared_cancel_at_commit(int64 run_id, int32 attempt,
 						   const char *reason, const char *actor)
@@ -249,8 +259,8 @@ tc_shared_cancel_at_commit(int64 run_id, int32 attempt,
 	cancel->run_id = run_id;
 	cancel->attempt = attempt;
 	cancel->level = GetCurrentTransactionNestLevel();
-	cancel->reason = pstrdup(reason ? reason : "");
-	cancel->actor = pstrdup(actor ? actor : "");
+	cancel->reason = clipped(reason, TC_REASON_LENGTH);
+	cancel->actor = clipped(actor, NAMEDATALEN);
 	note_work();
 	pending.cancels = lappend(pending.cancels, cancel);
 	MemoryContextSwitchTo(old);

@@ -254,6 +254,14 @@ $run = start_run('once more');
 $tc->sql("SELECT taskcenter.cancel_run($run)");
 $tc->is_run($tc->finish($run), 'cancelled', 'a run that goes on once ends, too');
 
+# a reason that is cut is cut between characters
+$run = start_run('sleeps');
+$tc->sql("BEGIN; SELECT taskcenter.set_context(actor => repeat('é', 40));
+SELECT taskcenter.cancel_run($run, 'x' || repeat('é', 400)); COMMIT");
+$tc->is_run($tc->finish($run), 'cancelled', 'a run that is cancelled at length');
+$tc->is_sql("SELECT length(convert_to(reason || actor, 'UTF8')) BETWEEN 300 AND 400
+FROM taskcenter.task_run_history WHERE run_id = $run AND new_status = 'cancelled'", 't', 'has a reason of whole characters');
+
 # asked for without end: others wait while a commit tells the executors
 $run = start_run('sleeps');
 $tc->sql('BEGIN', 'asker');
