@@ -3,9 +3,9 @@
  * activation.c
  *		Whether this database may work, and making it so.
  *
- * The identity is the server's system identifier with the database's OID and
- * name: a clone by template changes the OID, a dump and restore the server or
- * the OID.
+ * The identity is the server's system identifier with the database's OID: a
+ * clone by template changes the OID, a dump and restore the server or the OID.
+ * The name is kept to be shown: a renamed database is the same.
  *
  *-------------------------------------------------------------------------
  */

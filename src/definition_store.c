@@ -10,7 +10,6 @@
 
 #include "access/xlog.h"
 #include "catalog/pg_type_d.h"
-#include "commands/dbcommands.h"
 #include "miscadmin.h"
 
 #include "arguments.h"
@@ -49,7 +48,7 @@ static Statement statements[] = {
 	[STATEMENT_LOAD_STATE] = {
 		.label = "load the state of the scheduler",
 		.text =
-		"SELECT s.state, s.system_identifier, s.database_id, s.database_name, s.rebooted_at"
+		"SELECT s.state, s.system_identifier, s.database_id, s.rebooted_at"
 		" FROM taskcenter.scheduler_state AS s",
 		.nargs = 0
 	},
@@ -183,12 +182,10 @@ static bool
 identity_is_ours(void)
 {
 	char	   *identifier = tc_get_text(0, 2);
-	char	   *database = get_database_name(MyDatabaseId);
 	char		ours[32];
 
 	snprintf(ours, sizeof(ours), UINT64_FORMAT, GetSystemIdentifier());
-	return strcmp(identifier, ours) == 0 &&
-		(Oid) tc_get_int64(0, 3) == MyDatabaseId && database != NULL;
+	return strcmp(identifier, ours) == 0 && (Oid) tc_get_int64(0, 3) == MyDatabaseId;
 }
 
 ControlState *
@@ -211,7 +208,7 @@ tc_control_load(void)
 		control->adopted = identity_is_ours();
 		control->running = control->adopted && strcmp(control->state, "running") == 0;
 		control->disabled = strcmp(control->state, "disabled") == 0;
-		control->rebooted_at = tc_get_timestamptz(0, 5);
+		control->rebooted_at = tc_get_timestamptz(0, 4);
 	}
 	control->barred = tc_shared_barred(MyDatabaseId);
 	if (control->barred != NULL)

@@ -77,7 +77,7 @@ RETURNS bigint
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskcenter_adopt_database';
 COMMENT ON FUNCTION taskcenter.adopt_database(text, text) IS
-'Let a restored, cloned or renamed database work: nothing fires in it until then. unfinished: keep or cancel its unfinished runs. Roles are found again by their names; tasks whose roles are missing are quarantined. Returns the number of cancelled runs';
+'Let a restored or cloned database work: nothing fires in it until then. unfinished: keep or cancel its unfinished runs. Roles are found again by their names; tasks whose roles are missing are quarantined. Returns the number of cancelled runs';
 
 CREATE FUNCTION taskcenter.repair_partitions() RETURNS bigint
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
