@@ -319,18 +319,6 @@ tc_user_command_release(UserCommand *command)
 	MemoryContextDelete(command->context);
 }
 
-int
-tc_user_command_statement_count(const UserCommand *command)
-{
-	return command->count;
-}
-
-const char *
-tc_user_command_tag(const UserCommand *command)
-{
-	return GetCommandTagName(command->statements[0].tag);
-}
-
 bool
 tc_user_command_has_transaction_control(const UserCommand *command)
 {
@@ -362,11 +350,12 @@ literal_is_lasting(Oid type)
 	return func_volatile(input) == PROVOLATILE_IMMUTABLE;
 }
 
-/* Inlining a function in SQL would bring its literals into the plan. */
+/* Would planning bring literals (of one in SQL), or a result, into the plan? */
 static bool
-may_be_inlined(Oid function, void *context)
+may_be_folded(Oid function, void *context)
 {
 	HeapTuple	tuple;
+	Form_pg_proc form;
 	bool		result;
 
 	if (function < FirstNormalObjectId)
@@ -374,16 +363,17 @@ may_be_inlined(Oid function, void *context)
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	if (!HeapTupleIsValid(tuple))
 		return true;
-	result = ((Form_pg_proc) GETSTRUCT(tuple))->prolang == SQLlanguageId;
+	form = (Form_pg_proc) GETSTRUCT(tuple);
+	result = form->prolang == SQLlanguageId || form->provolatile == PROVOLATILE_IMMUTABLE;
 	ReleaseSysCache(tuple);
 	return result;
 }
 
 /*
  * Would a plan kept for this query give, at a later execution, something else
- * than a client would get then?  A client's literals and functions are read
- * anew each time.  The plan cache sees to changes of what a plan uses, of
- * search_path and of row security, and catalog_generation to the rest.
+ * than a client would get then, whose literals and functions are read anew?
+ * The plan cache sees to changes of what a plan uses, of search_path and of
+ * row security, and catalog_generation to the rest.
  */
 static bool
 contains_unkeepable(Node *node, void *context)
@@ -393,7 +383,7 @@ contains_unkeepable(Node *node, void *context)
 	if (IsA(node, Const))
 		return !((Const *) node)->constisnull &&
 			!literal_is_lasting(((Const *) node)->consttype);
-	if (check_functions_in_node(node, may_be_inlined, context))
+	if (check_functions_in_node(node, may_be_folded, context))
 		return true;
 	if (IsA(node, Query))
 		return ((Query *) node)->commandType == CMD_UTILITY ||	/* SELECT INTO */

@@ -44,11 +44,6 @@ extern UserCommand *tc_user_command_prepare(const char *text,
 /* Drops kept plans and all memory.  Not while the command is executing. */
 extern void tc_user_command_release(UserCommand *command);
 
-extern int	tc_user_command_statement_count(const UserCommand *command);
-
-/* Tag of the first statement, such as "SELECT"; a constant string. */
-extern const char *tc_user_command_tag(const UserCommand *command);
-
 /* BEGIN, COMMIT, SAVEPOINT, PREPARE TRANSACTION and the like in the text? */
 extern bool tc_user_command_has_transaction_control(const UserCommand *command);
 

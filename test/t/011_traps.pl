@@ -662,6 +662,22 @@ $tc->enqueue_many('queue of', 200);
 ok($tc->finish_all('queue of'), 'runs that make queues');
 $tc->is_sql(q{SELECT queue, count(*) FROM told GROUP BY 1}, 'default|200', 'each knows the name of its own');
 
+# ---- plans that are kept ----
+
+# A function that is called immutable, and is not, gives what it gives to a client.
+$tc->sql(q{CREATE TABLE rates AS SELECT 1 AS rate; CREATE TABLE rated (rate int);
+	GRANT ALL ON rates, rated TO app;
+	CREATE FUNCTION rate_now() RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+	  $$BEGIN RETURN (SELECT rate FROM public.rates); END$$});
+$tc->task('rate', 'INSERT INTO rated SELECT rate_now()');
+for (1 .. 4)
+{
+	$tc->run('rate');
+	$tc->sql('UPDATE rates SET rate = rate + 1');
+}
+$tc->is_sql(q{SELECT string_agg(rate::text, ' ' ORDER BY rate) FROM rated}, '1 2 3 4',
+	'what a function gives is not kept in a plan');
+
 # ---- all of it ----
 
 $tc->is_sql('SELECT count(*) FROM taskcenter.live_runs', '0', 'every run has ended');
