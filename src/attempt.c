@@ -67,6 +67,20 @@ tc_attempt_describe(Attempt *attempt, const char *queue, MemoryContext context)
 	facts->context = context;
 }
 
+/* What is left of the time limit; 0: there is none. */
+static int64
+limit_ms(const Attempt *attempt)
+{
+	int64		left = attempt->task->timeout;
+
+	if (left <= 0)
+		return 0;
+	/* the clock may have been set back */
+	left = Min(left, attempt->deadline - attempt->started_at);
+	/* a limit below a millisecond is still a limit */
+	return Max(left / 1000, 1);
+}
+
 void
 tc_attempt_open(Attempt *attempt)
 {
@@ -79,10 +93,10 @@ tc_attempt_open(Attempt *attempt)
 	attempt->timed_out = attempt->cancelled = false;
 	tc_message_capture_start(elevel_of(task->log_level));
 	tc_current_run_begin(&attempt->facts);
-	tc_shared_run_begin(&shared, attempt->started_at,
-						task->timeout > 0 ? attempt->started_at + task->timeout : DT_NOEND);
-	/* a limit below a millisecond is still a limit */
-	tc_run_timer_start(task->timeout > 0 ? Max(task->timeout / 1000, 1) : 0);
+	if (attempt->deadline == 0)
+		attempt->deadline = task->timeout > 0 ? attempt->started_at + task->timeout : DT_NOEND;
+	tc_shared_run_begin(&shared, attempt->started_at, attempt->deadline);
+	tc_run_timer_start(limit_ms(attempt));
 }
 
 /* Learn whether somebody asked for this attempt's end, before it is forgotten. */

@@ -27,6 +27,8 @@ typedef struct Attempt
 	ResultCapture *capture;		/* NULL: rows are dropped */
 	CommandResult result;
 	TimestampTz started_at;
+	TimestampTz deadline;		/* of what is repeated at once, too; 0: not
+								 * begun; DT_NOEND: no time limit */
 	TimestampTz finished_at;
 	ErrorData  *error;			/* NULL: it succeeded */
 	bool		timed_out;

@@ -307,6 +307,7 @@ attempt_run(Attempt *attempt, MemoryContext context)
 		if (!learn_autonomous(attempt))
 			return;
 		tc_session_scrub();
+		attempt->deadline = 0;
 	}
 	run_autonomous(attempt, context);
 	if (attempt->error == NULL)

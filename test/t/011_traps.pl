@@ -348,6 +348,13 @@ $tc->sql('ALTER SEQUENCE tries RESTART');
 $run = $tc->once('collides', q{SELECT nextval('tries');
 	DO $$ BEGIN RAISE SQLSTATE '40001'; END $$});
 $tc->failed_with($run, '40001', 'a run that always collides fails in the end');
+
+# and within one time limit
+$run = $tc->once('collides slowly', q{SELECT pg_sleep(0.7); DO $$ BEGIN RAISE SQLSTATE '40001'; END $$},
+	timeout => '1 s');
+is($run->{status}, 'timed_out', 'a run that collides again and again has one time limit');
+$tc->is_sql("SELECT finished_at - run_at < '1.6 s' FROM taskcenter.task_runs WHERE run_id = $run->{run_id}",
+	't', 'which it does not exceed');
 $tc->is_sql('SELECT last_value BETWEEN 2 AND 20 FROM tries', 't', 'after a few repetitions');
 is($run->{attempt}, 1, 'which were one attempt');
 
