@@ -122,3 +122,22 @@ tc_audit_record(AuditRow *row, Oid writer, TimestampTz now)
 	describe_writer(row, writer);
 	tc_audit_insert(row);
 }
+
+Jsonb *
+tc_audit_text(const char *key, const char *value)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue text;
+
+	text.		type = jbvString;
+	text.		val.string.val = unconstify(char *, key);
+	text.		val.string.len = strlen(key);
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	(void) pushJsonbValue(&state, WJB_KEY, &text);
+	text.		val.string.val = unconstify(char *, value);
+	text.		val.string.len = strlen(value);
+
+	(void) pushJsonbValue(&state, WJB_VALUE, &text);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}

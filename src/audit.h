@@ -21,6 +21,9 @@
  */
 extern void tc_audit_record(AuditRow *row, Oid writer, TimestampTz now);
 
+/* {key: value}, for the values of a row */
+extern Jsonb *tc_audit_text(const char *key, const char *value);
+
 /*
  * May what executes now change schedules?  42501 for a run that a schedule
  * made, unless the database allows it.

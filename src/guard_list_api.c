@@ -10,9 +10,11 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/timestamp.h"
 
 #include "access.h"
 #include "arguments.h"
+#include "audit.h"
 #include "audit_context.h"
 #include "guard_list_store.h"
 #include "shared_state.h"
@@ -29,6 +31,9 @@ taskcenter_repair_guards(PG_FUNCTION_ARGS)
 	char	   *reason = tc_arg_reason(fcinfo, 0);
 	StoreFrame	frame;
 	int64		repaired = 0;
+	Oid			writer = tc_statement_caller();
+	AuditRow	row = {0};
+	char	   *found;
 	char	   *broken;
 	char	   *foreign;
 	int			round;
@@ -36,9 +41,17 @@ taskcenter_repair_guards(PG_FUNCTION_ARGS)
 	tc_access_require_admin("repair guards");
 	tc_audit_call_reason(reason);
 	tc_store_begin(&frame);
+	tc_guard_list_look(&found, &foreign);
 	for (round = 0; round < MAX_ROUNDS; round++)
 		repaired += tc_guard_list_repair();
 	tc_guard_list_look(&broken, &foreign);
+	if (repaired > 0 && broken == NULL)
+	{
+		row.action = "repair";
+		row.object_type = "guards";
+		row.old_values = tc_audit_text("not_in_force", found);
+		tc_audit_record(&row, writer, GetCurrentTimestamp());
+	}
 	tc_store_end(&frame);
 	if (broken != NULL)
 		ereport(ERROR,

@@ -138,6 +138,12 @@ SET ROLE regress_audit_owner;
 INSERT INTO taskcenter.task_audit_logs SELECT * FROM taskcenter.task_audit_logs LIMIT 1;
 DELETE FROM taskcenter.task_audit_logs;
 RESET ROLE;
+-- a guard that was taken out of force is missed, and its return is audited
+ALTER TABLE taskcenter.queues DISABLE TRIGGER audit_change;
+UPDATE taskcenter.queues SET max_running = 77 WHERE queue = 'extra';
+SELECT taskcenter.repair_guards('found by chance');
+SELECT taskcenter.repair_guards('again');
+SELECT action, object_type, old_values, reason FROM taskcenter.task_audit_logs ORDER BY audit_id DESC LIMIT 1;
 -- but a dump is restored as it was
 BEGIN;
 SET LOCAL check_function_bodies = off;

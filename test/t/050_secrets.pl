@@ -83,6 +83,34 @@ call('resume_scheduler');
 call('set_setting', key => 'runs_retention', value => '20 days');
 call('adopt_database');
 
+# ---- what people move, grant and hold ----
+
+sub metadata
+{
+	my ($where) = @_;
+	return { password => plant("metadata of $where"), note => [ 'api key: ' . plant("metadata of $where") ] };
+}
+
+$tc->sql(q{SELECT taskcenter.create_workflow('way', 'a', '{"a": ["b"], "b": ["a"]}')});
+$tc->sql(q{SELECT taskcenter.create_task('paper', kind => 'manual', options => '{"workflow": "way"}')});
+call('set_task_status', task => 'paper', to_status => 'b', metadata => metadata('set_task_status'));
+call('set_task_status', task => 'paper', to_status => 'c', metadata => metadata('a refused move'));
+in_context("UPDATE taskcenter.tasks SET status = 'a' WHERE name = 'paper'");
+$tc->try("RESET application_name;\nBEGIN;\n" . context('a plain move that is refused')
+	  . ";\nUPDATE taskcenter.tasks SET status = 'c' WHERE name = 'paper';\nCOMMIT");
+$tc->until(q{SELECT count(*) = 2 FROM taskcenter.task_status_history WHERE NOT accepted},
+	'the refused moves are kept');
+$tc->sql(q{CREATE TABLE page (id int PRIMARY KEY, status text NOT NULL);
+	SELECT taskcenter.guard_table('page', 'status', 'way'); INSERT INTO page VALUES (1, 'a')});
+call('set_row_status', relation => 'page', row_key => { id => 1 }, to_status => 'b',
+	metadata => metadata('set_row_status'));
+in_context("UPDATE page SET status = 'a'");
+call('grant_access', role => 'app', level => 'viewer', task => 'plain');
+call('revoke_access', role => 'app');
+call('hold_history', task => 'plain');
+$tc->sql("CALL taskcenter.purge('for token: " . plant('reason of purge') . "')");
+call('release_history', task => 'plain');
+
 # ---- runs ----
 
 my $run = in_context('SELECT taskcenter.enqueue_task(' . Taskcenter::arguments(task => 'plain',
