@@ -270,14 +270,7 @@ claim_lane(const Lane *lane, const LanePlan *plan, int64 executor_id, TimestampT
 
 	count = tc_runs_claim(&request, rows);
 	if (count == 0)
-	{
-		/*
-		 * a pause that this process has not been told of yet: its end would
-		 * find a lane that is called empty
-		 */
-		if (!tc_runs_is_due(&request))
-			*next_due = tc_runs_next_due(&request);
-	}
+		*next_due = tc_runs_next_due(&request);
 	else if (count < plan->max_runs)
 		*next_due = now + TC_SLOW_FRONT_MS * INT64CONST(1000);
 	else if (count == 1)

@@ -262,6 +262,7 @@ taskcenter_guard_control(PG_FUNCTION_ARGS)
 				 errhint("Pause a queue, or call taskcenter.set_setting() with null, instead.")));
 	tc_plain_check(call->tg_relation);
 	tc_shared_touch_control();
+	tc_shared_touch_all_lanes();
 	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
 		return PointerGetDatum(call->tg_newtuple);
 	return PointerGetDatum(call->tg_trigtuple);

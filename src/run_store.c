@@ -27,7 +27,6 @@ enum
 {
 	STATEMENT_CLAIM,
 	STATEMENT_NEXT_DUE,
-	STATEMENT_IS_DUE,
 	STATEMENT_LOCK_QUEUE,
 	STATEMENT_LOCK_TASK,
 	STATEMENT_COUNT_QUEUE,
@@ -86,18 +85,6 @@ static Statement statements[] = {
 		"   AND r.status = ANY (ARRAY['queued', 'retrying'])"
 		"   AND (r.run_at, r.run_id) >= ($5, $6) AND r.run_at > $7"
 		" ORDER BY r.run_at, r.run_id LIMIT 1",
-		.nargs = 7,
-		.types = {INT8OID, INT8OID, INT4OID, INT8OID, TIMESTAMPTZOID, INT8OID,
-		TIMESTAMPTZOID}
-	},
-	[STATEMENT_IS_DUE] = {
-		.label = "look for a due run of a lane",
-		.text =
-		"SELECT r.run_id FROM taskcenter.live_runs AS r"
-		" WHERE r.run_as_id = $1 AND r.queue_id = $2 AND r.priority = $3 AND r.gate = $4"
-		"   AND r.status = ANY (ARRAY['queued', 'retrying'])"
-		"   AND (r.run_at, r.run_id) >= ($5, $6) AND r.run_at <= $7"
-		" ORDER BY r.run_at, r.run_id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED",
 		.nargs = 7,
 		.types = {INT8OID, INT8OID, INT4OID, INT8OID, TIMESTAMPTZOID, INT8OID,
 		TIMESTAMPTZOID}
@@ -307,20 +294,6 @@ tc_runs_claim(const ClaimRequest *request, RunRow *rows)
 		read_run(i, &rows[i]);
 	tc_store_end(&frame);
 	return count;
-}
-
-bool
-tc_runs_is_due(const ClaimRequest *request)
-{
-	StoreFrame	frame;
-	Bindings	bindings = {0};
-	bool		due;
-
-	bind_lane(&bindings, request);
-	tc_store_begin(&frame);
-	due = tc_run_bound(&statements[STATEMENT_IS_DUE], &bindings) > 0;
-	tc_store_end(&frame);
-	return due;
 }
 
 TimestampTz

@@ -35,9 +35,6 @@ typedef struct ClaimRequest
 /* rows are allocated in CurrentMemoryContext; returns the count */
 extern int	tc_runs_claim(const ClaimRequest *request, RunRow *rows);
 
-/* is a run of the lane due that nobody holds, whether it may be claimed or not? */
-extern bool tc_runs_is_due(const ClaimRequest *request);
-
 /* the first due time of the lane after now; DT_NOEND: none */
 extern TimestampTz tc_runs_next_due(const ClaimRequest *request);
 

@@ -447,6 +447,12 @@ extern void tc_shared_wake_init(void);	/* once per process: registers the
  */
 extern void tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
 								 TimestampTz run_at, int64 run_id, bool passed_by);
+
+/*
+ * What lanes may give changed: the scheduler finds those that hold work.  A
+ * claim that met a pause before it was told of it calls its lane empty.
+ */
+extern void tc_shared_touch_all_lanes(void);
 extern void tc_shared_touch_guards(void);	/* triggers of our relations */
 extern void tc_shared_touch_control(void);	/* tasks, queues, settings, state
 											 * changed */

@@ -64,7 +64,8 @@ typedef struct Pending
 	bool		extension_made;
 	bool		extension_dropped;
 	bool		database_list;
-	bool		all_lanes;		/* more than lanes[] holds */
+	bool		all_lanes;		/* more than lanes[] holds, or all are
+								 * concerned */
 	bool		all_finishes;
 	bool		all_defaults;
 	int			lane_count;
@@ -147,6 +148,13 @@ tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
 	}
 	else
 		pending.all_lanes = true;
+}
+
+void
+tc_shared_touch_all_lanes(void)
+{
+	note_work();
+	pending.all_lanes = true;
 }
 
 void
