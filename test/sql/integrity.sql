@@ -195,6 +195,7 @@ ROLLBACK;
 -- since: what was made before is left alone
 BEGIN; SELECT unguard();
 UPDATE taskcenter.finished_runs SET created_at = '2001-01-01', started_at = '2001-01-02', finished_at = '2001-01-01 12:00' WHERE run_id = :ok_run;
+UPDATE taskcenter.task_run_history SET changed_at = '2001-01-01' WHERE run_id = :ok_run;
 SELECT check_name, object_id = :ok_run, detail FROM damage;
 SELECT * FROM taskcenter.check_integrity('2002-01-01') WHERE check_name <> 'guard_not_in_force';
 ROLLBACK;
