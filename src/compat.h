@@ -99,6 +99,15 @@
 #define tc_wait_event_new(name) PG_WAIT_EXTENSION
 #endif
 
+/* A scan of a whole index: access/genam.h. */
+#if PG_VERSION_NUM >= 180000
+#define tc_index_beginscan(table, index, snapshot) \
+	index_beginscan((table), (index), (snapshot), NULL, 0, 0)
+#else
+#define tc_index_beginscan(table, index, snapshot) \
+	index_beginscan((table), (index), (snapshot), 0, 0)
+#endif
+
 /* What the library says of itself: fmgr.h. */
 #if PG_VERSION_NUM >= 180000
 #define TC_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "taskcenter", .version = "1.0")

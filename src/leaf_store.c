@@ -16,6 +16,7 @@
 #include "bindings.h"
 #include "leaf_store.h"
 #include "partition_store.h"
+#include "row_count.h"
 #include "taskcenter.h"
 
 static Statement list_leaves = {
@@ -40,6 +41,13 @@ static Statement list_leaves = {
 static Statement leaf_bytes = {
 	.label = "look at the size of a partition",
 	.text = "SELECT pg_total_relation_size(format('taskcenter.%I', $1)::regclass)",
+	.nargs = 1,
+	.types = {TEXTOID}
+};
+
+static Statement leaf_oid = {
+	.label = "look a partition up",
+	.text = "SELECT format('taskcenter.%I', $1)::regclass::oid::bigint",
 	.nargs = 1,
 	.types = {TEXTOID}
 };
@@ -130,7 +138,11 @@ tc_leaf_rows(const Leaf *leaf)
 {
 	Statement	count = {.label = "count the rows of a partition",.any_plan = true,
 	.transient = true};
+	int64		rows;
 
+	run_for(&leaf_oid, leaf);
+	if (tc_row_count((Oid) tc_get_int64(0, 1), &rows))
+		return rows;
 	count.text = psprintf("SELECT count(*) FROM %s", table_of(leaf));
 	tc_run(&count, NULL, NULL);
 	return tc_get_int64(0, 1);

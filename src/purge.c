@@ -240,12 +240,14 @@ move_staying(Purge *purge, const RelationCutoffs *cutoffs, int64 *left, PurgeCou
 		tc_leaf_index(leaf);
 	/* counted before rows are moved: then an index tells it without the table */
 	*left = tc_leaf_rows(leaf);
-	if (tc_purge_count_staying(relation, leaf, cutoffs, 1) == 0)
-		return true;
 	/* for the partitions that follow, too */
 	if (!purge->covered)
+	{
+		if (tc_purge_count_staying(relation, leaf, cutoffs, 1) == 0)
+			return true;
 		(void) tc_partition_cover(tc_partition_set_of(relation->name, TC_CLASS_OWN),
 								  TC_RETENTION_KEEP, leaf->from, Max(leaf->until, purge->now));
+	}
 	count->kept = tc_purge_move_staying(relation, leaf, cutoffs, PIECE_ROWS);
 	*left -= count->kept;
 	return count->kept < PIECE_ROWS;

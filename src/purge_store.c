@@ -345,19 +345,18 @@ tc_purge_count_staying(const PurgeRelation *relation, const Leaf *leaf,
 	return tc_get_int64(0, 1);
 }
 
-/* all columns but the class, each with a prefix */
+/* all columns but the class */
 static char *
-columns_of(const PurgeRelation *relation, const char *prefix)
+columns_of(const PurgeRelation *relation)
 {
-	Statement	list = {.label = "list columns",.nargs = 2,.types = {TEXTOID, TEXTOID},
+	Statement	list = {.label = "list columns",.nargs = 1,.types = {TEXTOID},
 	.transient = true};
 	Bindings	arguments = {0};
 
-	list.text = "SELECT string_agg($2 || quote_ident(a.attname), ', ' ORDER BY a.attnum)"
+	list.text = "SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)"
 		" FROM pg_attribute AS a WHERE a.attrelid = format('taskcenter.%I', $1)::regclass"
 		"   AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'retention_class'";
 	tc_bind_text(&arguments, relation->name);
-	tc_bind_text(&arguments, prefix);
 	tc_run_bound(&list, &arguments);
 	return tc_get_text(0, 1);
 }
@@ -370,15 +369,15 @@ tc_purge_move_staying(const PurgeRelation *relation, const Leaf *leaf,
 		.types = {INT8ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, INT8OID},
 	.transient = true};
 	Bindings	arguments = {0};
+	const char *columns = columns_of(relation);
 
 	move.text = psprintf("WITH stay AS (SELECT s.place FROM (%s) AS s LIMIT $4),"
 						 " moved AS (DELETE FROM %s AS r WHERE r.ctid ="
 						 "   ANY (ARRAY(SELECT s.place FROM stay AS s)) RETURNING r.*)"
 						 " INSERT INTO taskcenter.%s (%s, retention_class)"
-						 " SELECT %s, %d FROM moved AS m",
+						 " SELECT %s, %d FROM moved",
 						 staying(relation, leaf), leaf_table(leaf),
-						 quote_identifier(relation->name), columns_of(relation, ""),
-						 columns_of(relation, "m."), TC_CLASS_OWN);
+						 quote_identifier(relation->name), columns, columns, TC_CLASS_OWN);
 	bind_own(&arguments, cutoffs, leaf, may_stay);
 	tc_bind_int64(&arguments, most);
 	return (int64) tc_run_bound(&move, &arguments);

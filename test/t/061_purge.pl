@@ -87,11 +87,11 @@ sub note_policy
 		WHERE finished_at > now() - interval '30 days'");
 }
 
-# (rows, warnings) of a CALL; retries nothing
+# (rows, warnings) of a CALL
 sub purge
 {
-	my ($db) = @_;
-	my ($result, $out, $error) = $node->psql($db, 'CALL taskcenter.purge()');
+	my ($db, $role) = @_;
+	my ($result, $out, $error) = $node->psql($db, 'CALL taskcenter.purge()', extra_params => [ '-U', $role // 'postgres' ]);
 	my ($rows) = $out =~ /^(\d+)\|/m;
 	return ($rows, $error);
 }
@@ -107,9 +107,11 @@ subtest 'pieces' => sub {
 	sql_as($node, 'pieces', 'app', q{SELECT taskcenter.alter_task('short', options => '{"retention": "10 days", "failed_retention": "10 days"}')});
 	my $held = sql($node, 'pieces', "SELECT count(*) FROM taskcenter.finished_runs JOIN taskcenter.tasks USING (task_id) WHERE name = 'held'");
 	my $preview = sql($node, 'pieces', 'SELECT relation, policy, rows, partitions FROM taskcenter.preview_purge() ORDER BY 1, 2');
-	my ($rows, $warning) = purge('pieces');
+	sql($node, 'postgres', 'ALTER DATABASE pieces OWNER TO app');
+	my ($rows, $warning) = purge('pieces', 'app');
 
 	is($warning, '', 'no warning');
+	is(sql($node, 'pieces', 'SELECT DISTINCT actor FROM taskcenter.purges'), 'app', 'the owner of the database may purge');
 	is(sql($node, 'pieces', 'SELECT relation, policy, sum(rows), sum(partitions) FROM taskcenter.purges
 		WHERE rows > 0 OR partitions > 0 GROUP BY 1, 2 ORDER BY 1, 2'), $preview, 'it takes what was shown');
 	accounted('pieces', 'pieces');
