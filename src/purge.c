@@ -235,11 +235,13 @@ move_staying(Purge *purge, const RelationCutoffs *cutoffs, int64 *left, PurgeCou
 {
 	const PurgeRelation *relation = &tc_purge_relations[purge->relation];
 	const Leaf *leaf = purge->leaf;
+	bool		first = purge->leaf_bytes == 0;
 
 	if (cutoffs->earliest_own < leaf->until && !leaf->by_task)
 		tc_leaf_index(leaf);
-	/* counted before rows are moved: then an index tells it without the table */
-	*left = tc_leaf_rows(leaf);
+	/* counted before rows are moved, an index tells it without the table */
+	if (first)
+		*left = tc_leaf_rows(leaf);
 	/* for the partitions that follow, too */
 	if (!purge->covered)
 	{
@@ -249,15 +251,17 @@ move_staying(Purge *purge, const RelationCutoffs *cutoffs, int64 *left, PurgeCou
 								  TC_RETENTION_KEEP, leaf->from, Max(leaf->until, purge->now));
 	}
 	count->kept = tc_purge_move_staying(relation, leaf, cutoffs, PIECE_ROWS);
-	*left -= count->kept;
-	return count->kept < PIECE_ROWS;
+	if (count->kept == PIECE_ROWS)
+		return false;
+	*left = first ? *left - count->kept : tc_leaf_rows(leaf);
+	return true;
 }
 
 /* what goes is what the partition has but for what was moved */
 static void
 take_whole(Purge *purge, const RelationCutoffs *cutoffs, int64 bytes, PurgeCount *count)
 {
-	int64		rows;
+	int64		rows = 0;
 
 	purge->more = !move_staying(purge, cutoffs, &rows, count);
 	if (purge->more)
