@@ -429,8 +429,12 @@ subtest 'our relations as somebody\'s objects (T-S10)' => sub {
 	refused('mallory', $_, '42501') for ('CREATE TABLE taskcenter.mine (a int)', "CREATE FUNCTION taskcenter.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
 		'DROP EXTENSION taskcenter', 'ALTER EXTENSION taskcenter UPDATE', 'ALTER SCHEMA taskcenter RENAME TO x', 'DROP SCHEMA taskcenter CASCADE',
 		'CREATE TABLE evil.refers (a bigint REFERENCES taskcenter.tasks)', q{ALTER FUNCTION taskcenter.visible_owner_ids() OWNER TO mallory});
+	# bound when they were made, for a role that is no superuser, and not for everybody
 	is(sql($node, 'app', q{SELECT string_agg(p.oid::regprocedure::text, ' ') FROM pg_proc AS p
-		WHERE p.pronamespace = 'taskcenter'::regnamespace AND p.prosecdef}), '', 'no function of ours is SECURITY DEFINER');
+		WHERE p.pronamespace = 'taskcenter'::regnamespace AND p.prosecdef
+			AND (p.prosqlbody IS NULL OR p.proowner <> 'taskcenter_owner'::regrole
+				OR 'search_path=pg_catalog, pg_temp' <> ALL (coalesce(p.proconfig, '{}'))
+				OR has_function_privilege('mallory', p.oid, 'EXECUTE'))}), '', 'no function lends rights that a stranger could use');
 	is(as('mallory', q{SELECT count(*) FROM (SELECT FROM taskcenter.tasks WHERE name = 'private' FOR UPDATE NOWAIT) AS l}), 0, 'nobody locks a row that is not his');
 };
 
