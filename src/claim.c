@@ -252,6 +252,26 @@ describe_lane(const Lane *lane, TimestampTz now, ClaimRequest *request)
 }
 
 /*
+ * When a lane that gave nothing can give something.  A run that is due and was
+ * not given is locked by somebody, who tells at his end if he knows of it; one
+ * who locked it by hand does not, so it is looked at again.
+ */
+static TimestampTz
+next_due_of(ClaimRequest *request)
+{
+	TimestampTz now = request->now;
+	TimestampTz next_due;
+
+	request->now = DT_NOBEGIN;
+	next_due = tc_runs_next_due(request);
+	if (next_due > now)
+		return next_due;
+	request->now = now;
+	next_due = tc_runs_next_due(request);
+	return Min(next_due, now + LOCKED_RETRY_US);
+}
+
+/*
  * One lane in the open transaction; learns when a claim of it can succeed next.
  * Others look at that moment when the claimed runs keep this process for long.
  */
@@ -270,7 +290,7 @@ claim_lane(const Lane *lane, const LanePlan *plan, int64 executor_id, TimestampT
 
 	count = tc_runs_claim(&request, rows);
 	if (count == 0)
-		*next_due = tc_runs_next_due(&request);
+		*next_due = next_due_of(&request);
 	else if (count < plan->max_runs)
 		*next_due = now + TC_SLOW_FRONT_MS * INT64CONST(1000);
 	else if (count == 1)
@@ -320,6 +340,7 @@ note_lane(const Lane *lane, const RunRow *rows, int count, TimestampTz next_due,
 		tc_shared_lane_raise(lane, rows[count - 1].run_at, rows[count - 1].run_id);
 	if (next_due != DT_NOBEGIN)
 		tc_shared_lane_drained(lane, next_due, provisional);
+	tc_shared_lane_let_go(lane);
 }
 
 /* true: the lane gave runs, or ends the search for another reason */

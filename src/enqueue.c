@@ -214,7 +214,7 @@ hold_until_commit(const NewRun *run)
 	if (!tc_enqueue_hold_key(run->task_id, run->unique_key, &held))
 		return false;
 	tc_shared_touch_lane((Oid) held.run_as_id, held.queue_id, held.priority, held.gate,
-						 held.run_at, held.run_id, true);
+						 held.run_at, held.run_id, LANE_TOUCH_LOCKED);
 	return true;
 }
 

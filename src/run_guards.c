@@ -108,14 +108,14 @@ status_of(HeapTuple tuple, Relation rel)
 }
 
 static void
-touch_lane(HeapTuple tuple, TupleDesc desc, bool passed_by)
+touch_lane(HeapTuple tuple, TupleDesc desc, LaneTouch touch)
 {
 	tc_shared_touch_lane((Oid) DatumGetInt64(column(tuple, desc, LIVE_RUN_AS_ID)),
 						 DatumGetInt64(column(tuple, desc, LIVE_QUEUE_ID)),
 						 DatumGetInt32(column(tuple, desc, LIVE_PRIORITY)),
 						 DatumGetInt64(column(tuple, desc, LIVE_GATE)),
 						 DatumGetTimestampTz(column(tuple, desc, LIVE_RUN_AT)),
-						 DatumGetInt64(column(tuple, desc, LIVE_RUN_ID)), passed_by);
+						 DatumGetInt64(column(tuple, desc, LIVE_RUN_ID)), touch);
 }
 
 static void
@@ -213,9 +213,9 @@ check_update(Relation rel, HeapTuple old, HeapTuple new)
 	 * end
 	 */
 	if (tc_run_status_is_ready(from) && !claim)
-		touch_lane(old, desc, true);
+		touch_lane(old, desc, LANE_TOUCH_LOCKED);
 	if (tc_run_status_is_ready(to))
-		touch_lane(new, desc, false);
+		touch_lane(new, desc, LANE_TOUCH_CHANGED);
 	if (from == RUN_STATUS_RUNNING && to != RUN_STATUS_RUNNING)
 		tc_shared_touch_finish(DatumGetInt64(column(old, desc, LIVE_RUN_ID)),
 							   DatumGetInt64(column(old, desc, LIVE_QUEUE_ID)),
@@ -231,7 +231,7 @@ check_leave(Relation rel, HeapTuple old)
 		refuse_change(rel, "delete from",
 					  "Use taskcenter.cancel_run(); retention removes finished runs.");
 	if (tc_run_status_is_ready(status_of(old, rel)))
-		touch_lane(old, desc, true);
+		touch_lane(old, desc, LANE_TOUCH_LOCKED);
 	tc_shared_touch_finish(DatumGetInt64(column(old, desc, LIVE_RUN_ID)),
 						   DatumGetInt64(column(old, desc, LIVE_QUEUE_ID)),
 						   DatumGetInt64(column(old, desc, LIVE_TASK_ID)));
@@ -251,7 +251,7 @@ taskcenter_guard_live_run(PG_FUNCTION_ARGS)
 
 		check_claimed(rel, call->tg_trigtuple, status);
 		if (tc_run_status_is_ready(status))
-			touch_lane(call->tg_trigtuple, RelationGetDescr(rel), false);
+			touch_lane(call->tg_trigtuple, RelationGetDescr(rel), LANE_TOUCH_NEW);
 		return PointerGetDatum(call->tg_trigtuple);
 	}
 	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))

@@ -9,6 +9,10 @@
  * a claim whose copy is older may not call the lane empty, and may raise the
  * bound only up to the lowest position that came since.
  *
+ * The other race: a run changes between a claim's snapshot and its locks.  The
+ * claim then locks the new row without taking it, until it commits, and others
+ * pass the row by; so it lowers the lane once more when it has let go.
+ *
  * A lane that is not there has no runs that anybody knows of, or has no place:
  * then the database's lanes_left_out says when the table must be asked for it.
  * When all places are taken, a lane that is empty makes room, else one that
@@ -291,10 +295,14 @@ tc_lanes_forget(Oid database)
 void
 tc_shared_lane_lower(const LaneKey *key, TimestampTz run_at, int64 run_id)
 {
+	Lane	   *lane;
+
 	if (tc_shared == NULL)
 		return;
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
-	(void) tc_lane_lower(key, run_at, run_id);
+	lane = tc_lane_lower(key, run_at, run_id);
+	if (lane != NULL)
+		lane->changed_version = lane->version;
 	LWLockRelease(tc_shared->lock);
 }
 
@@ -390,6 +398,29 @@ tc_shared_lane_raise(const Lane *seen, TimestampTz bound_at, int64 bound_run)
 		}
 		if (TimestampDifferenceExceeds(lane->recent_since, now, RECENT_MS))
 			forget_recent(lane, now);
+	}
+	LWLockRelease(tc_shared->lock);
+}
+
+void
+tc_shared_lane_let_go(const Lane *seen)
+{
+	TimestampTz at;
+	int64		run;
+	Lane	   *lane;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	lane = find_lane(&seen->key);
+	if (lane != NULL && lane->changed_version > seen->version)
+	{
+		if (!raise_limit(lane, seen->version, &at, &run))
+		{
+			at = DT_NOBEGIN;
+			run = 0;
+		}
+		lower(lane, at, run);
+		if (tc_lane_is_ready(lane, GetCurrentTimestamp()))
+			tc_wake_role(lane->key.database, lane->key.role);
 	}
 	LWLockRelease(tc_shared->lock);
 }

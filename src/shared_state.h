@@ -105,6 +105,8 @@ typedef struct Lane
 								 * finishes and by control changes */
 	uint64		version;		/* grows at each lowering, even if nothing got
 								 * lower: rows came that a snapshot misses */
+	uint64		changed_version;	/* of the last lowering for a run that was
+									 * there before: claims may have locked it */
 	uint64		unblock_version;	/* grows at each unblocking */
 	TimestampTz bound_at;		/* every claimable run of the lane is at or
 								 * after (bound_at, bound_run) */
@@ -322,6 +324,12 @@ extern TimestampTz tc_shared_lanes_left_out(bool clear);
 extern void tc_shared_lane_raise(const Lane *seen, TimestampTz bound_at, int64 bound_run);
 
 /*
+ * A claim that read `seen` has committed: runs that changed since may have been
+ * locked by it for nothing, and passed by by others; they are looked at again.
+ */
+extern void tc_shared_lane_let_go(const Lane *seen);
+
+/*
  * A claim found the lane empty until next_due, unless lowered since.
  * provisional: who says so will look again, and asks for the scheduler if not.
  */
@@ -441,12 +449,17 @@ extern void tc_shared_progress(int64 done, int64 total, const char *phase);
 extern void tc_shared_wake_init(void);	/* once per process: registers the
 										 * callbacks */
 
-/*
- * A run will be claimable in a lane: lowered at commit.  passed_by: it was
- * before, and we have locked it, so that claims go past it: lowered at abort, too.
- */
+typedef enum LaneTouch
+{
+	LANE_TOUCH_NEW,				/* nobody has seen it yet */
+	LANE_TOUCH_CHANGED,			/* it was there, and was not claimable */
+	LANE_TOUCH_LOCKED			/* it was claimable, and claims pass it by
+								 * now: lowered at abort, too */
+} LaneTouch;
+
+/* A run will be claimable in a lane: lowered at commit. */
 extern void tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
-								 TimestampTz run_at, int64 run_id, bool passed_by);
+								 TimestampTz run_at, int64 run_id, LaneTouch touch);
 
 /*
  * What lanes may give changed: the scheduler finds those that hold work.  A

@@ -36,6 +36,7 @@ typedef struct PendingLane
 	int			level;			/* outermost subtransaction that touched it */
 	int			deepest;		/* innermost one */
 	bool		passed_by;		/* one of its rows is locked by us */
+	bool		changed;		/* one of its rows was there before */
 } PendingLane;
 
 typedef struct PendingFinish
@@ -114,7 +115,7 @@ note_work(void)
 
 void
 tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
-					 TimestampTz run_at, int64 run_id, bool passed_by)
+					 TimestampTz run_at, int64 run_id, LaneTouch touch)
 {
 	LaneKey		key = {MyDatabaseId, role, queue_id, gate, priority, 0};
 	int			level = GetCurrentTransactionNestLevel();
@@ -129,7 +130,6 @@ tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
 	if (lane != NULL)
 	{
 		lane->deepest = Max(lane->deepest, level);
-		lane->passed_by |= passed_by;
 		if (run_at < lane->run_at ||
 			(run_at == lane->run_at && run_id < lane->run_id))
 		{
@@ -144,10 +144,15 @@ tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
 		lane->run_at = run_at;
 		lane->run_id = run_id;
 		lane->level = lane->deepest = level;
-		lane->passed_by = passed_by;
+		lane->passed_by = lane->changed = false;
 	}
 	else
+	{
 		pending.all_lanes = true;
+		return;
+	}
+	lane->passed_by |= touch == LANE_TOUCH_LOCKED;
+	lane->changed |= touch != LANE_TOUCH_NEW;
 }
 
 void
@@ -283,6 +288,8 @@ apply_lane(const PendingLane *touched, TimestampTz now)
 
 	if (lane == NULL)
 		return;					/* left out; the scheduler knows */
+	if (touched->changed)
+		lane->changed_version = lane->version;
 	if (tc_lane_is_ready(lane, now))
 		tc_wake_role(touched->key.database, touched->key.role);
 	else

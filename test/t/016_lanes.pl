@@ -65,10 +65,19 @@ ok($tc->wait_until('SELECT count(*) = 500 FROM effects WHERE lane > 2500', 15), 
 is($tc->sql('SELECT max(e.at - r.run_at) < interval \'3 s\' FROM effects AS e
 JOIN taskcenter.task_runs AS r USING (run_id) WHERE lane > 2500'), 't', 'in time');
 
-my ($before) = $tc->sql($commits) =~ /(\d+)\s*$/;
-$tc->sql('SELECT pg_sleep(2)');
-my ($after) = $tc->sql($commits) =~ /(\d+)\s*$/;
-cmp_ok($after - $before, '<', 25, 'and nobody looks for the others all the time');
+# what executors took from one another is looked at once more
+sub commits_in
+{
+	my ($seconds) = @_;
+	my ($before) = $tc->sql($commits) =~ /(\d+)\s*$/;
+
+	$tc->sql("SELECT pg_sleep($seconds)");
+	my ($after) = $tc->sql($commits) =~ /(\d+)\s*$/;
+	return $after - $before;
+}
+my $tries = 0;
+$tries++ while ($tries < 10 && commits_in(1) >= 15);
+cmp_ok(commits_in(2), '<', 25, 'and nobody looks for the others all the time');
 
 $tc->sql(q{SELECT count(*) FROM taskcenter.cancel_runs('note')});
 $tc->sql('TRUNCATE effects');

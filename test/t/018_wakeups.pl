@@ -40,10 +40,52 @@ for my $round (1 .. 10)
 	my $run = $tc->enqueue('limited');
 	$tc->sql("SELECT taskcenter.pause_queue('paused')");
 	$tc->sql('ROLLBACK', 'holder');
-	$tc->sql('SELECT pg_sleep(0.05)');
+	$tc->wait_until("SELECT wait_event_type = 'Extension' FROM pg_stat_activity
+		WHERE backend_type = 'taskcenter executor'");
 	$tc->sql("SELECT taskcenter.resume_queue('paused')");
 	is($tc->finish($run, 5)->{status}, 'succeeded', "round $round: a pause that ends at once delays nothing");
 }
+
+# A run that somebody locks by hand, and lets go without a word.
+$tc->task('held', 'SELECT 1', queue => 'paused');
+$tc->sql("SELECT taskcenter.pause_queue('paused')");
+my $held = $tc->enqueue('held');
+$tc->sql('BEGIN', 'holder');
+$tc->sql("SELECT run_id FROM taskcenter.live_runs WHERE run_id = $held FOR UPDATE", 'holder');
+$tc->sql("SELECT taskcenter.resume_queue('paused')");
+$tc->finish($tc->enqueue('quick'));
+$tc->sql('ROLLBACK', 'holder');
+is($tc->finish($held, 5)->{status}, 'succeeded', 'a run that was locked by hand is found again');
+
+# A run that changes between a claim's snapshot and its locks: several look for
+# it at once, and one that had it locked in vain must not hide it.
+my $crowd = Taskcenter->start('crowd', conf => "fsync = off\ntaskcenter.max_executors = 3\n");
+$crowd->task('again', 'SELECT 1 / 0', max_attempts => 4, backoff => 'none');
+$crowd->sql(<<'SQL');
+CREATE PROCEDURE public.one_by_one(runs int, INOUT late int = 0) LANGUAGE plpgsql AS $$
+DECLARE
+  id bigint;
+  since timestamptz;
+BEGIN
+  FOR i IN 1 .. runs LOOP
+    since := clock_timestamp();
+    id := taskcenter.enqueue_task('again');
+    COMMIT;
+    LOOP
+      PERFORM FROM taskcenter.finished_runs WHERE run_id = id;
+      EXIT WHEN FOUND OR clock_timestamp() > since + interval '10 seconds';
+      COMMIT;
+      PERFORM pg_sleep(0.0003);
+    END LOOP;
+    late := late + (clock_timestamp() > since + interval '700 milliseconds')::int;
+  END LOOP;
+END $$
+SQL
+cmp_ok($crowd->sql('CALL public.one_by_one(1500)'), '<', 3,
+	'runs that are tried again at once, under several executors, do not wait');
+$crowd->is_sql('SELECT count(*) FROM taskcenter.live_runs', 0, 'and none is left');
+$crowd->never_crashed;
+$crowd->stop;
 
 $tc->never_crashed;
 $tc->stop;
