@@ -21,6 +21,7 @@
 #include "arguments.h"
 #include "compat.h"
 #include "granted.h"
+#include "ids.h"
 #include "role_check.h"
 #include "role_set.h"
 #include "statement.h"
@@ -83,15 +84,6 @@ tc_access_tasks(Oid role, TaskRight right, TaskSet *tasks)
 	tasks->ids = ids;
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		left = *(const int64 *) a;
-	int64		right = *(const int64 *) b;
-
-	return left < right ? -1 : left > right;
-}
-
 bool
 tc_access_has(const TaskSet *tasks, int64 task_id, Oid owner_id)
 {
@@ -100,8 +92,7 @@ tc_access_has(const TaskSet *tasks, int64 task_id, Oid owner_id)
 	for (i = 0; i < tasks->owner_count && !tasks->all; i++)
 		if (tasks->owners[i] == (int64) owner_id)
 			return true;
-	return tasks->all ||
-		bsearch(&task_id, tasks->ids, tasks->id_count, sizeof(int64), compare_ids) != NULL;
+	return tasks->all || tc_ids_contain(tasks->ids, tasks->id_count, task_id);
 }
 
 /* the lowest level that carries the right */
@@ -210,7 +201,7 @@ tc_access_require_task(const char *name, bool lock, TaskRight right, TaskRow *ta
 }
 
 Oid
-tc_access_require_role(const char *argument, const char *name)
+tc_access_find_role(const char *argument, const char *name)
 {
 	Oid			role = get_role_oid(name, true);
 
@@ -220,6 +211,14 @@ tc_access_require_role(const char *argument, const char *name)
 				 errmsg("role \"%s\" does not exist", tc_shorten(name)),
 				 errdetail("\"%s\" is \"%s\".", argument, tc_shorten(name)),
 				 errhint("Write the role's name in its own letters, without quotes around it.")));
+	return role;
+}
+
+Oid
+tc_access_require_role(const char *argument, const char *name)
+{
+	Oid			role = tc_access_find_role(argument, name);
+
 	tc_access_require_become(argument, role);
 	return role;
 }

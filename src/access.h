@@ -67,6 +67,9 @@ extern void tc_access_require_task(const char *name, bool lock, TaskRight right,
 /* the 42704 */
 tc_noreturn extern void tc_access_report_missing_task(const char *name);
 
+/* OID of a role: 42704 */
+extern Oid	tc_access_find_role(const char *argument, const char *name);
+
 /* OID of a role that the caller could become: 42704, 42501 */
 extern Oid	tc_access_require_role(const char *argument, const char *name);
 

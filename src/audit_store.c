@@ -26,15 +26,6 @@ static Statement insert_row = {
 	JSONBOID, JSONBOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 };
 
-static void
-bind_id(Bindings *arguments, int64 id)
-{
-	if (id == 0)
-		tc_bind_null(arguments);
-	else
-		tc_bind_int64(arguments, id);
-}
-
 void
 tc_audit_insert(const AuditRow *row)
 {
@@ -43,14 +34,14 @@ tc_audit_insert(const AuditRow *row)
 	tc_bind_timestamptz(&arguments, row->recorded_at);
 	tc_bind_text(&arguments, row->action);
 	tc_bind_text(&arguments, row->object_type);
-	bind_id(&arguments, row->object_id);
+	tc_bind_id(&arguments, row->object_id);
 	tc_bind_text(&arguments, row->object_name);
-	bind_id(&arguments, row->task_id);
-	bind_id(&arguments, row->owner_id);
+	tc_bind_id(&arguments, row->task_id);
+	tc_bind_id(&arguments, row->owner_id);
 	tc_bind_redacted_jsonb(&arguments, row->old_values);
 	tc_bind_redacted_jsonb(&arguments, row->new_values);
 	tc_bind_text(&arguments, row->channel);
-	bind_id(&arguments, row->run_id);
+	tc_bind_id(&arguments, row->run_id);
 	tc_bind_redacted(&arguments, row->actor);
 	tc_bind_text(&arguments, row->session_role);
 	tc_bind_text(&arguments, row->effective_role);

@@ -58,6 +58,13 @@ tc_bind_int64(Bindings *bindings, int64 value)
 	tc_bind_datum(bindings, Int64GetDatum(value), false);
 }
 
+/* 0: SQL NULL */
+static inline void
+tc_bind_id(Bindings *bindings, int64 id)
+{
+	tc_bind_datum(bindings, Int64GetDatum(id), id == 0);
+}
+
 /* NULL pointer: SQL NULL */
 static inline void
 tc_bind_text(Bindings *bindings, const char *value)

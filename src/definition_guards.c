@@ -26,6 +26,7 @@
 #include "schedule_define.h"
 #include "shared_state.h"
 #include "statement.h"
+#include "trigger_call.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_guard_task);
 PG_FUNCTION_INFO_V1(taskcenter_regate_runs);
@@ -34,43 +35,12 @@ PG_FUNCTION_INFO_V1(taskcenter_resume_by_update);
 PG_FUNCTION_INFO_V1(taskcenter_guard_control);
 PG_FUNCTION_INFO_V1(taskcenter_guard_grant);
 
-static TriggerData *
-called_as_trigger(FunctionCallInfo fcinfo)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("guard functions can only be called as triggers")));
-	return (TriggerData *) fcinfo->context;
-}
-
-static int
-column_number(Relation rel, const char *name)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-	int			i;
-
-	for (i = 0; i < desc->natts; i++)
-		if (!TupleDescAttr(desc, i)->attisdropped &&
-			strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
-			return i + 1;
-	elog(ERROR, "relation \"%s\" has no column \"%s\"",
-		 RelationGetRelationName(rel), name);
-	return 0;
-}
-
-static Datum
-column(Relation rel, HeapTuple tuple, const char *name, bool *isnull)
-{
-	return heap_getattr(tuple, column_number(rel, name), RelationGetDescr(rel), isnull);
-}
-
 static bool
 column_is_null(Relation rel, HeapTuple tuple, const char *name)
 {
 	bool		isnull;
 
-	(void) column(rel, tuple, name, &isnull);
+	(void) tc_column_value(rel, tuple, name, &isnull);
 	return isnull;
 }
 
@@ -82,12 +52,12 @@ static void
 check_may_name(Relation rel, HeapTuple old, HeapTuple new, const char *name)
 {
 	bool		isnull;
-	Datum		after = column(rel, new, name, &isnull);
+	Datum		after = tc_column_value(rel, new, name, &isnull);
 	Oid			role;
 
 	if (isnull)
 		return;					/* the column's own constraint speaks */
-	if (old != NULL && column(rel, old, name, &isnull) == after && !isnull)
+	if (old != NULL && tc_column_value(rel, old, name, &isnull) == after && !isnull)
 		return;
 	role = (Oid) DatumGetInt64(after);
 	if (superuser_arg(tc_statement_caller()) || IsLogicalWorker())
@@ -115,8 +85,8 @@ check_plain_move(Relation rel, HeapTuple old, HeapTuple new, const char *final,
 
 	if (tc_statement_is_own() || IsLogicalWorker())
 		return;
-	from = TextDatumGetCString(column(rel, old, "state", &isnull));
-	to = TextDatumGetCString(column(rel, new, "state", &isnull));
+	from = TextDatumGetCString(tc_column_value(rel, old, "state", &isnull));
+	to = TextDatumGetCString(tc_column_value(rel, new, "state", &isnull));
 	if (strcmp(from, to) == 0 ||
 		(strcmp(from, final) != 0 && strcmp(to, final) != 0 && strcmp(to, "quarantined") != 0))
 		return;
@@ -124,7 +94,7 @@ check_plain_move(Relation rel, HeapTuple old, HeapTuple new, const char *final,
 			(errcode(ERRCODE_CHECK_VIOLATION),
 			 errmsg("state cannot go from \"%s\" to \"%s\" by a plain UPDATE", from, to),
 			 errhint("%s", hint),
-			 errtablecol(rel, column_number(rel, "state"))));
+			 errtablecol(rel, tc_column_number(rel, "state"))));
 }
 
 /* no process has to know of a task of which nothing is executed */
@@ -132,7 +102,7 @@ static bool
 is_manual(Relation rel, HeapTuple tuple)
 {
 	bool		isnull;
-	Datum		kind = column(rel, tuple, "kind", &isnull);
+	Datum		kind = tc_column_value(rel, tuple, "kind", &isnull);
 
 	return !isnull && strcmp(TextDatumGetCString(kind), TC_KIND_MANUAL) == 0;
 }
@@ -143,7 +113,7 @@ static const char *const everybodys[] = {"state", "status", NULL};
 Datum
 taskcenter_guard_task(PG_FUNCTION_ARGS)
 {
-	TriggerData *call = called_as_trigger(fcinfo);
+	TriggerData *call = tc_trigger_call(fcinfo);
 	Relation	rel = call->tg_relation;
 	bool		update = TRIGGER_FIRED_BY_UPDATE(call->tg_event);
 	HeapTuple	old = update ? call->tg_trigtuple : NULL;
@@ -180,13 +150,13 @@ taskcenter_guard_task(PG_FUNCTION_ARGS)
 Datum
 taskcenter_regate_runs(PG_FUNCTION_ARGS)
 {
-	TriggerData *call = called_as_trigger(fcinfo);
+	TriggerData *call = tc_trigger_call(fcinfo);
 	bool		isnull;
 	int64		task_id;
 	bool		gated;
 
-	task_id = DatumGetInt64(column(call->tg_relation, call->tg_newtuple, "task_id", &isnull));
-	gated = DatumGetBool(column(call->tg_relation, call->tg_newtuple, "gated", &isnull));
+	task_id = DatumGetInt64(tc_column_value(call->tg_relation, call->tg_newtuple, "task_id", &isnull));
+	gated = DatumGetBool(tc_column_value(call->tg_relation, call->tg_newtuple, "gated", &isnull));
 	if (!IsLogicalWorker())
 		tc_guard_regate(task_id, gated);
 	return PointerGetDatum(NULL);
@@ -195,7 +165,7 @@ taskcenter_regate_runs(PG_FUNCTION_ARGS)
 Datum
 taskcenter_guard_schedule(PG_FUNCTION_ARGS)
 {
-	TriggerData *call = called_as_trigger(fcinfo);
+	TriggerData *call = tc_trigger_call(fcinfo);
 	HeapTuple	new = TRIGGER_FIRED_BY_UPDATE(call->tg_event) ?
 	call->tg_newtuple : call->tg_trigtuple;
 	bool		isnull;
@@ -218,7 +188,7 @@ taskcenter_guard_schedule(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
 		check_plain_move(call->tg_relation, call->tg_trigtuple, new, "completed",
 						 "Use taskcenter.schedule_task() to define it anew.");
-	next = column(call->tg_relation, new, "next_run_at", &isnull);
+	next = tc_column_value(call->tg_relation, new, "next_run_at", &isnull);
 	if (!isnull)
 		tc_shared_touch_schedules(DatumGetTimestampTz(next));
 	return PointerGetDatum(new);
@@ -231,11 +201,11 @@ taskcenter_guard_schedule(PG_FUNCTION_ARGS)
 Datum
 taskcenter_resume_by_update(PG_FUNCTION_ARGS)
 {
-	TriggerData *call = called_as_trigger(fcinfo);
+	TriggerData *call = tc_trigger_call(fcinfo);
 	StoreFrame	frame;
 	ScheduleRow row;
 	bool		isnull;
-	Datum		id = column(call->tg_relation, call->tg_newtuple, "schedule_id", &isnull);
+	Datum		id = tc_column_value(call->tg_relation, call->tg_newtuple, "schedule_id", &isnull);
 
 	if (tc_statement_is_own() || IsLogicalWorker())
 		return PointerGetDatum(NULL);
@@ -250,7 +220,7 @@ taskcenter_resume_by_update(PG_FUNCTION_ARGS)
 Datum
 taskcenter_guard_control(PG_FUNCTION_ARGS)
 {
-	TriggerData *call = called_as_trigger(fcinfo);
+	TriggerData *call = tc_trigger_call(fcinfo);
 
 	if (TRIGGER_FIRED_BY_DELETE(call->tg_event) &&
 		!tc_statement_is_own() && !IsLogicalWorker())
@@ -272,7 +242,7 @@ taskcenter_guard_control(PG_FUNCTION_ARGS)
 Datum
 taskcenter_guard_grant(PG_FUNCTION_ARGS)
 {
-	TriggerData *call = called_as_trigger(fcinfo);
+	TriggerData *call = tc_trigger_call(fcinfo);
 
 	if (!tc_statement_is_own() && !IsLogicalWorker() &&
 		!TRIGGER_FIRED_BY_INSERT(call->tg_event))

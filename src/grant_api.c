@@ -86,20 +86,6 @@ scopes_given(const GrantRequest *request)
 	return (request->task != NULL) + (request->application != NULL) + (request->queue != NULL);
 }
 
-static Oid
-require_role(const char *argument, const char *name)
-{
-	Oid			role = get_role_oid(name, true);
-
-	if (!OidIsValid(role))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("role \"%s\" does not exist", tc_shorten(name)),
-				 errdetail("\"%s\" is \"%s\".", argument, tc_shorten(name)),
-				 errhint("Write the role's name in its own letters, without quotes around it.")));
-	return role;
-}
-
 static void
 require_queue(const char *name)
 {
@@ -189,7 +175,7 @@ scope_by_label(const GrantRequest *request, GrantRow *grant)
 	grant->scope.queue = request->queue;
 	if (request->queue != NULL)
 		require_queue(request->queue);
-	grant->owner_id = request->owner == NULL ? caller : require_role("owner", request->owner);
+	grant->owner_id = request->owner == NULL ? caller : tc_access_find_role("owner", request->owner);
 	if (has_privs_of_role(caller, grant->owner_id))
 		return;
 	if (grant->level == ACCESS_LEVEL_ADMIN ||
@@ -232,7 +218,7 @@ taskcenter_grant_access(PG_FUNCTION_ARGS)
 	if (strcmp(request.role, EVERYBODY) == 0)
 		check_everybody(&request);
 	else
-		grant.role_id = require_role("role", request.role);
+		grant.role_id = tc_access_find_role("role", request.role);
 	(void) tc_activate_if_fresh(now);
 
 	tc_audit_call_reason(reason);

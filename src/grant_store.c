@@ -114,12 +114,6 @@ static Statement remove_set = {
 	.any_plan = true
 };
 
-static void
-bind_id(Bindings *bindings, int64 id)
-{
-	tc_bind_datum(bindings, Int64GetDatum(id), id == 0);
-}
-
 static int
 read_grants(GrantRow **rows)
 {
@@ -158,7 +152,7 @@ tc_grants_find(const int64 *roles, int role_count, const GrantScope *task, Grant
 		tc_run_bound(&find_all, &bindings);
 	else
 	{
-		bind_id(&bindings, task->task_id);
+		tc_bind_id(&bindings, task->task_id);
 		tc_bind_text(&bindings, task->application);
 		tc_bind_text(&bindings, task->queue);
 		tc_run_bound(&find_for_task, &bindings);
@@ -172,7 +166,7 @@ tc_grants_lock(const char *role, Oid role_id, GrantRow **rows)
 	Bindings	bindings = {0};
 
 	tc_bind_text(&bindings, role);
-	bind_id(&bindings, role_id);
+	tc_bind_id(&bindings, role_id);
 	tc_run_bound(&lock_role, &bindings);
 	return read_grants(rows);
 }
@@ -248,14 +242,14 @@ tc_grant_store(const GrantRow *grant, const char *granted_by, TimestampTz now)
 	tc_bind_text(&bindings, grant->role);
 	tc_bind_int64(&bindings, grant->role_id);
 	tc_bind_text(&bindings, tc_access_level_label(grant->level));
-	bind_id(&bindings, grant->scope.task_id);
+	tc_bind_id(&bindings, grant->scope.task_id);
 	tc_bind_text(&bindings, grant->scope.application);
 	tc_bind_text(&bindings, grant->scope.queue);
 	tc_bind_text(&bindings, grant->owner);
 	tc_bind_int64(&bindings, grant->owner_id);
 	tc_bind_text(&bindings, granted_by);
 	tc_bind_timestamptz(&bindings, now);
-	bind_id(&bindings, grant->under);
+	tc_bind_id(&bindings, grant->under);
 	tc_run_bound(&store, &bindings);
 	return tc_get_int64(0, 1);
 }

@@ -13,6 +13,7 @@
 
 #include "compat.h"
 #include "granted.h"
+#include "ids.h"
 #include "role_check.h"
 #include "role_set.h"
 
@@ -151,15 +152,6 @@ compare_owners(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		left = *(const int64 *) a;
-	int64		right = *(const int64 *) b;
-
-	return left < right ? -1 : left > right;
-}
-
 /* append what grants of one owner hold; returns the new count */
 static int
 add_tasks(const GrantRow *grants, int grant_count, int64 **ids, int count)
@@ -175,19 +167,6 @@ add_tasks(const GrantRow *grants, int grant_count, int64 **ids, int count)
 	*ids = repalloc_huge(*ids, sizeof(int64) * (count + found_count + 1));
 	memcpy(*ids + count, found, sizeof(int64) * found_count);
 	return count + found_count;
-}
-
-static int
-without_repeats(int64 *ids, int count)
-{
-	int			kept = 0;
-	int			i;
-
-	qsort(ids, count, sizeof(int64), compare_ids);
-	for (i = 0; i < count; i++)
-		if (kept == 0 || ids[kept - 1] != ids[i])
-			ids[kept++] = ids[i];
-	return kept;
 }
 
 int
@@ -213,5 +192,5 @@ tc_granted_tasks(Oid role, TaskRight right, int64 **task_ids)
 		count = add_tasks(&grants[first], i - first, task_ids, count);
 		first = i;
 	}
-	return without_repeats(*task_ids, count);
+	return tc_ids_sort(*task_ids, count);
 }

@@ -12,7 +12,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -24,6 +23,7 @@
 #include "arguments.h"
 #include "audit_context.h"
 #include "hold_store.h"
+#include "procedure_call.h"
 #include "purge.h"
 #include "purge_plan.h"
 
@@ -89,19 +89,6 @@ taskcenter_preview_purge(PG_FUNCTION_ARGS)
 }
 
 static void
-check_not_atomic(FunctionCallInfo fcinfo)
-{
-	if (fcinfo->context != NULL && IsA(fcinfo->context, CallContext) &&
-		!((CallContext *) fcinfo->context)->atomic)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-			 errmsg("purge() cannot be called in a transaction block"),
-			 errdetail("Each piece of it is a transaction of its own."),
-			 errhint("Call it by itself; taskcenter.preview_purge() can be called anywhere.")));
-}
-
-static void
 pause_session(int milliseconds)
 {
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
@@ -126,7 +113,9 @@ taskcenter_purge(PG_FUNCTION_ARGS)
 	Datum		values[PURGE_COLUMNS];
 	bool		nulls[PURGE_COLUMNS] = {false};
 
-	check_not_atomic(fcinfo);
+	tc_require_no_transaction(fcinfo, "purge",
+							  "Each piece of it is a transaction of its own.",
+							  "Call it by itself; taskcenter.preview_purge() can be called anywhere.");
 	PreventCommandIfReadOnly("CALL taskcenter.purge()");
 	host.reason = tc_arg_reason(fcinfo, 0);
 	check_may_purge("purge history");

@@ -38,6 +38,7 @@
 #include "row_move.h"
 #include "shared_refusals.h"
 #include "statement.h"
+#include "trigger_call.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_guard_row);
 PG_FUNCTION_INFO_V1(taskcenter_guard_registration);
@@ -94,17 +95,12 @@ may_see(Relation rel, const TableGuard *guard)
 	return true;
 }
 
-/* crosses the abort through shared memory; what does not fit is told shorter */
+/* crosses the abort through shared memory */
 static void
 note_refusal(const TableGuard *guard, const char *row_key, const char *from, const char *to,
 			 const WorkflowProblems *problems)
 {
 	Refusal		refusal = {0};
-	Jsonb	   *json = tc_workflow_problems_jsonb(problems);
-	char	   *text = JsonbToCString(NULL, &json->root, VARSIZE(json));
-
-	if (strlen(text) >= sizeof(refusal.problems))
-		text = psprintf("[{\"code\": \"%s\"}]", problems->items[0].code);
 
 	refusal.owner_id = guard->table.owner_id;
 	refusal.refused_at = GetCurrentTimestamp();
@@ -116,7 +112,8 @@ note_refusal(const TableGuard *guard, const char *row_key, const char *from, con
 	tc_shared_refusal_text(refusal.reason, sizeof(refusal.reason),
 						   tc_redact_text(tc_audit_reason()));
 	tc_shared_refusal_text(refusal.actor, sizeof(refusal.actor), tc_audit_actor(GetUserId()));
-	tc_shared_refusal_text(refusal.problems, sizeof(refusal.problems), text);
+	tc_shared_refusal_text(refusal.problems, sizeof(refusal.problems),
+						   tc_workflow_problems_clipped(problems, sizeof(refusal.problems)));
 	tc_shared_refusal_note(&refusal);
 }
 
@@ -310,12 +307,8 @@ taskcenter_guard_row(PG_FUNCTION_ARGS)
 Datum
 taskcenter_guard_registration(PG_FUNCTION_ARGS)
 {
-	TriggerData *call = (TriggerData *) fcinfo->context;
+	TriggerData *call = tc_row_trigger_call(fcinfo);
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(call->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("guard_registration() can only be called as a row trigger")));
 	if (!TRIGGER_FIRED_BY_INSERT(call->tg_event) && !tc_statement_is_own() && !IsLogicalWorker())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

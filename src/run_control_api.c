@@ -24,6 +24,7 @@
 #include "audit.h"
 #include "audit_context.h"
 #include "enqueue.h"
+#include "ids.h"
 #include "run_control_store.h"
 #include "shared_state.h"
 #include "statement.h"
@@ -358,15 +359,6 @@ taskcenter_retry_run(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text("queued"));
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		left = *(const int64 *) a;
-	int64		right = *(const int64 *) b;
-
-	return left < right ? -1 : left > right;
-}
-
 /* Retry the runs of one task; puts a row for each of them.  Returns how many are. */
 static int
 retry_of_task(FunctionCallInfo fcinfo, const ChosenRun *runs, int count,
@@ -389,7 +381,7 @@ retry_of_task(FunctionCallInfo fcinfo, const ChosenRun *runs, int count,
 	moved_count = tc_runs_retry(&target, ids, id_count, change, &moved);
 	for (i = 0; i < count; i++)
 	{
-		if (bsearch(&runs[i].run_id, moved, moved_count, sizeof(int64), compare_ids))
+		if (tc_ids_contain(moved, moved_count, runs[i].run_id))
 			put_change(fcinfo, &runs[i], "queued", NULL);
 		else
 			put_change(fcinfo, &runs[i], runs[i].status,

@@ -30,6 +30,7 @@
 #include "run_status.h"
 #include "shared_state.h"
 #include "statement.h"
+#include "trigger_call.h"
 
 /* columns of live_runs, in the order of the table */
 #define LIVE_RUN_ID 1
@@ -49,16 +50,6 @@ PG_FUNCTION_INFO_V1(taskcenter_guard_live_run);
 PG_FUNCTION_INFO_V1(taskcenter_guard_finished_run);
 PG_FUNCTION_INFO_V1(taskcenter_guard_record);
 PG_FUNCTION_INFO_V1(taskcenter_guard_truncate);
-
-static TriggerData *
-called_as_trigger(FunctionCallInfo fcinfo)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("guard functions can only be called as triggers")));
-	return (TriggerData *) fcinfo->context;
-}
 
 /* The columns are read by number: they must stand where we think. */
 static void
@@ -240,7 +231,7 @@ check_leave(Relation rel, HeapTuple old)
 Datum
 taskcenter_guard_live_run(PG_FUNCTION_ARGS)
 {
-	TriggerData *call = called_as_trigger(fcinfo);
+	TriggerData *call = tc_trigger_call(fcinfo);
 	Relation	rel = call->tg_relation;
 
 	check_columns(rel);
@@ -267,7 +258,7 @@ taskcenter_guard_live_run(PG_FUNCTION_ARGS)
 Datum
 taskcenter_guard_finished_run(PG_FUNCTION_ARGS)
 {
-	TriggerData *call = called_as_trigger(fcinfo);
+	TriggerData *call = tc_trigger_call(fcinfo);
 
 	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
 		refuse_change(call->tg_relation, "update",
@@ -286,7 +277,7 @@ taskcenter_guard_finished_run(PG_FUNCTION_ARGS)
 Datum
 taskcenter_guard_record(PG_FUNCTION_ARGS)
 {
-	TriggerData *call = called_as_trigger(fcinfo);
+	TriggerData *call = tc_trigger_call(fcinfo);
 
 	if (TRIGGER_FIRED_BY_INSERT(call->tg_event) &&
 		!tc_statement_is_own() && !IsLogicalWorker() && !tc_activation_restoring())
@@ -305,7 +296,7 @@ taskcenter_guard_record(PG_FUNCTION_ARGS)
 Datum
 taskcenter_guard_truncate(PG_FUNCTION_ARGS)
 {
-	TriggerData *call = called_as_trigger(fcinfo);
+	TriggerData *call = tc_trigger_call(fcinfo);
 
 	if (!tc_statement_is_own() && !IsLogicalWorker())
 		refuse_change(call->tg_relation, "truncate",

@@ -22,25 +22,10 @@ static Statement read_schedules = {
 	"   s.misfire, s.misfire_grace, s.max_catchup, s.dst_gap, "
 	"   s.dst_repeat, t.name, t.dst_gap, t.dst_repeat"
 	" FROM taskcenter.schedules AS s JOIN taskcenter.tasks AS t USING (task_id)"
-	" WHERE s.task_id = $1 AND ($2 IS NULL OR s.name = $2)"
+	" WHERE s.task_id = $1"
 	" ORDER BY s.name",
-	.nargs = 2,
-	.types = {INT8OID, TEXTOID}
-};
-
-static Statement find_schedule = {
-	.label = "find a schedule of a task",
-	.text =
-	"SELECT"
-	"   s.schedule_id, s.task_id, s.owner_id, s.name, s.schedule, "
-	"   s.timezone, s.state, s.state_reason, s.next_run_at, "
-	"   s.last_run_at, s.starts_at, s.ends_at, s.anchor_at, s.jitter, "
-	"   s.misfire, s.misfire_grace, s.max_catchup, s.dst_gap, "
-	"   s.dst_repeat, t.name, t.dst_gap, t.dst_repeat"
-	" FROM taskcenter.schedules AS s JOIN taskcenter.tasks AS t USING (task_id)"
-	" WHERE s.task_id = $1 AND s.name = $2",
-	.nargs = 2,
-	.types = {INT8OID, TEXTOID}
+	.nargs = 1,
+	.types = {INT8OID}
 };
 
 static Statement read_schedule = {
@@ -81,8 +66,17 @@ static Statement lock_schedules = {
 	.label = "lock schedules",
 	.text =
 	"SELECT schedule_id FROM taskcenter.schedules"
-	" WHERE task_id = $1 AND ($2 IS NULL OR name = $2)"
+	" WHERE task_id = $1"
 	" ORDER BY schedule_id FOR NO KEY UPDATE",
+	.nargs = 1,
+	.types = {INT8OID}
+};
+
+static Statement find_schedule = {
+	.label = "find a schedule of a task",
+	.text =
+	"SELECT schedule_id FROM taskcenter.schedules"
+	" WHERE task_id = $1 AND name = $2",
 	.nargs = 2,
 	.types = {INT8OID, TEXTOID}
 };
@@ -206,12 +200,9 @@ tc_schedule_find(int64 task_id, const char *name, bool lock, ScheduleRow *row)
 
 	tc_bind_int64(&arguments, task_id);
 	tc_bind_text(&arguments, name);
-	if (lock && tc_run_bound(&lock_schedule, &arguments) == 0)
+	if (tc_run_bound(lock ? &lock_schedule : &find_schedule, &arguments) == 0)
 		return false;
-	if (tc_run_bound(&find_schedule, &arguments) == 0)
-		return false;
-	read_row(0, row);
-	return true;
+	return tc_schedule_find_id(tc_get_int64(0, 1), row);
 }
 
 bool
@@ -233,7 +224,6 @@ tc_schedules_of_task(int64 task_id, bool lock, ScheduleRow **rows, MemoryContext
 	int			count;
 
 	tc_bind_int64(&arguments, task_id);
-	tc_bind_null(&arguments);
 	if (lock)
 		tc_run_bound(&lock_schedules, &arguments);
 	count = (int) tc_run_bound(&read_schedules, &arguments);

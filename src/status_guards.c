@@ -29,34 +29,18 @@
 #include "shared_refusals.h"
 #include "statement.h"
 #include "status_change.h"
+#include "trigger_call.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_guard_status_time);
 PG_FUNCTION_INFO_V1(taskcenter_guard_status);
 
 /* ---- columns ---- */
 
-static int
-column_number(Relation rel, const char *name)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-	int			i;
-
-	for (i = 0; i < desc->natts; i++)
-	{
-		if (!TupleDescAttr(desc, i)->attisdropped &&
-			strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
-			return i + 1;
-	}
-	elog(ERROR, "relation \"%s\" has no column \"%s\"", RelationGetRelationName(rel), name);
-	return 0;
-}
-
 static char *
 text_column(Relation rel, HeapTuple tuple, const char *name)
 {
 	bool		isnull;
-	Datum		value = heap_getattr(tuple, column_number(rel, name), RelationGetDescr(rel),
-									 &isnull);
+	Datum		value = tc_column_value(rel, tuple, name, &isnull);
 
 	return isnull ? NULL : TextDatumGetCString(value);
 }
@@ -66,8 +50,7 @@ static int64
 eight_bytes(Relation rel, HeapTuple tuple, const char *name)
 {
 	bool		isnull;
-	Datum		value = heap_getattr(tuple, column_number(rel, name), RelationGetDescr(rel),
-									 &isnull);
+	Datum		value = tc_column_value(rel, tuple, name, &isnull);
 
 	return isnull ? 0 : DatumGetInt64(value);
 }
@@ -80,26 +63,14 @@ same_text(const char *one, const char *other)
 	return strcmp(one, other) == 0;
 }
 
-static TriggerData *
-called_as_row_trigger(FunctionCallInfo fcinfo)
-{
-	TriggerData *call = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(call->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("guards of a status can only be called as row triggers")));
-	return call;
-}
-
 /* ---- before: since when it has its status ---- */
 
 Datum
 taskcenter_guard_status_time(PG_FUNCTION_ARGS)
 {
-	TriggerData *call = called_as_row_trigger(fcinfo);
+	TriggerData *call = tc_row_trigger_call(fcinfo);
 	Relation	rel = call->tg_relation;
-	int			number = column_number(rel, "status_changed_at");
+	int			number = tc_column_number(rel, "status_changed_at");
 	TimestampTz before;
 	Datum		at;
 	bool		isnull;
@@ -122,12 +93,6 @@ note_refusal(Relation rel, HeapTuple old, const char *to, const StatusRequest *r
 			 const WorkflowProblems *problems)
 {
 	Refusal		refusal = {0};
-	Jsonb	   *json = tc_workflow_problems_jsonb(problems);
-	char	   *text = JsonbToCString(NULL, &json->root, VARSIZE(json));
-
-	/* what does not fit is told shorter */
-	if (strlen(text) >= sizeof(refusal.problems))
-		text = psprintf("[{\"code\": \"%s\"}]", problems->items[0].code);
 
 	refusal.task_id = eight_bytes(rel, old, "task_id");
 	refusal.owner_id = (Oid) eight_bytes(rel, old, "owner_id");
@@ -138,7 +103,8 @@ note_refusal(Relation rel, HeapTuple old, const char *to, const StatusRequest *r
 	tc_shared_refusal_text(refusal.reason, sizeof(refusal.reason),
 						   tc_redact_text(request->reason));
 	tc_shared_refusal_text(refusal.actor, sizeof(refusal.actor), request->actor);
-	tc_shared_refusal_text(refusal.problems, sizeof(refusal.problems), text);
+	tc_shared_refusal_text(refusal.problems, sizeof(refusal.problems),
+						   tc_workflow_problems_clipped(problems, sizeof(refusal.problems)));
 	tc_shared_refusal_note(&refusal);
 }
 
@@ -152,7 +118,7 @@ refuse(Relation rel, HeapTuple old, const char *to, const char *detail, const ch
 					tc_workflow_clip(to)),
 			 errdetail("%s", detail),
 			 errhint("%s", hint),
-			 errtablecol(rel, column_number(rel, "status"))));
+			 errtablecol(rel, tc_column_number(rel, "status"))));
 }
 
 static void
@@ -164,7 +130,7 @@ refuse_workflow(Relation rel, HeapTuple new, const char *detail)
 					text_column(rel, new, "name"), text_column(rel, new, "workflow")),
 			 errdetail("%s", detail),
 			 errhint("The view taskcenter.workflow_transitions shows what each workflow allows."),
-			 errtablecol(rel, column_number(rel, "workflow"))));
+			 errtablecol(rel, tc_column_number(rel, "workflow"))));
 }
 
 /* ---- behind: may it, and the record of it ---- */
@@ -271,7 +237,7 @@ check_insert(Relation rel, HeapTuple new)
 Datum
 taskcenter_guard_status(PG_FUNCTION_ARGS)
 {
-	TriggerData *call = called_as_row_trigger(fcinfo);
+	TriggerData *call = tc_row_trigger_call(fcinfo);
 
 	if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
 		check_insert(call->tg_relation, call->tg_trigtuple);

@@ -55,21 +55,12 @@ static Statement move_task = {
 	.types = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, JSONBOID}
 };
 
-static void
-bind_id(Bindings *arguments, int64 id)
-{
-	if (id == 0)
-		tc_bind_null(arguments);
-	else
-		tc_bind_int64(arguments, id);
-}
-
 void
 tc_status_history_insert(const StatusHistoryRow *row)
 {
 	Bindings	arguments = {0};
 
-	bind_id(&arguments, row->task_id);
+	tc_bind_id(&arguments, row->task_id);
 	tc_bind_text(&arguments, row->relation);
 	tc_bind_text(&arguments, row->row_key);
 	tc_bind_int64(&arguments, row->owner_id);

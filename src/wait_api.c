@@ -17,7 +17,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "portability/instr_time.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -30,6 +29,7 @@
 #include "compat.h"
 #include "control_store.h"
 #include "current_run.h"
+#include "procedure_call.h"
 #include "run_control_store.h"
 #include "run_result.h"
 #include "setting_keys.h"
@@ -250,19 +250,6 @@ taskcenter_wait_for_run(PG_FUNCTION_ARGS)
 /* ---- the procedure ---- */
 
 static void
-check_not_atomic(FunctionCallInfo fcinfo)
-{
-	if (fcinfo->context != NULL && IsA(fcinfo->context, CallContext) &&
-		!((CallContext *) fcinfo->context)->atomic)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-			 errmsg("await_run() cannot be called in a transaction block"),
-			 errdetail("It ends the transaction in order to wait without a snapshot."),
-			 errhint("Call it by itself, or use taskcenter.wait_for_run().")));
-}
-
-static void
 wait_between_transactions(Wait *wait, RunFacts *run)
 {
 	look(wait->run_id, run);
@@ -288,7 +275,9 @@ taskcenter_await_run(PG_FUNCTION_ARGS)
 	bool		isnull = false;
 
 	check_may_wait();
-	check_not_atomic(fcinfo);
+	tc_require_no_transaction(fcinfo, "await_run",
+							  "It ends the transaction in order to wait without a snapshot.",
+							  "Call it by itself, or use taskcenter.wait_for_run().");
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	start_wait(&wait, run_id, limit);

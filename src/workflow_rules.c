@@ -243,6 +243,17 @@ tc_workflow_problems_jsonb(const WorkflowProblems *problems)
 }
 
 char *
+tc_workflow_problems_clipped(const WorkflowProblems *problems, Size size)
+{
+	Jsonb	   *json = tc_workflow_problems_jsonb(problems);
+	char	   *text = JsonbToCString(NULL, &json->root, VARSIZE(json));
+
+	if (strlen(text) >= size)
+		text = psprintf("[{\"code\": \"%s\"}]", problems->items[0].code);
+	return text;
+}
+
+char *
 tc_workflow_problems_text(const WorkflowProblems *problems)
 {
 	StringInfoData text;

@@ -122,6 +122,9 @@ extern void tc_workflow_add_problem(WorkflowProblems *problems, const char *code
 /* the problems as an array of {"code", "key", "message"} */
 extern Jsonb *tc_workflow_problems_jsonb(const WorkflowProblems *problems);
 
+/* the same as text; in no more than the first code where that needs size bytes */
+extern char *tc_workflow_problems_clipped(const WorkflowProblems *problems, Size size);
+
 /* their messages, one after the other */
 extern char *tc_workflow_problems_text(const WorkflowProblems *problems);
 

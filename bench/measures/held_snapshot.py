@@ -5,10 +5,10 @@ transaction open in another session of the database. Counted are the claims as
 the server timed them (a sample), and how long runs waited for their start.
 """
 
-import threading
 import time
 
 from lib import claim_log, engine
+from lib.load import Load
 from lib.report import percentile
 
 ARRIVE, EVERY = 25, 0.010
@@ -17,40 +17,10 @@ RATIO = 3
 GROWTH = 1.5                # last third against first third: not growing
 
 
-class Load(threading.Thread):
-    """Enqueues ARRIVE runs every EVERY seconds, never waiting to catch up late."""
-
-    def __init__(self, cluster, database):
-        super().__init__(daemon=True)
-        self.conn = cluster.connect(database, "bench")
-        self.conn.prepare("enqueue", "SELECT count(*) FROM taskcenter.enqueue_tasks("
-                          "(SELECT jsonb_agg(jsonb_build_object('task', 'noop')) "
-                          f"FROM generate_series(1, {ARRIVE})))")
-        self.stopping = threading.Event()
-        self.error = None
-
-    def run(self):
-        due = time.monotonic()
-        try:
-            while not self.stopping.is_set():
-                self.conn.execute_prepared("enqueue")
-                due += EVERY
-                time.sleep(max(0, due - time.monotonic()))
-        except Exception as error:
-            self.error = error
-
-    def stop(self):
-        self.stopping.set()
-        self.join()
-        self.conn.close()
-        if self.error:
-            raise self.error
-
-
 def under_load(bench, admin, database, seconds):
     """(claim times, waits for the start) as lists of (position 0..1, ms)."""
     log = claim_log.ClaimLog(bench.cluster)
-    load = Load(bench.cluster, database)
+    load = Load(bench.cluster, database, ARRIVE, EVERY)
     load.start()
     time.sleep(5)
     since = admin.number("SELECT extract(epoch FROM clock_timestamp())")

@@ -6,10 +6,10 @@ percent that failed are not, and one task is held. Then rows that must be looked
 at one by one: half of the tasks keep everything, the others 20 days.
 """
 
-import threading
 import time
 
 from lib import claim_log, engine, history
+from lib.load import Load
 from lib.report import percentile
 
 DROP_WITHIN = 2             # seconds
@@ -18,36 +18,6 @@ ROWS_A_SECOND = 50000
 PIECE = 5000
 ARRIVE, EVERY = 5, 0.010    # runs of the load
 HELD = "past_5"
-
-
-class Load(threading.Thread):
-    """Enqueues ARRIVE runs every EVERY seconds, never waiting to catch up late."""
-
-    def __init__(self, cluster, database):
-        super().__init__(daemon=True)
-        self.conn = cluster.connect(database, "bench")
-        self.conn.prepare("enqueue", "SELECT count(*) FROM taskcenter.enqueue_tasks("
-                          "(SELECT jsonb_agg(jsonb_build_object('task', 'noop')) "
-                          f"FROM generate_series(1, {ARRIVE})))")
-        self.stopping = threading.Event()
-        self.error = None
-
-    def run(self):
-        due = time.monotonic()
-        try:
-            while not self.stopping.is_set():
-                self.conn.execute_prepared("enqueue")
-                due += EVERY
-                time.sleep(max(0, due - time.monotonic()))
-        except Exception as error:
-            self.error = error
-
-    def stop(self):
-        self.stopping.set()
-        self.join()
-        self.conn.close()
-        if self.error:
-            raise self.error
 
 
 COUNTS = {
@@ -103,7 +73,7 @@ def whole_partitions(bench, runs):
         admin.execute("CHECKPOINT")
         load_average = bench.quiet()
         log = claim_log.ClaimLog(cluster)
-        load = Load(cluster, database)
+        load = Load(cluster, database, ARRIVE, EVERY)
         load.start()
         time.sleep(3)
         base = epoch(admin)

@@ -10,7 +10,7 @@ use EngineTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time usleep);
+use Time::HiRes qw(time);
 
 my $node = new_server('main', 'max_worker_processes' => 24);
 my $tablespace = PostgreSQL::Test::Utils::tempdir;

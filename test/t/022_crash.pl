@@ -9,7 +9,7 @@ use EngineTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time usleep);
+use Time::HiRes qw(time);
 
 my $cycles = LONG ? 100 : 20;
 my $in_flight = 50;

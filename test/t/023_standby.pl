@@ -8,7 +8,7 @@ use EngineTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time usleep);
+use Time::HiRes qw(time);
 
 my $primary = new_server('primary',
 	init => { allows_streaming => 1 },

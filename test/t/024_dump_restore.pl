@@ -9,7 +9,6 @@ use EngineTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time usleep);
 
 my $source = new_server('source', 'max_worker_processes' => 24);
 my $target = new_server('target', 'max_worker_processes' => 24);

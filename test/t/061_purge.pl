@@ -9,7 +9,7 @@ use EngineTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time usleep);
+use Time::HiRes qw(time);
 
 my $node = new_server('main', 'taskcenter.purge_interval' => 0, 'autovacuum' => 'off', 'max_worker_processes' => 24);
 
