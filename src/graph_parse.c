@@ -262,7 +262,8 @@ read_on_error(Reader *reader, GraphStep *step)
 {
 	char	   *text = member_text(step->document, "on_error");
 
-	step->goes_on = text != NULL && strcmp(text, "continue") == 0;
+	step->goes_on = text !=NULL && strcmp(text, "continue") == 0;
+
 	if (text == NULL || step->goes_on || strcmp(text, "stop") == 0)
 		return true;
 	return fail(reader, place_in(step, "on_error"), pstrdup("is neither \"stop\" nor \"continue\""));

@@ -66,7 +66,8 @@ typedef struct StepCheck
 	Jsonb	   *value;
 	int64		hold_for;		/* microseconds that it must hold; 0: once */
 	int64		every;			/* microseconds between two looks */
-	bool		restart;		/* on_breach: begin to wait anew; else it fails */
+	bool		restart;		/* on_breach: begin to wait anew; else it
+								 * fails */
 	int64		deadline;		/* microseconds; 0: none */
 } StepCheck;
 
@@ -87,8 +88,8 @@ typedef struct GraphStep
 	StepKind	kind;
 	StepRule	rule;
 	int			k;				/* of k_of_n */
-	bool		goes_on;		/* on_error is continue: its failure is none of
-								 * the root's */
+	bool		goes_on;		/* on_error is continue: its failure is none
+								 * of the root's */
 	char	   *command;		/* of STEP_COMMAND */
 	char	   *task;			/* of STEP_TASK */
 	char	   *condition;		/* "when"; NULL: none */
@@ -102,8 +103,8 @@ typedef struct GraphStep
 	StepCheck  *check;			/* of STEP_CHECK */
 	StepApproval *approval;		/* of STEP_APPROVAL */
 	char	   *signal;			/* of STEP_SIGNAL */
-	Jsonb	   *key;			/* of STEP_SIGNAL: a text, or {"$output": ...},
-								 * {"$param": ...}; NULL: none */
+	Jsonb	   *key;			/* of STEP_SIGNAL: a text, or {"$output":
+								 * ...}, {"$param": ...}; NULL: none */
 	int64		deadline;		/* of STEP_SIGNAL, microseconds; 0: none */
 	int			before_count;
 	int		   *before;			/* indexes of the steps that it comes after */
