@@ -18,6 +18,13 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+/*
+ * Of a run r that is found by its id: is it running?  Told so that the planner
+ * does not see it, who would rather read the index of running runs, which
+ * looks small and holds every row that ran while somebody keeps a snapshot.
+ */
+#define TC_IS_RUNNING "CASE WHEN r.status = 'running' THEN true END"
+
 typedef struct Bindings
 {
 	int			count;

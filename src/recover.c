@@ -155,10 +155,12 @@ recover_slot(int index, TimestampTz now)
 	int64		executor_id;
 	Oid			role;
 	LostRun    *lost;
+	bool		holds_nothing;
 	int			found;
 	int			count;
 
 	LWLockAcquire(tc_shared->lock, LW_SHARED);
+	holds_nothing = slot->ended_clean && slot->cut_count == 0;
 	executor_id = slot->executor_id;
 	role = slot->role;
 	remains.executing = slot->current_run != 0 ? slot->current_token : 0;
@@ -169,6 +171,12 @@ recover_slot(int index, TimestampTz now)
 	strlcpy(remains.actor, slot->cancel_actor, sizeof(remains.actor));
 	LWLockRelease(tc_shared->lock);
 
+	/* it gave back what it had not started, before it ended */
+	if (holds_nothing)
+	{
+		tc_shared_executor_release(index);
+		return true;
+	}
 	tc_worker_begin("settle the runs of an executor");
 	found = tc_runs_of_executor(executor_id, &lost);
 	count = tc_runs_hold(lost, found);

@@ -44,7 +44,7 @@ static Statement statements[] = {
 		"   gate = CASE WHEN r.gate < -1 THEN r.gate WHEN t.gated THEN r.task_id"
 		"     WHEN r.gate < 0 THEN r.gate ELSE 0 END"
 		" FROM unnest($1::bigint[], $2::bigint[]) AS c (run_id, token), taskcenter.tasks AS t"
-		" WHERE r.run_id = c.run_id AND r.token = c.token AND r.status = 'running'"
+		" WHERE r.run_id = c.run_id AND r.token = c.token AND " TC_IS_RUNNING
 		"   AND t.task_id = r.task_id"
 		" RETURNING r.run_id, r.owner_id, r.task_id, r.retention_class, r.attempt)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
@@ -63,7 +63,7 @@ static Statement statements[] = {
 		"   gate = CASE WHEN r.gate < -1 THEN r.gate WHEN t.gated THEN r.task_id ELSE -1 END,"
 		"   reason = $3"
 		" FROM unnest($1::bigint[], $2::bigint[]) AS c (run_id, token), taskcenter.tasks AS t"
-		" WHERE r.run_id = c.run_id AND r.token = c.token AND r.status = 'running'"
+		" WHERE r.run_id = c.run_id AND r.token = c.token AND " TC_IS_RUNNING
 		"   AND t.task_id = r.task_id"
 		" RETURNING r.run_id, r.owner_id, r.task_id, r.retention_class, r.attempt)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
@@ -79,7 +79,7 @@ static Statement statements[] = {
 		"WITH gone AS ("
 		" DELETE FROM taskcenter.live_runs AS r"
 		" USING unnest($1::bigint[], $2::bigint[]) AS c (run_id, token)"
-		" WHERE r.run_id = c.run_id AND r.token = c.token AND r.status = 'running'"
+		" WHERE r.run_id = c.run_id AND r.token = c.token AND " TC_IS_RUNNING
 		" RETURNING r.*, greatest($6, clock_timestamp()) AS moved_at),"
 		" kept AS ("
 		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
@@ -132,7 +132,7 @@ static Statement statements[] = {
 		.text =
 		"SELECT r.token FROM unnest($1::bigint[], $2::bigint[]) AS c (run_id, token),"
 		"   taskcenter.live_runs AS r"
-		" WHERE r.run_id = c.run_id AND r.token = c.token AND r.status = 'running'"
+		" WHERE r.run_id = c.run_id AND r.token = c.token AND " TC_IS_RUNNING
 		" FOR UPDATE OF r SKIP LOCKED",
 		.nargs = 2,
 		.types = {INT8ARRAYOID, INT8ARRAYOID}

@@ -142,7 +142,7 @@ static Statement statements[] = {
 		.text =
 		"WITH gone AS ("
 		" DELETE FROM taskcenter.live_runs AS r"
-		" WHERE r.run_id = $1 AND r.token = $2 AND r.status = 'running'"
+		" WHERE r.run_id = $1 AND r.token = $2 AND " TC_IS_RUNNING
 		" RETURNING r.run_id, r.task_id, r.run_as_id, r.owner_id, r.queue_id, r.schedule_id,"
 		"   r.parent_run_id, r.run_at, r.created_at, r.scheduled_for, r.catchup_from,"
 		"   r.catchup_count, r.retention_class, r.priority, r.attempt, r.max_attempts, r.lost,"
@@ -180,7 +180,7 @@ static Statement statements[] = {
 		"WITH gone AS ("
 		" DELETE FROM taskcenter.live_runs AS r"
 		" WHERE r.run_id = ANY ($1) AND r.token BETWEEN $2 AND $3 AND r.executor_id = $4"
-		"   AND r.status = 'running'"
+		"   AND " TC_IS_RUNNING
 		" RETURNING r.run_id, r.task_id, r.run_as_id, r.owner_id, r.queue_id, r.schedule_id,"
 		"   r.parent_run_id, r.run_at, r.created_at, r.scheduled_for, r.catchup_from,"
 		"   r.catchup_count, r.retention_class, r.priority, r.attempt, r.max_attempts, r.lost,"
@@ -216,7 +216,7 @@ static Statement statements[] = {
 		"   gate = CASE WHEN r.gate < -1 THEN r.gate WHEN t.gated THEN r.task_id"
 		"     WHEN r.gate < 0 THEN r.gate ELSE 0 END"
 		" FROM taskcenter.tasks AS t WHERE t.task_id = r.task_id"
-		"   AND r.run_id = $1 AND r.token = $2 AND r.status = 'running'"
+		"   AND r.run_id = $1 AND r.token = $2 AND " TC_IS_RUNNING
 		" RETURNING r.run_id, r.owner_id, r.task_id, r.retention_class, r.attempt)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
