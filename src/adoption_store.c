@@ -150,6 +150,7 @@ static Statement map_audit = {
 	.text =
 	"WITH owners AS (SELECT 'task' AS object_type, task_id AS object_id, owner_id"
 	"   FROM taskcenter.tasks"
+	"   UNION ALL SELECT 'graph', task_id, owner_id FROM taskcenter.tasks"
 	"   UNION ALL SELECT 'schedule', schedule_id, owner_id FROM taskcenter.schedules"
 	"   UNION ALL SELECT 'workflow', workflow_id, owner_id FROM taskcenter.workflows"
 	"   UNION ALL SELECT 'guarded table', guarded_table_id, owner_id"
@@ -296,6 +297,8 @@ static Statement advance_sequences = {
 	"   (SELECT max(guarded_table_id) FROM taskcenter.guarded_tables)"
 	" UNION ALL SELECT 'taskcenter.workflow_ids',"
 	"   (SELECT max(workflow_id) FROM taskcenter.workflows)"
+	" UNION ALL SELECT 'taskcenter.step_definition_ids',"
+	"   (SELECT max(first_definition_id) FROM taskcenter.graphs)"
 	" UNION ALL SELECT 'taskcenter.status_history_ids',"
 	"   (SELECT max(id) FROM taskcenter.task_status_history)) AS s"
 	" WHERE s.taken > coalesce(pg_sequence_last_value(s.ids), 0)",

@@ -108,6 +108,16 @@
 	index_beginscan((table), (index), (snapshot), 0, 0)
 #endif
 
+/* A time out of its fields; 0: it is one: utils/datetime.h. */
+#if PG_VERSION_NUM >= 160000
+#define tc_decode_datetime(field, types, count, kind, parts, fraction, zone) \
+	DecodeDateTime((field), (types), (count), (kind), (parts), (fraction), (zone), \
+				   &(DateTimeErrorExtra) {0})
+#else
+#define tc_decode_datetime(field, types, count, kind, parts, fraction, zone) \
+	DecodeDateTime((field), (types), (count), (kind), (parts), (fraction), (zone))
+#endif
+
 /* What the library says of itself: fmgr.h. */
 #if PG_VERSION_NUM >= 180000
 #define TC_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "taskcenter", .version = "1.0")

@@ -18,6 +18,7 @@
 #include "arguments.h"
 #include "document_apply.h"
 #include "document_write.h"
+#include "graph_save.h"
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_export_tasks);
@@ -26,6 +27,15 @@ PG_FUNCTION_INFO_V1(taskcenter_apply_tasks);
 /* ---- export_tasks() ---- */
 
 /* export_tasks(application) */
+/* NULL: it has none */
+static const Jsonb *
+graph_of(const TaskRow *task)
+{
+	if (strcmp(task->kind, TC_KIND_COMPOSITE) != 0)
+		return NULL;
+	return tc_graph_newest_document(task->task_id);
+}
+
 Datum
 taskcenter_export_tasks(PG_FUNCTION_ARGS)
 {
@@ -54,7 +64,7 @@ taskcenter_export_tasks(PG_FUNCTION_ARGS)
 			continue;
 		schedule_count = tc_schedules_of_task(task.task_id, false, &schedules,
 											  CurrentMemoryContext);
-		tc_document_add(&writer, &task, schedules, schedule_count);
+		tc_document_add(&writer, &task, graph_of(&task), schedules, schedule_count);
 	}
 	tc_store_end(&frame);
 	PG_RETURN_JSONB_P(tc_document_end(&writer));

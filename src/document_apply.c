@@ -26,6 +26,7 @@
 #include "document_apply.h"
 #include "document_read.h"
 #include "document_write.h"
+#include "graph_save.h"
 #include "statement.h"
 #include "status_change.h"
 #include "task_change.h"
@@ -346,6 +347,94 @@ apply_task(Changes *changes, const DocumentTask *wanted, const ScheduleRequest *
 		report(changes, schedules[i].action, "schedule", schedules[i].name, schedules[i].what);
 }
 
+/* ---- graphs, which name tasks of the document ---- */
+
+static bool
+is_of_document(const char *name, void *argument)
+{
+	Changes    *changes = argument;
+
+	return strlen(name) <= TC_MAX_NAME_LENGTH &&
+		hash_search(changes->names, name, HASH_FIND, NULL) != NULL;
+}
+
+/* within a frame: the task as it is now, or, where we only look, would be */
+static void
+find_for_graph(Changes *changes, const DocumentTask *wanted, TaskRow *task)
+{
+	if (!find_task(changes, wanted->task.name, task))
+		(void) create_task(changes, wanted, task);
+}
+
+static void
+apply_graph(Changes *changes, const DocumentTask *wanted)
+{
+	GraphOrder	order = {0};
+	GraphChange change;
+	StoreFrame	frame;
+	TaskRow		task;
+	const Jsonb *what = NULL;
+
+	order.task = &task;
+	order.document = wanted->graph;
+	order.dry_run = changes->order->dry_run;
+	order.promise = order.dry_run ? is_of_document : NULL;
+	order.argument = changes;
+	order.now = changes->order->now;
+	tc_store_begin(&frame);
+	find_for_graph(changes, wanted, &task);
+	changes->document.path.key = "graph";
+	tc_graph_save(&order, &change);
+	changes->document.path.key = NULL;
+	if (change.changed)
+		what = tc_document_of_graph(wanted->graph);
+	if (what != NULL && change.before != NULL)
+		what = tc_document_difference(tc_document_of_graph(change.before), what);
+	tc_store_end(&frame);
+	if (change.changed)
+		report(changes, change.before == NULL ? "create" : "alter", "graph",
+			   wanted->task.name, what);
+}
+
+static bool
+has_graph(const Document *document, int i)
+{
+	JsonbContainer *tasks = unconstify(JsonbContainer *, &document->tasks->root);
+	JsonbValue *task = getIthJsonbValueFromContainer(tasks, i);
+
+	return getKeyJsonValueFromContainer(task->val.binary.data, "graph", strlen("graph"),
+										NULL) != NULL;
+}
+
+/* when all tasks are there: one graph may name any of them */
+static void
+apply_graphs(Changes *changes)
+{
+	MemoryContext outside = CurrentMemoryContext;
+	MemoryContext each = AllocSetContextCreate(outside, "taskcenter document graph",
+											   ALLOCSET_DEFAULT_SIZES);
+	int			i;
+
+	for (i = 0; i < changes->document.count; i++)
+	{
+		DocumentTask wanted;
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(each);
+		MemoryContextSwitchTo(each);
+		if (has_graph(&changes->document, i))
+		{
+			tc_document_read_task(&changes->document, i, &wanted);
+			if (wanted.graph != NULL)
+				apply_graph(changes, &wanted);
+		}
+		MemoryContextSwitchTo(outside);
+	}
+	changes->document.path.task = -1;
+	changes->document.path.name = NULL;
+	MemoryContextDelete(each);
+}
+
 /* ---- those that the document does not name ---- */
 
 /* within a frame; false: it is gone, or not ours any more */
@@ -501,5 +590,6 @@ tc_document_apply(const Jsonb *source, const DocumentOrder *order)
 	apply_tasks(&changes);
 	if (order->prune)
 		prune_tasks(&changes);
+	apply_graphs(&changes);
 	error_context_stack = callback.previous;
 }

@@ -17,6 +17,7 @@
 #include "arguments.h"
 #include "document_read.h"
 #include "document_write.h"
+#include "task_check.h"
 #include "task_declare.h"
 #include "task_properties.h"
 
@@ -185,7 +186,8 @@ read_command(const Jsonb *object, TaskRow *task)
 static void
 check_task_keys(DocumentPath *path, const Jsonb *object)
 {
-	static const char *const others[] = {"name", "kind", "owner", "run_as", "state", "schedules"};
+	static const char *const others[] = {"name", "kind", "owner", "run_as", "state", "graph",
+	"schedules"};
 	const char *known[lengthof(others) + TASK_PROPERTY_COUNT + 1];
 	int			count = 0;
 	int			i;
@@ -255,8 +257,10 @@ tc_document_read_task(Document *document, int i, DocumentTask *wanted)
 	wanted->on_crash = tc_option_text(object, "on_crash");
 	path->key = "schedules";
 	wanted->schedules = tc_option_object(object, "schedules");
+	path->key = "graph";
+	wanted->graph = tc_option_object(object, "graph");
 	path->key = NULL;
-	tc_properties_check(task, NULL);
+	tc_task_check(task, NULL);
 	if (wanted->on_crash != NULL)
 		tc_property_set_text(task, TASK_ON_CRASH, wanted->on_crash);
 }

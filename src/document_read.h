@@ -42,6 +42,7 @@ typedef struct DocumentTask
 	const char *state;
 	const char *on_crash;
 	const Jsonb *schedules;
+	const Jsonb *graph;
 } DocumentTask;
 
 /* an error context callback; its argument is a DocumentPath */

@@ -232,6 +232,16 @@ tc_document_of_task(const TaskRow *task)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
+Jsonb *
+tc_document_of_graph(const Jsonb *graph)
+{
+	JsonbParseState *state = NULL;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	push_jsonb(&state, "graph", graph);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
 /* ---- schedules ---- */
 
 static void
@@ -345,8 +355,8 @@ tc_document_begin(DocumentWriter *writer, const char *application)
 }
 
 void
-tc_document_add(DocumentWriter *writer, const TaskRow *task, const ScheduleRow *schedules,
-				int schedule_count)
+tc_document_add(DocumentWriter *writer, const TaskRow *task, const Jsonb *graph,
+				const ScheduleRow *schedules, int schedule_count)
 {
 	JsonbParseState **state = &writer->state;
 	int			i;
@@ -356,6 +366,8 @@ tc_document_add(DocumentWriter *writer, const TaskRow *task, const ScheduleRow *
 	if (strcmp(task->state, "paused") == 0 || strcmp(task->state, "disabled") == 0)
 		push_text(state, "state", task->state);
 	push_task(state, task, writer->application == NULL);
+	if (graph != NULL)
+		push_jsonb(state, "graph", graph);
 	push_key(state, "schedules");
 	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
 	for (i = 0; i < schedule_count; i++)

@@ -23,6 +23,9 @@
 extern Jsonb *tc_document_of_task(const TaskRow *task);
 extern Jsonb *tc_document_of_schedule(const ScheduleRow *schedule);
 
+/* {"graph": ...} */
+extern Jsonb *tc_document_of_graph(const Jsonb *graph);
+
 /* {"key": {"old": ..., "new": ...}} for each key of two objects that differs */
 extern Jsonb *tc_document_difference(const Jsonb *before, const Jsonb *after);
 
@@ -35,7 +38,9 @@ typedef struct DocumentWriter
 } DocumentWriter;
 
 extern void tc_document_begin(DocumentWriter *writer, const char *application);
-extern void tc_document_add(DocumentWriter *writer, const TaskRow *task,
+
+/* graph NULL: it has none */
+extern void tc_document_add(DocumentWriter *writer, const TaskRow *task, const Jsonb *graph,
 							const ScheduleRow *schedules, int schedule_count);
 extern Jsonb *tc_document_end(DocumentWriter *writer);
 

@@ -17,6 +17,7 @@
 
 #include "arguments.h"
 #include "enqueue.h"
+#include "graph_cache.h"
 #include "shared_state.h"
 
 /* the queues that a call has met, by name */
@@ -38,12 +39,12 @@ tc_enqueue_check_task(const TaskRow *task)
 				 errdetail("Its kind is \"%s\": people move it, nothing of it is executed.",
 						   task->kind),
 				 errhint("Use taskcenter.set_task_status() to move it.")));
-	if (strcmp(task->kind, "sql") != 0)
+	if (strcmp(task->kind, TC_KIND_COMPOSITE) == 0 && tc_graph_newest(task->task_id) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("task \"%s\" has no runs", task->name),
-				 errdetail("Its kind is \"%s\".", task->kind),
-				 errhint("Only tasks of kind \"sql\" are enqueued.")));
+				 errmsg("task \"%s\" has no graph", task->name),
+				 errdetail("Its kind is \"%s\", and no graph of steps was saved.", task->kind),
+				 errhint("Give it one with taskcenter.save_graph().")));
 	if (tc_task_accepts_runs(task))
 		return;
 	if (strcmp(task->state, "archived") == 0)

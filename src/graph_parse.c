@@ -13,274 +13,10 @@
 
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
-#include "utils/numeric.h"
 
-#include "graph_rules.h"
+#include "graph_internal.h"
 
 #define MAX_CYCLE_SHOWN 20
-
-typedef struct Reader
-{
-	Graph	   *graph;
-	GraphFault *fault;
-	int		   *named_by;		/* of each step: 1 + index of the step that
-								 * named it last */
-} Reader;
-
-typedef enum KeyUse
-{
-	KEY_OF_ANY,
-	KEY_OF_RUNS,				/* of commands and tasks */
-	KEY_OF_COMMANDS
-} KeyUse;
-
-typedef struct StepKey
-{
-	const char *key;
-	KeyUse		use;
-	enum jbvType type;
-} StepKey;
-
-static const StepKey step_keys[] = {
-	{"after", KEY_OF_ANY, jbvBinary},
-	{"backoff", KEY_OF_COMMANDS, jbvString},
-	{"backoff_base", KEY_OF_COMMANDS, jbvString},
-	{"backoff_cap", KEY_OF_COMMANDS, jbvString},
-	{"compensate", KEY_OF_RUNS, jbvString},
-	{"description", KEY_OF_ANY, jbvString},
-	{"for_each", KEY_OF_RUNS, jbvString},
-	{"k", KEY_OF_ANY, jbvNumeric},
-	{"max_attempts", KEY_OF_RUNS, jbvNumeric},
-	{"max_items", KEY_OF_RUNS, jbvNumeric},
-	{"on_crash", KEY_OF_COMMANDS, jbvString},
-	{"on_error", KEY_OF_ANY, jbvString},
-	{"params", KEY_OF_RUNS, jbvBinary},
-	{"priority", KEY_OF_RUNS, jbvNumeric},
-	{"queue", KEY_OF_COMMANDS, jbvString},
-	{"rule", KEY_OF_ANY, jbvString},
-	{"settings", KEY_OF_COMMANDS, jbvBinary},
-	{"timeout", KEY_OF_COMMANDS, jbvString},
-	{"transaction_mode", KEY_OF_COMMANDS, jbvString},
-	{"when", KEY_OF_ANY, jbvString}
-};
-
-static bool
-fail(Reader *reader, char *place, char *problem)
-{
-	reader->fault->place = place;
-	reader->fault->problem = problem;
-	return false;
-}
-
-static char *
-place_in(const GraphStep *step, const char *key)
-{
-	return psprintf("steps.%s.%s", step->name, key);
-}
-
-static JsonbContainer *
-object_in(const JsonbValue *value)
-{
-	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
-		return NULL;
-	return value->val.binary.data;
-}
-
-static JsonbContainer *
-array_in(const JsonbValue *value)
-{
-	if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
-		return NULL;
-	return value->val.binary.data;
-}
-
-static JsonbValue *
-member(JsonbContainer *object, const char *key)
-{
-	JsonbValue *value = getKeyJsonValueFromContainer(object, key, strlen(key), NULL);
-
-	return value == NULL || value->type == jbvNull ? NULL : value;
-}
-
-static char *
-member_text(JsonbContainer *object, const char *key)
-{
-	JsonbValue *value = member(object, key);
-
-	if (value == NULL || value->type != jbvString)
-		return NULL;
-	return pnstrdup(value->val.string.val, value->val.string.len);
-}
-
-static bool
-is_key(const JsonbValue *value, const char *key)
-{
-	return value->val.string.len == (int) strlen(key) &&
-		memcmp(value->val.string.val, key, value->val.string.len) == 0;
-}
-
-/* ---- keys ---- */
-
-static const char *
-type_name(enum jbvType type)
-{
-	switch (type)
-	{
-		case jbvString:
-			return "a text";
-		case jbvNumeric:
-			return "a number";
-		default:
-			return "of the right type";
-	}
-}
-
-static const StepKey *
-find_key(const JsonbValue *name)
-{
-	int			i;
-
-	for (i = 0; i < (int) lengthof(step_keys); i++)
-	{
-		if (is_key(name, step_keys[i].key))
-			return &step_keys[i];
-	}
-	return NULL;
-}
-
-static int
-find_kind(const JsonbValue *name)
-{
-	int			i;
-
-	for (i = 0; i < STEP_KIND_COUNT; i++)
-	{
-		if (is_key(name, tc_step_kind_label((StepKind) i)))
-			return i;
-	}
-	return -1;
-}
-
-static bool
-check_key(Reader *reader, const GraphStep *step, const JsonbValue *name,
-		  const JsonbValue *value)
-{
-	const StepKey *key = find_key(name);
-	char	   *written = pnstrdup(name->val.string.val,
-								   pg_mbcliplen(name->val.string.val, name->val.string.len,
-												TC_MAX_STEP_NAME));
-
-	if (key == NULL)
-		return fail(reader, place_in(step, written), pstrdup("is no key of a step"));
-	if ((key->use == KEY_OF_RUNS && step->kind != STEP_COMMAND && step->kind != STEP_TASK) ||
-		(key->use == KEY_OF_COMMANDS && step->kind != STEP_COMMAND))
-		return fail(reader, place_in(step, written),
-					psprintf("does not fit a step of kind \"%s\"",
-							 tc_step_kind_label(step->kind)));
-	if (value->type != jbvNull && value->type != key->type)
-		return fail(reader, place_in(step, written),
-					psprintf("is not %s", type_name(key->type)));
-	return true;
-}
-
-/* The one key that says what the step is. */
-static bool
-read_kind(Reader *reader, GraphStep *step)
-{
-	JsonbIterator *iterator = JsonbIteratorInit(step->document);
-	JsonbValue	value;
-	JsonbIteratorToken token;
-	int			found = -1;
-
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
-	{
-		int			kind = token == WJB_KEY ? find_kind(&value) : -1;
-
-		if (kind < 0)
-			continue;
-		if (found >= 0)
-			return fail(reader, psprintf("steps.%s", step->name),
-						psprintf("is both \"%s\" and \"%s\"",
-								 tc_step_kind_label((StepKind) found),
-								 tc_step_kind_label((StepKind) kind)));
-		found = kind;
-	}
-	if (found < 0)
-		return fail(reader, psprintf("steps.%s", step->name),
-					pstrdup("is none of: command, task, wait, check, approval, signal"));
-	step->kind = (StepKind) found;
-	return true;
-}
-
-static bool
-check_keys(Reader *reader, const GraphStep *step)
-{
-	JsonbIterator *iterator = JsonbIteratorInit(step->document);
-	JsonbValue	name;
-	JsonbValue	value;
-	JsonbIteratorToken token;
-
-	while ((token = JsonbIteratorNext(&iterator, &name, true)) != WJB_DONE)
-	{
-		if (token != WJB_KEY)
-			continue;
-		(void) JsonbIteratorNext(&iterator, &value, true);
-		if (find_kind(&name) < 0 && !check_key(reader, step, &name, &value))
-			return false;
-	}
-	return true;
-}
-
-/* ---- one step ---- */
-
-static bool
-read_rule(Reader *reader, GraphStep *step)
-{
-	JsonbValue *rule = member(step->document, "rule");
-	JsonbValue *k = member(step->document, "k");
-	int			found = STEP_RULE_ALL_SUCCESS;
-	bool		too_large;
-
-	if (rule != NULL)
-		found = tc_step_rule_of(rule->val.string.val, rule->val.string.len);
-	if (found < 0)
-		return fail(reader, place_in(step, "rule"),
-					pstrdup("is none of: all_success, all_done, all_failed, one_success, one_failed, none_failed, none_skipped, k_of_n"));
-	step->rule = (StepRule) found;
-	if ((step->rule == STEP_RULE_K_OF_N) != (k != NULL))
-		return fail(reader, place_in(step, "k"),
-					pstrdup(k == NULL ? "is missing: the rule k_of_n needs it"
-							: "belongs to the rule k_of_n only"));
-	if (k == NULL)
-		return true;
-	step->k = numeric_int4_opt_error(k->val.numeric, &too_large);
-	return !too_large || fail(reader, place_in(step, "k"), pstrdup("is too large"));
-}
-
-static bool
-read_on_error(Reader *reader, GraphStep *step)
-{
-	char	   *text = member_text(step->document, "on_error");
-
-	step->goes_on = text !=NULL && strcmp(text, "continue") == 0;
-
-	if (text == NULL || step->goes_on || strcmp(text, "stop") == 0)
-		return true;
-	return fail(reader, place_in(step, "on_error"), pstrdup("is neither \"stop\" nor \"continue\""));
-}
-
-static bool
-read_step(Reader *reader, GraphStep *step)
-{
-	if (!read_kind(reader, step) || !check_keys(reader, step) ||
-		!read_rule(reader, step) || !read_on_error(reader, step))
-		return false;
-	step->task = member_text(step->document, "task");
-	step->condition = member_text(step->document, "when");
-	step->for_each = member_text(step->document, "for_each");
-	step->compensate = member_text(step->document, "compensate");
-	return true;
-}
 
 /* ---- all steps ---- */
 
@@ -315,27 +51,30 @@ tc_graph_find(const Graph *graph, const char *name, int length)
 }
 
 static bool
-check_name(Reader *reader, const char *name)
+check_name(GraphReader *reader, const char *name)
 {
 	const char *c;
 
 	if (name[0] == '\0')
-		return fail(reader, pstrdup("steps"), pstrdup("has a step without a name"));
+		return tc_graph_fail(reader, pstrdup("steps"), pstrdup("has a step without a name"));
 	if (strlen(name) > TC_MAX_STEP_NAME)
-		return fail(reader, psprintf("steps.%.*s", pg_mbcliplen(name, strlen(name),
-																TC_MAX_STEP_NAME), name),
-					psprintf("has a name of more than %d bytes", TC_MAX_STEP_NAME));
+		return tc_graph_fail(reader, psprintf("steps.%.*s", pg_mbcliplen(name, strlen(name),
+																		 TC_MAX_STEP_NAME), name),
+							 psprintf("has a name of more than %d bytes", TC_MAX_STEP_NAME));
+	if (strncmp(name, TC_UNDO_PREFIX, strlen(TC_UNDO_PREFIX)) == 0)
+		return tc_graph_fail(reader, psprintf("steps.%s", name),
+							 pstrdup("has a name that begins with \"" TC_UNDO_PREFIX "\", as runs that undo a step do"));
 	for (c = name; *c != '\0'; c++)
 	{
 		if (*c == '/' || (unsigned char) *c < 0x20 || *c == 0x7f)
-			return fail(reader, psprintf("steps.%s", name),
-						pstrdup("has a slash or a control character in its name"));
+			return tc_graph_fail(reader, psprintf("steps.%s", name),
+								 pstrdup("has a slash or a control character in its name"));
 	}
 	return true;
 }
 
 static bool
-read_steps(Reader *reader, JsonbContainer *steps)
+read_steps(GraphReader *reader, JsonbContainer *steps)
 {
 	Graph	   *graph = reader->graph;
 	JsonbIterator *iterator = JsonbIteratorInit(steps);
@@ -354,10 +93,11 @@ read_steps(Reader *reader, JsonbContainer *steps)
 		if (!check_name(reader, step->name))
 			return false;
 		(void) JsonbIteratorNext(&iterator, &value, true);
-		step->document = object_in(&value);
+		step->document = tc_graph_object(&value);
+		step->document_size = step->document == NULL ? 0 : value.val.binary.len;
 		if (step->document == NULL)
-			return fail(reader, psprintf("steps.%s", step->name), pstrdup("is not an object"));
-		if (!read_step(reader, step))
+			return tc_graph_fail(reader, psprintf("steps.%s", step->name), pstrdup("is not an object"));
+		if (!tc_graph_read_step(reader, step))
 			return false;
 		graph->count++;
 	}
@@ -366,52 +106,62 @@ read_steps(Reader *reader, JsonbContainer *steps)
 
 /* ---- edges ---- */
 
-static bool
-read_edge(Reader *reader, int index, int position, const JsonbValue *value)
+/* why a name of "after" is none */
+static char *
+problem_of_edge(const Graph *graph, int index, const JsonbValue *value)
 {
-	GraphStep  *step = &reader->graph->steps[index];
-	char	   *place = psprintf("steps.%s.after[%d]", step->name, position);
 	int			before;
 
 	if (value->type != jbvString)
-		return fail(reader, place, pstrdup("is not a text"));
-	before = tc_graph_find(reader->graph, value->val.string.val, value->val.string.len);
+		return pstrdup("is not a text");
+	before = tc_graph_find(graph, value->val.string.val, value->val.string.len);
 	if (before < 0)
-		return fail(reader, place,
-					psprintf("is \"%.*s\", which is no step of the graph",
-							 pg_mbcliplen(value->val.string.val, value->val.string.len,
-										  TC_MAX_STEP_NAME), value->val.string.val));
+		return psprintf("is \"%s\", which is no step of the graph",
+						tc_graph_clip(value->val.string.val, value->val.string.len));
 	if (before == index)
-		return fail(reader, place, pstrdup("is the step itself"));
-	if (reader->named_by[before] == index + 1)
-		return fail(reader, place, psprintf("names \"%s\" twice", reader->graph->steps[before].name));
-	reader->named_by[before] = index + 1;
+		return pstrdup("is the step itself");
+	return psprintf("names \"%s\" twice", graph->steps[before].name);
+}
+
+/* named_by: of each step 1 + the index of the step that named it last */
+static bool
+read_edge(GraphReader *reader, int index, int position, const JsonbValue *value,
+		  int *named_by)
+{
+	Graph	   *graph = reader->graph;
+	GraphStep  *step = &graph->steps[index];
+	int			before = -1;
+
+	if (value->type == jbvString)
+		before = tc_graph_find(graph, value->val.string.val, value->val.string.len);
+	if (before < 0 || before == index || named_by[before] == index + 1)
+		return tc_graph_fail(reader, psprintf("steps.%s.after[%d]", step->name, position),
+							 problem_of_edge(graph, index, value));
+	named_by[before] = index + 1;
 	step->before[position] = before;
 	return true;
 }
 
 static bool
-read_after(Reader *reader, int index)
+read_after(GraphReader *reader, int index, int *named_by)
 {
 	GraphStep  *step = &reader->graph->steps[index];
-	JsonbValue *value = member(step->document, "after");
+	JsonbValue *value = tc_graph_member(step->document, "after");
 	JsonbContainer *array;
 	int			i;
 
 	if (value == NULL)
 		return true;
-	array = array_in(value);
-	if (array == NULL)
-		return fail(reader, place_in(step, "after"), pstrdup("is not an array"));
+	array = tc_graph_array(value);
 	step->before_count = JsonContainerSize(array);
 	reader->graph->edge_count += step->before_count;
 	if (reader->graph->edge_count > TC_MAX_EDGES)
-		return fail(reader, place_in(step, "after"),
-					psprintf("makes more than %d edges", TC_MAX_EDGES));
+		return tc_graph_fail(reader, tc_graph_place(step, "after"),
+							 psprintf("makes more than %d edges", TC_MAX_EDGES));
 	step->before = palloc(sizeof(int) * Max(step->before_count, 1));
 	for (i = 0; i < step->before_count; i++)
 	{
-		if (!read_edge(reader, index, i, getIthJsonbValueFromContainer(array, i)))
+		if (!read_edge(reader, index, i, getIthJsonbValueFromContainer(array, i), named_by))
 			return false;
 	}
 	return true;
@@ -419,45 +169,42 @@ read_after(Reader *reader, int index)
 
 /* k_of_n with n from the edges */
 static bool
-check_k(Reader *reader, const GraphStep *step)
+check_k(GraphReader *reader, const GraphStep *step)
 {
 	if (step->rule != STEP_RULE_K_OF_N ||
 		(step->k >= 1 && step->k <= step->before_count))
 		return true;
-	return fail(reader, place_in(step, "k"),
-				psprintf("is %d, but the step comes after %d others", step->k,
-						 step->before_count));
+	return tc_graph_fail(reader, tc_graph_place(step, "k"),
+						 psprintf("is %d, but the step comes after %d others", step->k,
+								  step->before_count));
 }
 
 /* ---- order ---- */
 
-/* the steps after each one, as one array with a beginning for each */
-typedef struct Successors
+/* the steps after each one, in one array */
+static void
+find_successors(Graph *graph)
 {
-	int		   *first;			/* count + 1 entries */
-	int		   *steps;
-} Successors;
-
-static Successors
-find_successors(const Graph *graph)
-{
-	Successors	after;
-	int		   *next = palloc0(sizeof(int) * (graph->count + 1));
+	int		   *next = palloc(sizeof(int) * Max(graph->edge_count, 1));
 	int			i;
 	int			j;
 
-	after.first = palloc0(sizeof(int) * (graph->count + 2));
-	after.steps = palloc(sizeof(int) * Max(graph->edge_count, 1));
 	for (i = 0; i < graph->count; i++)
 		for (j = 0; j < graph->steps[i].before_count; j++)
-			after.first[graph->steps[i].before[j] + 1]++;
+			graph->steps[graph->steps[i].before[j]].after_count++;
 	for (i = 0; i < graph->count; i++)
-		after.first[i + 1] += after.first[i];
-	memcpy(next, after.first, sizeof(int) * graph->count);
+	{
+		graph->steps[i].after = next;
+		next += graph->steps[i].after_count;
+		graph->steps[i].after_count = 0;
+	}
 	for (i = 0; i < graph->count; i++)
 		for (j = 0; j < graph->steps[i].before_count; j++)
-			after.steps[next[graph->steps[i].before[j]]++] = i;
-	return after;
+		{
+			GraphStep  *before = &graph->steps[graph->steps[i].before[j]];
+
+			before->after[before->after_count++] = i;
+		}
 }
 
 /*
@@ -496,15 +243,15 @@ describe_cycle(const Graph *graph, const int *missing, int start)
 }
 
 static bool
-sort_steps(Reader *reader)
+sort_steps(GraphReader *reader)
 {
 	Graph	   *graph = reader->graph;
-	Successors	after = find_successors(graph);
 	int		   *missing = palloc(sizeof(int) * graph->count);
 	int			done = 0;
 	int			sorted = 0;
 	int			i;
 
+	find_successors(graph);
 	graph->order = palloc(sizeof(int) * graph->count);
 	for (i = 0; i < graph->count; i++)
 	{
@@ -514,17 +261,17 @@ sort_steps(Reader *reader)
 	}
 	for (; done < sorted; done++)
 	{
-		int			step = graph->order[done];
+		const GraphStep *step = &graph->steps[graph->order[done]];
 
-		for (i = after.first[step]; i < after.first[step + 1]; i++)
-			if (--missing[after.steps[i]] == 0)
-				graph->order[sorted++] = after.steps[i];
+		for (i = 0; i < step->after_count; i++)
+			if (--missing[step->after[i]] == 0)
+				graph->order[sorted++] = step->after[i];
 	}
 	for (i = 0; i < graph->count; i++)
 	{
 		if (missing[i] > 0)
-			return fail(reader, psprintf("steps.%s.after", graph->steps[i].name),
-						psprintf("leads in a circle: %s", describe_cycle(graph, missing, i)));
+			return tc_graph_fail(reader, psprintf("steps.%s.after", graph->steps[i].name),
+								 psprintf("leads in a circle: %s", describe_cycle(graph, missing, i)));
 	}
 	return true;
 }
@@ -532,41 +279,45 @@ sort_steps(Reader *reader)
 /* ---- the whole ---- */
 
 static bool
-read_document(Reader *reader, const Jsonb *document)
+read_document(GraphReader *reader, const Jsonb *document)
 {
 	JsonbContainer *root = unconstify(JsonbContainer *, &document->root);
 	JsonbContainer *steps = NULL;
 	JsonbValue *value;
+	int		   *named_by;
 	int			i;
 
 	if (JsonContainerIsObject(root))
 	{
-		value = member(root, "steps");
-		steps = value == NULL ? NULL : object_in(value);
+		value = tc_graph_member(root, "steps");
+		steps = value == NULL ? NULL : tc_graph_object(value);
 	}
 	if (steps == NULL)
-		return fail(reader, pstrdup("graph"), pstrdup("is not an object such as {\"steps\": {\"first\": {\"command\": \"...\"}}}"));
+		return tc_graph_fail(reader, pstrdup("graph"), pstrdup("is not an object such as {\"steps\": {\"first\": {\"command\": \"...\"}}}"));
 	if (JsonContainerSize(root) > 1)
-		return fail(reader, pstrdup("graph"), pstrdup("has keys beside \"steps\""));
+		return tc_graph_fail(reader, pstrdup("graph"), pstrdup("has keys beside \"steps\""));
+	if (VARSIZE(document) > TC_MAX_GRAPH_SIZE)
+		return tc_graph_fail(reader, pstrdup("graph"),
+							 psprintf("has more than %d bytes", TC_MAX_GRAPH_SIZE));
 	if (JsonContainerSize(steps) == 0)
-		return fail(reader, pstrdup("steps"), pstrdup("is empty"));
+		return tc_graph_fail(reader, pstrdup("steps"), pstrdup("is empty"));
 	if (JsonContainerSize(steps) > TC_MAX_STEPS)
-		return fail(reader, pstrdup("steps"), psprintf("are more than %d", TC_MAX_STEPS));
+		return tc_graph_fail(reader, pstrdup("steps"), psprintf("are more than %d", TC_MAX_STEPS));
 	if (!read_steps(reader, steps))
 		return false;
-	reader->named_by = palloc0(sizeof(int) * reader->graph->count);
+	named_by = palloc0(sizeof(int) * reader->graph->count);
 	for (i = 0; i < reader->graph->count; i++)
 	{
-		if (!read_after(reader, i) || !check_k(reader, &reader->graph->steps[i]))
+		if (!read_after(reader, i, named_by) || !check_k(reader, &reader->graph->steps[i]))
 			return false;
 	}
-	return sort_steps(reader);
+	return sort_steps(reader) && tc_graph_check_references(reader);
 }
 
 bool
 tc_graph_parse(const Jsonb *document, Graph *graph, GraphFault *fault)
 {
-	Reader		reader = {graph, fault, NULL};
+	GraphReader reader = {graph, fault};
 
 	memset(graph, 0, sizeof(Graph));
 	return read_document(&reader, document);

@@ -29,6 +29,15 @@ static const char *const rule_labels[] = {
 	[STEP_RULE_K_OF_N] = "k_of_n"
 };
 
+static const char *const operator_labels[] = {
+	[CHECK_EQUAL] = "=",
+	[CHECK_NOT_EQUAL] = "<>",
+	[CHECK_LESS] = "<",
+	[CHECK_LESS_EQUAL] = "<=",
+	[CHECK_GREATER] = ">",
+	[CHECK_GREATER_EQUAL] = ">="
+};
+
 const char *
 tc_step_kind_label(StepKind kind)
 {
@@ -41,18 +50,35 @@ tc_step_rule_label(StepRule rule)
 	return rule_labels[rule];
 }
 
-int
-tc_step_rule_of(const char *label, int length)
+const char *
+tc_check_operator_label(CheckOperator op)
+{
+	return operator_labels[op];
+}
+
+static int
+find_label(const char *const *labels, int count, const char *label, int length)
 {
 	int			i;
 
-	for (i = 0; i < (int) lengthof(rule_labels); i++)
+	for (i = 0; i < count; i++)
 	{
-		if ((int) strlen(rule_labels[i]) == length &&
-			memcmp(rule_labels[i], label, length) == 0)
+		if ((int) strlen(labels[i]) == length && memcmp(labels[i], label, length) == 0)
 			return i;
 	}
 	return -1;
+}
+
+int
+tc_step_rule_of(const char *label, int length)
+{
+	return find_label(rule_labels, lengthof(rule_labels), label, length);
+}
+
+int
+tc_check_operator_of(const char *label, int length)
+{
+	return find_label(operator_labels, lengthof(operator_labels), label, length);
 }
 
 /* it starts when all have arrived, unless something has spoilt it before */

@@ -21,7 +21,10 @@
 #define TC_MAX_STEPS 20000
 #define TC_MAX_EDGES 200000
 #define TC_MAX_STEP_NAME 63		/* bytes */
+#define TC_UNDO_PREFIX "undo:"	/* of the step of a run that undoes one */
 #define TC_MAX_ITEMS 10000		/* of for_each, unless the step says less */
+#define TC_MAX_STEP_TEXT (1024 * 1024)	/* bytes of a command or a query */
+#define TC_MAX_GRAPH_SIZE (32 * 1024 * 1024)	/* bytes of a graph as jsonb */
 
 typedef enum StepKind
 {
@@ -106,11 +109,16 @@ typedef struct GraphStep
 	Jsonb	   *key;			/* of STEP_SIGNAL: a text, or {"$output":
 								 * ...}, {"$param": ...}; NULL: none */
 	int64		deadline;		/* of STEP_SIGNAL, microseconds; 0: none */
+	char	   *queue;			/* of STEP_COMMAND; NULL: that of the root */
+	bool		has_priority;	/* else it is the root's */
+	int			priority;
+	int			max_attempts;	/* 0: not said */
 	int			before_count;
 	int		   *before;			/* indexes of the steps that it comes after */
 	int			after_count;
 	int		   *after;			/* and of those that come after it */
 	JsonbContainer *document;	/* as it was given */
+	int			document_size;	/* its bytes */
 } GraphStep;
 
 typedef struct Graph
@@ -131,14 +139,28 @@ typedef struct GraphFault
 /* Everything is allocated in CurrentMemoryContext.  False: *fault says why not. */
 extern bool tc_graph_parse(const Jsonb *document, Graph *graph, GraphFault *fault);
 
+/* a step as it was given */
+extern Jsonb *tc_graph_step_document(const GraphStep *step);
+
 /* index of a step; -1: there is none of that name */
 extern int	tc_graph_find(const Graph *graph, const char *name, int length);
+
+/*
+ * What {"$output": "extract.rows"} refers to: a step, and what is behind its
+ * name and a dot.  Names with dots in them: the longest one that is a step's
+ * counts.  path: within text, NULL: all of the output.  -1: no step.
+ */
+extern int	tc_graph_find_output(const Graph *graph, const char *text, int length,
+								 const char **path);
 
 extern const char *tc_step_kind_label(StepKind kind);
 extern const char *tc_step_rule_label(StepRule rule);
 
-/* -1: there is no such rule */
+extern const char *tc_check_operator_label(CheckOperator op);
+
+/* -1: there is no such rule, or operator */
 extern int	tc_step_rule_of(const char *label, int length);
+extern int	tc_check_operator_of(const char *label, int length);
 
 /* ---- may it start? ---- */
 

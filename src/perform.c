@@ -62,6 +62,12 @@ tc_perform_check(const TaskDefinition *task)
 				 errmsg("task \"%s\" cannot be performed", task->name),
 				 errdetail("Its state is \"%s\".", task->state),
 				 errhint("Call taskcenter.enable_task() first.")));
+	if (task->command == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("task \"%s\" cannot be performed in a transaction", task->name),
+				 errdetail("It has no command of its own."),
+				 errhint("Enqueue it, commit, and let executors do its steps.")));
 	if (task->mode == TRANSACTION_MODE_AUTONOMOUS)
 		refuse_autonomous(task);
 }

@@ -102,7 +102,7 @@ static Statement homeless = {
 	"   ORDER BY t.run_as_id LIMIT 1) AS n)"
 	" SELECT count(*), min(t.name) FROM role AS r"
 	" CROSS JOIN LATERAL (SELECT t.name FROM taskcenter.tasks AS t"
-	"   WHERE t.run_as_id = r.run_as_id AND t.state = 'active' AND t.kind = 'sql' LIMIT 100) AS t"
+	"   WHERE t.run_as_id = r.run_as_id AND t.state = 'active' AND t.kind <> 'manual' LIMIT 100) AS t"
 	" WHERE NOT EXISTS (SELECT FROM pg_roles AS p"
 	"   WHERE p.oid = r.run_as_id::oid AND p.rolcanlogin)"
 };

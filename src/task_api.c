@@ -21,10 +21,12 @@
 #include "arguments.h"
 #include "audit_context.h"
 #include "control_store.h"
+#include "graph_save.h"
 #include "schedule_define.h"
 #include "statement.h"
 #include "status_change.h"
 #include "task_change.h"
+#include "task_check.h"
 #include "task_declare.h"
 #include "task_properties.h"
 
@@ -82,6 +84,13 @@ read_paused(FunctionCallInfo fcinfo, int options)
 	return paused;
 }
 
+/* NULL: not given */
+static Jsonb *
+read_graph(FunctionCallInfo fcinfo, int options)
+{
+	return tc_option_object(tc_arg_object(fcinfo, options, "options"), "graph");
+}
+
 /* a task as the arguments of create_task() and declare_task() describe it */
 static void
 read_task(FunctionCallInfo fcinfo, TaskRow *task)
@@ -134,9 +143,23 @@ report_name_taken(const char *name)
 
 /* ---- create and declare ---- */
 
+/* within a frame; graph NULL: it stays.  True: it is another one now. */
+static bool
+set_graph(const TaskRow *task, const Jsonb *graph, TimestampTz now)
+{
+	GraphOrder	order = {task, graph};
+	GraphChange change;
+
+	if (graph == NULL)
+		return false;
+	order.now = now;
+	tc_graph_save(&order, &change);
+	return change.changed;
+}
+
 /* within a frame; false: the name is taken by now */
 static bool
-make_task(TaskRow *task, const ScheduleRequest *request, TimestampTz now)
+make_task(TaskRow *task, const ScheduleRequest *request, const Jsonb *graph, TimestampTz now)
 {
 	int64		schedule_id;
 
@@ -146,6 +169,7 @@ make_task(TaskRow *task, const ScheduleRequest *request, TimestampTz now)
 		return false;
 	if (request->schedule != NULL)
 		(void) tc_define_schedule(task, request, now, &schedule_id);
+	(void) set_graph(task, graph, now);
 	return true;
 }
 
@@ -159,13 +183,13 @@ taskcenter_create_task(PG_FUNCTION_ARGS)
 
 	read_task(fcinfo, &task);
 	(void) read_new_schedule(fcinfo, &request);
-	tc_properties_check(&task, NULL);
+	tc_task_check(&task, NULL);
 	tc_declare_set_roles(&task, GetUserId(), tc_arg_text(fcinfo, ARG_RUN_AS));
 	tc_declare_require_executable(&task, "run_as");
 	(void) tc_activate_if_fresh(now);
 
 	tc_store_begin(&frame);
-	if (!make_task(&task, &request, now))
+	if (!make_task(&task, &request, read_graph(fcinfo, ARG_OPTIONS), now))
 		report_name_taken(task.name);
 	tc_store_end(&frame);
 	PG_RETURN_INT64(task.task_id);
@@ -176,6 +200,7 @@ taskcenter_declare_task(PG_FUNCTION_ARGS)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	char	   *run_as = tc_arg_text(fcinfo, ARG_RUN_AS);
+	Jsonb	   *graph = read_graph(fcinfo, ARG_OPTIONS);
 	StoreFrame	frame;
 	TaskRow		given;
 	TaskRow		before;
@@ -189,7 +214,7 @@ taskcenter_declare_task(PG_FUNCTION_ARGS)
 	task = given;
 	(void) read_new_schedule(fcinfo, &request);
 	request.declared = true;
-	tc_properties_check(&task, NULL);
+	tc_task_check(&task, NULL);
 	(void) tc_activate_if_fresh(now);
 
 	tc_store_begin(&frame);
@@ -198,7 +223,7 @@ taskcenter_declare_task(PG_FUNCTION_ARGS)
 	{
 		tc_declare_set_roles(&task, tc_statement_caller(), run_as);
 		tc_declare_require_executable(&task, "run_as");
-		if (make_task(&task, &request, now))
+		if (make_task(&task, &request, graph, now))
 			result = "created";
 		else if (tc_task_find(task.name, true, &before))
 			exists = true;		/* somebody else was faster */
@@ -217,6 +242,8 @@ taskcenter_declare_task(PG_FUNCTION_ARGS)
 		}
 		if (request.schedule != NULL &&
 			tc_define_schedule(&task, &request, now, &schedule_id) != DEFINITION_UNCHANGED)
+			result = "changed";
+		if (set_graph(&task, graph, now))
 			result = "changed";
 	}
 	tc_store_end(&frame);
@@ -275,7 +302,7 @@ taskcenter_alter_task(PG_FUNCTION_ARGS)
 		task.state = pstrdup("active");
 		task.state_reason = NULL;
 	}
-	tc_properties_check(&task, &before);
+	tc_task_check(&task, &before);
 	if (!same_task(&before, &task))
 	{
 		tc_declare_check_change(&before, &task);
@@ -283,6 +310,7 @@ taskcenter_alter_task(PG_FUNCTION_ARGS)
 	}
 	if (with_schedule)
 		(void) tc_define_schedule(&task, &request, now, &schedule_id);
+	(void) set_graph(&task, read_graph(fcinfo, ALTER_OPTIONS), now);
 	woken = tc_task_wakes_from(before.state, task.state);
 	if (woken != NULL)
 		tc_define_resume_task(task.task_id, woken, now);

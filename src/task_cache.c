@@ -152,6 +152,11 @@ tc_cache_task(int64 task_id)
 UserCommand *
 tc_cache_command(CachedTask *task)
 {
+	if (task->command == NULL && task->definition->command == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("task \"%s\" has no command", task->definition->name),
+				 errdetail("There is nothing to execute.")));
 	if (task->command == NULL)
 		task->command = tc_user_command_prepare(task->definition->command, task->context);
 	return task->command;

@@ -14,6 +14,7 @@
 #include "arguments.h"
 #include "control_store.h"
 #include "status_change.h"
+#include "task_check.h"
 #include "task_declare.h"
 #include "task_properties.h"
 
@@ -25,12 +26,12 @@ tc_declare_kind(const char *kind)
 	if (kind == NULL)
 		return pstrdup("sql");
 	tc_check_choice("kind", kind, kinds);
-	if (strcmp(kind, "sql") != 0 && strcmp(kind, TC_KIND_MANUAL) != 0)
+	if (strcmp(kind, "external") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("tasks of kind \"%s\" are not supported by this version", kind),
 				 errdetail("\"kind\" is \"%s\".", kind),
-				 errhint("Use the kind \"sql\" or \"manual\".")));
+				 errhint("Use the kind \"sql\", \"composite\" or \"manual\".")));
 	return pstrdup(kind);
 }
 
@@ -92,7 +93,7 @@ tc_declare_over(const TaskRow *before, TaskRow *wanted, const char *run_as,
 	wanted->state_reason = before->state_reason;
 	wanted->learned_mode = before->learned_mode;
 	tc_declare_set_roles(wanted, before->owner_id, run_as);
-	tc_properties_check(wanted, before);
+	tc_task_check(wanted, before);
 	if (on_crash != NULL)
 		wanted->values[TASK_ON_CRASH] = CStringGetTextDatum(on_crash);
 	else if (wanted->learned_mode != NULL && before->learned_mode != NULL &&

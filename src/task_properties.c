@@ -17,7 +17,6 @@
 #include "retry_rules.h"
 #include "run_settings.h"
 #include "task_properties.h"
-#include "user_command.h"
 
 #define MAX_TAGS 100
 #define MILLISECOND INT64CONST(1000)
@@ -355,12 +354,6 @@ read_options(const Jsonb *options, bool paused_allowed, TaskRow *task)
 	known[count] = NULL;
 
 	tc_options_check(options, known);
-	if (tc_options_has(options, "graph"))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("option \"graph\" is not supported by this version"),
-				 errdetail("Composite tasks cannot be made yet."),
-				 errhint("Leave the key out.")));
 	for (i = 0; i < TASK_PROPERTY_COUNT; i++)
 	{
 		if (rules[i].is_option)
@@ -407,65 +400,6 @@ tc_properties_reset(char *const *names, int count, TaskRow *task)
 
 /* ---- the whole ---- */
 
-/* a position in the command is none in the statement that calls us */
-static void
-point_into_command(void *argument)
-{
-	int			position = geterrposition();
-
-	if (position > 0)
-	{
-		errposition(0);
-		internalerrposition(position);
-		internalerrquery((const char *) argument);
-	}
-	errcontext("argument \"command\"");
-}
-
-static UserCommand *
-parse_command(char *source)
-{
-	ErrorContextCallback callback;
-	UserCommand *command;
-
-	callback.callback = point_into_command;
-	callback.arg = source;
-	callback.previous = error_context_stack;
-	error_context_stack = &callback;
-	command = tc_user_command_prepare(source, CurrentMemoryContext);
-	error_context_stack = callback.previous;
-	return command;
-}
-
-static void
-check_command(TaskRow *task, bool *surely_autonomous)
-{
-	UserCommand *command;
-	char	   *mode = tc_task_text(task, TASK_TRANSACTION_MODE);
-
-	if (task->nulls[TASK_COMMAND])
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"command\" must not be null"),
-				 errdetail("A task of kind \"%s\" executes its command.", task->kind),
-				 errhint("Give the SQL that the task executes.")));
-	command = parse_command(tc_task_text(task, TASK_COMMAND));
-	if (tc_user_command_has_transaction_control(command))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a command cannot control its transaction"),
-				 errdetail("The command holds a statement such as BEGIN, COMMIT, ROLLBACK or SAVEPOINT."),
-				 errhint("Leave it out: each run is a transaction.  A procedure may COMMIT.")));
-	*surely_autonomous = tc_user_command_surely_autonomous(command);
-	if (*surely_autonomous && (strcmp(mode, "atomic") == 0 || strcmp(mode, "batched") == 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the command cannot run inside a transaction"),
-				 errdetail("\"transaction_mode\" is \"%s\".", mode),
-				 errhint("Use the transaction_mode \"auto\" or \"autonomous\".")));
-	tc_user_command_release(command);
-}
-
 bool
 tc_property_same(const TaskRow *one, const TaskRow *other, TaskProperty property)
 {
@@ -480,80 +414,6 @@ tc_property_same(const TaskRow *one, const TaskRow *other, TaskProperty property
 		return datumIsEqual(one->values[property], other->values[property], true, 4);
 	return datumIsEqual(one->values[property], other->values[property], false,
 						type == INTERVALOID ? (int) sizeof(Interval) : -1);
-}
-
-/* what a task that people move has no use for would only look as if it did */
-static void
-check_manual(TaskRow *task)
-{
-	static const TaskProperty used[] = {TASK_PARAMS, TASK_PRIORITY, TASK_DESCRIPTION, TASK_TAGS,
-	TASK_APPLICATION, TASK_EVENTS, TASK_WORKFLOW};
-	TaskRow		untouched;
-	int			i;
-	int			j;
-
-	tc_properties_default(&untouched);
-	for (i = 0; i < TASK_PROPERTY_COUNT; i++)
-	{
-		for (j = 0; j < (int) lengthof(used) && (int) used[j] != i; j++)
-			;
-		if (j < (int) lengthof(used) || tc_property_same(task, &untouched, i))
-			continue;
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a task of kind \"%s\" has no \"%s\"", task->kind, rules[i].name),
-				 errdetail("People move it from status to status; nothing of it is executed."),
-				 errhint("Leave \"%s\" out.", rules[i].name)));
-	}
-	if (task->nulls[TASK_WORKFLOW])
-		set_value(task, TASK_WORKFLOW, CStringGetTextDatum(TC_DEFAULT_WORKFLOW));
-}
-
-static void
-check_no_workflow(const TaskRow *task)
-{
-	if (!task->nulls[TASK_WORKFLOW])
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a task of kind \"%s\" has no workflow", task->kind),
-				 errdetail("\"workflow\" is \"%s\".", tc_task_text(task, TASK_WORKFLOW)),
-				 errhint("Leave the option out, or make a task of kind \"manual\".")));
-}
-
-void
-tc_properties_check(TaskRow *task, const TaskRow *before)
-{
-	int64		base = 0;
-	int64		cap = 0;
-	bool		surely_autonomous;
-	bool		same_command = before != NULL && tc_property_same(task, before, TASK_COMMAND);
-
-	if (strcmp(task->kind, TC_KIND_MANUAL) == 0)
-	{
-		check_manual(task);
-		return;
-	}
-	check_no_workflow(task);
-	check_command(task, &surely_autonomous);
-	if (!tc_interval_usecs(DatumGetIntervalP(task->values[TASK_BACKOFF_BASE]), &base) ||
-		!tc_interval_usecs(DatumGetIntervalP(task->values[TASK_BACKOFF_CAP]), &cap) ||
-		base > cap)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"backoff_base\" is greater than \"backoff_cap\""),
-				 errdetail("The first delay would exceed the longest one."),
-				 errhint("Raise \"backoff_cap\", or lower \"backoff_base\".")));
-
-	if (strcmp(tc_task_text(task, TASK_TRANSACTION_MODE), "auto") != 0)
-		task->learned_mode = NULL;
-	else if (surely_autonomous)
-		task->learned_mode = pstrdup("autonomous");
-	else if (!same_command)
-		task->learned_mode = NULL;
-
-	/* what may be half done is not repeated, unless somebody says so */
-	if (task->learned_mode != NULL && (before == NULL || before->learned_mode == NULL))
-		set_value(task, TASK_ON_CRASH, CStringGetTextDatum("fail"));
 }
 
 bool

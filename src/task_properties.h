@@ -32,21 +32,14 @@ extern void tc_properties_default(TaskRow *task);
 
 /*
  * Overwrite what the call gives, checking each value for itself; options are
- * checked to hold known keys only, of which paused is left to the caller
- * where it may be given.
+ * checked to hold known keys only, of which graph, and paused where it may be
+ * given, are left to the caller.
  */
 extern void tc_properties_read(FunctionCallInfo fcinfo, const PropertyArguments *arguments,
 							   bool paused_allowed, TaskRow *task);
 
 /* put the named properties back; 22023 for a name that is not a property */
 extern void tc_properties_reset(char *const *names, int count, TaskRow *task);
-
-/*
- * What single values cannot tell: the command parses, goes with the mode, and
- * the bounds with each other.  Sets learned_mode where the mode is auto and
- * the command, which may have changed, surely cannot run in a transaction.
- */
-extern void tc_properties_check(TaskRow *task, const TaskRow *before);
 
 /* ---- one by one ---- */
 

@@ -20,6 +20,7 @@
 #include "arguments.h"
 #include "audit_context.h"
 #include "engine_state.h"
+#include "graph_cache.h"
 #include "role_check.h"
 #include "schedule_define.h"
 #include "shared_state.h"
@@ -326,9 +327,12 @@ taskcenter_explain_task(PG_FUNCTION_ARGS)
 	TaskCircumstances facts;
 	Explanations explanations = {0};
 	bool		contents;
+	bool		lacks_graph;
 
 	tc_store_begin(&frame);
 	tc_access_require_task(name, false, TASK_RIGHT_VIEW, &task);
+	lacks_graph = strcmp(task.kind, TC_KIND_COMPOSITE) == 0 &&
+		tc_graph_newest(task.task_id) == 0;
 	contents = tc_access_may(tc_statement_caller(), &task, TASK_RIGHT_READ);
 	tc_task_circumstances(&task, now, &facts);
 	tc_store_end(&frame);
@@ -346,6 +350,9 @@ taskcenter_explain_task(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	}
 	explain_engine(&explanations, now);
+	if (lacks_graph)
+		explain(&explanations, now, "no graph",
+				pstrdup("It is composite, and taskcenter.save_graph() has not given it steps."));
 	explain_task(&explanations, &task, &facts, now);
 	explain_work(&explanations, &facts, now);
 	return (Datum) 0;

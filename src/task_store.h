@@ -61,6 +61,9 @@ typedef enum TaskProperty
 
 /* a task that people move by a workflow: nothing of it is executed */
 #define TC_KIND_MANUAL "manual"
+
+/* a task whose runs are graphs of steps */
+#define TC_KIND_COMPOSITE "composite"
 #define TC_DEFAULT_WORKFLOW "editorial"
 
 typedef struct TaskRow

@@ -331,6 +331,15 @@ tc_user_command_surely_autonomous(const UserCommand *command)
 	return command->surely_autonomous;
 }
 
+bool
+tc_user_command_is_query(const UserCommand *command)
+{
+	Node	   *node = command->statements[0].raw->stmt;
+
+	return command->count == 1 && IsA(node, SelectStmt) &&
+		castNode(SelectStmt, node)->intoClause == NULL;
+}
+
 /*
  * Does a literal of this type mean the same whenever it is read?  "today" as a
  * date does not.  What the plan cache or parse_settings watch for may vary.

@@ -50,6 +50,9 @@ extern bool tc_user_command_has_transaction_control(const UserCommand *command);
 /* Holds a statement that surely cannot run in a transaction block? */
 extern bool tc_user_command_surely_autonomous(const UserCommand *command);
 
+/* Is it one statement, and a query: SELECT, VALUES, TABLE or WITH ... SELECT? */
+extern bool tc_user_command_is_query(const UserCommand *command);
+
 /*
  * Execute all statements in the caller's open transaction, as a client's
  * multi-statement query would be, and leave the transaction open with all

@@ -56,6 +56,7 @@ BEGIN ATOMIC
         ('access_grants', 'guard_grant', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_grant'),
         ('access_grants', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
         ('task_status_history', 'guard_record', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_record'),
+        ('graphs', 'guard_record', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_record'),
         ('guarded_tables', 'guard_registration', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_registration'),
         ('guarded_tables', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
         ('tasks', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),

@@ -185,7 +185,7 @@ CREATE POLICY own_audit_logs ON taskcenter.task_audit_logs FOR SELECT
     USING ((SELECT taskcenter.sees_contents_of_all())
         OR owner_id = ANY ((SELECT taskcenter.visible_owner_ids())::bigint[]));
 CREATE POLICY granted_audit_logs ON taskcenter.task_audit_logs FOR SELECT
-    USING (object_type = 'task'
+    USING (object_type = ANY (ARRAY['task', 'graph'])
         AND taskcenter.is_among(object_id, (SELECT taskcenter.granted_task_ids('manage'))));
 /* who made it, whom it concerns, and who manages what it is about */
 CREATE POLICY own_grants ON taskcenter.access_grants FOR SELECT

@@ -180,6 +180,12 @@ BEGIN ATOMIC
     FROM taskcenter.kept_keys AS k
     WHERE NOT EXISTS (SELECT FROM taskcenter.tasks AS t WHERE t.task_id = k.task_id)
     UNION ALL
+    SELECT 'graph_without_task', 'graph', g.first_definition_id,
+        format('version %s of task %s, which does not exist or is not composite', g.version, g.task_id)
+    FROM taskcenter.graphs AS g
+    WHERE NOT EXISTS (SELECT FROM taskcenter.tasks AS t
+        WHERE t.task_id = g.task_id AND t.kind = 'composite')
+    UNION ALL
     SELECT 'status_disagrees', 'task', t.task_id,
         format('it is %s, and the last accepted move leads to %s', t.status, coalesce(s.new_status, 'nothing'))
     FROM taskcenter.tasks AS t
@@ -229,6 +235,8 @@ BEGIN ATOMIC
             (SELECT max(grant_id) FROM taskcenter.access_grants)
         UNION ALL SELECT 'guarded_table_ids', (SELECT last_value FROM taskcenter.guarded_table_ids),
             (SELECT max(guarded_table_id) FROM taskcenter.guarded_tables)
+        UNION ALL SELECT 'step_definition_ids', (SELECT last_value FROM taskcenter.step_definition_ids),
+            (SELECT max(first_definition_id) FROM taskcenter.graphs)
         UNION ALL SELECT 'token_ids', (SELECT last_value FROM taskcenter.token_ids),
             (SELECT max(token) FROM taskcenter.live_runs)) AS q
     WHERE q.used > q.last_value
@@ -283,6 +291,7 @@ BEGIN ATOMIC
         UNION ALL SELECT 'workflows', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.workflows AS x
         UNION ALL SELECT 'task_status_history', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.task_status_history AS x
         UNION ALL SELECT 'task_audit_logs', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.task_audit_logs AS x
+        UNION ALL SELECT 'graphs', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.graphs AS x
         UNION ALL SELECT 'guarded_tables', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.guarded_tables AS x
         UNION ALL SELECT 'kept_keys', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.kept_keys AS x
         UNION ALL SELECT 'live_runs', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.live_runs AS x

@@ -8,7 +8,7 @@ COMMENT ON TABLE taskcenter.tasks IS
 COMMENT ON COLUMN taskcenter.tasks.task_id IS 'Identifies the task for ever';
 COMMENT ON COLUMN taskcenter.tasks.name IS 'Name, unique among the tasks that are not archived';
 COMMENT ON COLUMN taskcenter.tasks.kind IS
-'sql (executed here), composite, external (claimed by workers) or manual (moved by people)';
+'sql (executed here), composite (a graph of steps), external (claimed by workers) or manual (moved by people)';
 COMMENT ON COLUMN taskcenter.tasks.state IS
 'active, paused (schedules do not fire), disabled (nothing starts), quarantined (cannot be evaluated or executed) or archived';
 COMMENT ON COLUMN taskcenter.tasks.status IS 'Status in the task''s workflow; null without one';

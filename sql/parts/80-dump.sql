@@ -31,3 +31,5 @@ SELECT pg_extension_config_dump('taskcenter.status_history_ids', '');
 SELECT pg_extension_config_dump('taskcenter.guarded_tables', '');
 SELECT pg_extension_config_dump('taskcenter.guarded_table_ids', '');
 SELECT pg_extension_config_dump('taskcenter.grant_ids', '');
+SELECT pg_extension_config_dump('taskcenter.graphs', '');
+SELECT pg_extension_config_dump('taskcenter.step_definition_ids', '');

@@ -28,6 +28,7 @@ SELECT taskcenter.create_task('x', 'SELECT 1', options => '{"retention": "soon"}
 SELECT taskcenter.create_task(E'two\nlines', 'SELECT 1');
 SELECT taskcenter.create_task('load', 'SELECT 1');
 SELECT taskcenter.create_task('x', 'SELECT 1', kind => 'composite');
+SELECT taskcenter.create_task('x', 'SELECT 1', kind => 'external');
 SELECT taskcenter.create_task('x', 'SELECT 1', 'at 2001-01-01 00:00');
 SELECT taskcenter.schedule_task('nobody', '* * * * *');
 SELECT taskcenter.set_setting('colour', 'red');

@@ -145,6 +145,14 @@ my @functions = (
 	[ q{create_workflow('mine', 'a', '{"a": ["b"], "b": []}')}, \@roles ],
 	[ q{alter_workflow('editorial', description => 'x')}, \@steer ],
 	[ q{drop_workflow('spare')}, \@steer ],
+	[ q{save_graph('graphed', '{"steps": {"a": {"command": "SELECT 1"}}}')}, \@manage ],
+	[ q{save_graph('graphed', '{"steps": {"a": {"command": "SELECT 2"}}}')}, \@own ],
+	[ q{alter_task('graphed', options => '{"graph": {"steps": {"a": {"wait": "1 day"}}}}')}, \@own ],
+	[ q{get_graph('graphed')}, \@read ],
+	[ q{plan_task('graphed')}, \@read ],
+	[ q{task_tree('graphed')}, \@read ],
+	[ q{task_dot('graphed')}, \@read ],
+	[ q{task_mermaid('graphed')}, \@read ],
 	[ q{export_tasks()}, \@roles ],
 	[ q{apply_tasks('{"format": 1, "tasks": []}', 'none')}, \@roles ],
 	[ q{create_alias_views('aliases')}, \@own ],
@@ -157,6 +165,7 @@ my @relations = (
 	[ 'databases', \@roles ],
 	[ 'failed_runs', \@view ],
 	[ 'finished_runs', ['super'], '42501', 'reader=empty' ],
+	[ 'graphs', \@read ],
 	[ 'guarded_tables', [ @own, 'monitor' ] ],
 	[ 'kept_keys', ['super'], '42501', 'reader=empty' ],
 	[ 'live_runs', ['super'], '42501', 'reader=empty' ],
@@ -230,6 +239,8 @@ as('owner', "SELECT taskcenter.create_task('t', 'SELECT taskcenter.write_log(''n
 as('owner', q{SELECT taskcenter.create_task('tells', 'SELECT taskcenter.set_output(''{"a": 1}'')', application => 'app')});
 as('owner', q{SELECT taskcenter.create_task('fails', 'SELECT 1 / 0', application => 'app')});
 as('owner', q{SELECT taskcenter.create_task('moved', kind => 'manual', application => 'app')});
+as('owner', q{SELECT taskcenter.create_task('graphed', kind => 'composite', application => 'app',
+	options => '{"graph": {"steps": {"a": {"command": "SELECT 1"}}}}')});
 as('owner', q{SELECT taskcenter.create_task('gone', 'SELECT 1', application => 'app')});
 as('owner', q{SELECT taskcenter.archive_task('gone')});
 as('owner', "SELECT taskcenter.grant_access('r_$_', '$_', application => 'app')") for qw(viewer enqueuer worker operator admin);
