@@ -9,7 +9,7 @@ client with its commit; then a task of ten steps is made, for the record.
 import time
 
 SAVE_WITHIN = 2          # s
-LINEAR = 2.6             # twice the steps, at most so many times the seconds
+LINEAR = 3               # twice the steps, at most so many times the seconds
 TIMES = 5
 
 SHAPES = {
