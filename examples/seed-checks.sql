@@ -133,11 +133,16 @@ SELECT COUNT(*) AS dead FROM job_dlq \gset
 SELECT column_name FROM information_schema.columns
 WHERE table_name = 'qc_jobs' AND column_name = 'last_heartbeat_at';
 
+\echo 'L11 S2: the numbers of dead letters, and of the watchdog; they answer'
+SELECT (stats ->> 'open')::bigint + (stats ->> 'resolved')::bigint <= (stats ->> 'total')::bigint AS adds_up
+FROM dlq_stats() AS stats;
+SELECT checked >= stuck AS adds_up, last_checked_at IS NOT NULL AS watches FROM watchdog_metrics();
+
 \echo 'L12 S2: inject a failing job and see it arrive; 1 more, with its error'
 SELECT taskcenter.enqueue_task('seed_check_fails') AS run \gset
 SELECT * FROM taskcenter.wait_for_run(:run, '15 seconds') \g /dev/null
 SELECT COUNT(*) - :dead AS more FROM job_dlq;
-SELECT job_type, failure_code, failure_reason, attempt_count FROM job_dlq WHERE id = :run;
+SELECT job_type, failure_code, failure_reason, attempt_count FROM job_dlq WHERE job_id = :run;
 
 \echo 'L25 S4: force a run; queued, then completed'
 BEGIN;

@@ -21,6 +21,7 @@
 #include "arguments.h"
 #include "audit_context.h"
 #include "control_store.h"
+#include "failure_code_store.h"
 #include "partition_store.h"
 #include "recover_store.h"
 #include "shared_state.h"
@@ -108,6 +109,7 @@ tc_activate_if_fresh(TimestampTz now)
 	{
 		make_first_queues(now);
 		tc_workflow_row_seed(now);
+		tc_failure_codes_seed(now);
 		make_first_partitions(now);
 		tc_status_history_link();
 		done = true;
@@ -162,6 +164,7 @@ tc_activation_adopt(bool cancel, const char *reason, TimestampTz now)
 	}
 	make_first_queues(now);
 	tc_workflow_row_seed(now);
+	tc_failure_codes_seed(now);
 	if (copied)
 		tc_adoption_own_partitions();
 	make_first_partitions(now);

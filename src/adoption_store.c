@@ -59,6 +59,15 @@ static Statement map_skipped_fires = {
 	.any_plan = true
 };
 
+static Statement map_dead_letters = {
+	.label = "map the roles of dead letters",
+	.text =
+	"UPDATE taskcenter.dead_letters AS d SET owner_id = t.owner_id"
+	" FROM taskcenter.tasks AS t"
+	" WHERE t.task_id = d.task_id AND d.owner_id <> t.owner_id",
+	.any_plan = true
+};
+
 static Statement map_live_runs = {
 	.label = "map the roles of unfinished runs",
 	.text =
@@ -101,7 +110,7 @@ static Statement map_finished_runs = {
 	"   catchup_from, catchup_count, started_at, finished_at, "
 	"   retention_class, priority, attempt, max_attempts, lost, "
 	"   is_catchup, status, params, output, step, unique_key, "
-	"   unique_until, reason, error, sqlstate, trace_id, created_by"
+	"   unique_until, reason, error, sqlstate, trace_id, created_by, code"
 	" ) SELECT "
 	"   g.run_id, g.task_id, t.run_as_id, t.owner_id, g.queue_id, "
 	"   g.schedule_id, g.parent_run_id, g.run_at, g.created_at, "
@@ -109,7 +118,7 @@ static Statement map_finished_runs = {
 	"   g.started_at, g.finished_at, g.retention_class, g.priority, "
 	"   g.attempt, g.max_attempts, g.lost, g.is_catchup, g.status, "
 	"   g.params, g.output, g.step, g.unique_key, g.unique_until, "
-	"   g.reason, g.error, g.sqlstate, g.trace_id, g.created_by"
+	"   g.reason, g.error, g.sqlstate, g.trace_id, g.created_by, g.code"
 	" FROM gone AS g JOIN taskcenter.tasks AS t USING (task_id)",
 	.any_plan = true
 };
@@ -295,6 +304,8 @@ static Statement advance_sequences = {
 	"   (SELECT max(grant_id) FROM taskcenter.access_grants)"
 	" UNION ALL SELECT 'taskcenter.guarded_table_ids',"
 	"   (SELECT max(guarded_table_id) FROM taskcenter.guarded_tables)"
+	" UNION ALL SELECT 'taskcenter.dead_letter_ids',"
+	"   (SELECT max(dead_letter_id) FROM taskcenter.dead_letters)"
 	" UNION ALL SELECT 'taskcenter.workflow_ids',"
 	"   (SELECT max(workflow_id) FROM taskcenter.workflows)"
 	" UNION ALL SELECT 'taskcenter.step_definition_ids',"
@@ -350,6 +361,7 @@ tc_adoption_map_roles(TimestampTz now)
 	tc_run_bound(&map_tasks, &arguments);
 	tc_run(&map_schedules, NULL, NULL);
 	tc_run(&map_skipped_fires, NULL, NULL);
+	tc_run(&map_dead_letters, NULL, NULL);
 	tc_run(&map_live_runs, NULL, NULL);
 	tc_run(&map_finished_runs, NULL, NULL);
 	tc_run(&map_history, NULL, NULL);

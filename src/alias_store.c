@@ -75,26 +75,29 @@ static const Alias aliases[] = {
 	{
 		"job_dlq",
 		"CREATE OR REPLACE VIEW job_dlq WITH (security_invoker) AS"
-		" SELECT f.run_id AS id,"
-		"   f.run_id AS job_id,"
-		"   f.task AS job_type,"
-		"   (SELECT r.params FROM taskcenter.task_runs AS r WHERE r.run_id = f.run_id) AS payload,"
-		"   (SELECT r.error FROM taskcenter.task_runs AS r WHERE r.run_id = f.run_id)"
-		"     AS failure_reason,"
-		"   CASE f.status WHEN 'timed_out' THEN 'TIMEOUT' ELSE f.sqlstate END AS failure_code,"
-		"   (SELECT r.attempt FROM taskcenter.task_runs AS r WHERE r.run_id = f.run_id)"
-		"     AS attempt_count,"
-		"   (SELECT r.max_attempts FROM taskcenter.task_runs AS r WHERE r.run_id = f.run_id)"
-		"     AS max_retries,"
-		"   f.finished_at AS last_attempt_at,"
-		"   'pending'::text AS status,"
-		"   (SELECT r.created_by FROM taskcenter.task_runs AS r WHERE r.run_id = f.run_id)"
-		"     AS created_by,"
-		"   f.finished_at AS created_at,"
-		"   f.finished_at AS updated_at"
-		" FROM taskcenter.failed_runs AS f",
+		" SELECT d.dead_letter_id AS id,"
+		"   d.run_id AS job_id,"
+		"   t.name AS job_type,"
+		"   d.params AS payload,"
+		"   split_part(d.error, E'\\n', 1) AS failure_reason,"
+		"   d.code AS failure_code,"
+		"   d.error AS failure_stack,"
+		"   d.attempts AS attempt_count,"
+		"   d.max_attempts AS max_retries,"
+		"   d.failed_at AS last_attempt_at,"
+		"   CASE d.state WHEN 'redriven' THEN d.due_at END AS next_retry_at,"
+		"   CASE d.state WHEN 'open' THEN 'pending' WHEN 'redriven' THEN 'retrying'"
+		"     WHEN 'discarded' THEN 'abandoned' ELSE d.state END AS status,"
+		"   d.created_by,"
+		"   d.closed_by AS resolved_by,"
+		"   d.closed_at AS resolved_at,"
+		"   d.note AS resolution_notes,"
+		"   d.first_failed_at AS created_at,"
+		"   greatest(d.failed_at, d.redriven_at, d.closed_at) AS updated_at"
+		" FROM taskcenter.dead_letters AS d"
+		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = d.task_id",
 		"COMMENT ON VIEW job_dlq IS"
-		" 'taskcenter alias: runs that used up their attempts and were not retried since, from failed_runs'",
+		" 'taskcenter alias: dead letters, from dead_letters; open is called pending, redriven retrying, discarded abandoned'",
 		"DROP VIEW job_dlq"
 	},
 	{

@@ -23,6 +23,7 @@
 #include "attempt.h"
 #include "backoff.h"
 #include "execute.h"
+#include "failure_report.h"
 #include "fire_store.h"
 #include "recover_store.h"
 #include "run_timer.h"
@@ -103,10 +104,13 @@ finish_success(Attempt *attempt)
 		tc_run_write_logs(attempt->run, attempt->task->owner_id, logs, log_count,
 						  true);
 	if (!tc_run_finish(attempt->run, &outcome, true))
+	{
+		tc_shared_watchdog_count(WATCHDOG_LATE, 1);
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the run is no longer this executor's"),
 				 errdetail("Its effects are rolled back.")));
+	}
 	advance_delay(attempt, outcome.finished_at);
 	return log_count;
 }
@@ -143,6 +147,8 @@ record_failure(Attempt *attempt)
 	logs[count].message = tc_attempt_full_error(attempt->error);
 	logs[count].metadata = NULL;
 
+	/* for its dead letter */
+	tc_failure_report_note(attempt->run->run_id, logs[count].message);
 	tc_worker_begin("record a failed attempt");
 	if (strcmp(outcome.status, "retrying") == 0)
 		ours = tc_run_retry(attempt->run, &outcome);
@@ -155,6 +161,7 @@ record_failure(Attempt *attempt)
 		tc_run_write_logs(attempt->run, attempt->task->owner_id, logs, count + 1,
 						  false);
 	tc_worker_commit();
+	tc_failure_report_forget();
 }
 
 /* ---- attempts ---- */

@@ -56,6 +56,11 @@ const PurgeRelation tc_purge_relations[] = {
 		.name = "skipped_fires",.time = "skipped_to",.key = TC_SETTING_RUN_HISTORY_RETENTION,
 		.walk = "skip_id",.scattered = true,.task = "r.task_id"
 	},
+	/* those that are open have no end: they are never out of policy */
+	{
+		.name = "dead_letters",.time = "closed_at",.key = TC_SETTING_DEAD_LETTERS_RETENTION,
+		.walk = "dead_letter_id",.scattered = true,.task = "r.task_id"
+	},
 	{
 		.name = "kept_keys",.time = "expires_at",.own = OWN_NOT_EVEN_HELD
 	}

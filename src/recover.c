@@ -112,6 +112,9 @@ settle(const LostRun *runs, int count, const Remains *remains, const char *what,
 	if (timed_out.count > 0)
 		tc_runs_end_lost(timed_out.run_ids, timed_out.tokens, timed_out.count, "timed_out",
 						 "terminated: it went on after its time limit", "scheduler", now);
+	tc_shared_watchdog_count(WATCHDOG_CHECKED, count);
+	tc_shared_watchdog_count(WATCHDOG_STUCK, count - unstarted.count);
+	tc_shared_watchdog_count(WATCHDOG_MOVED, failed.count + timed_out.count);
 }
 
 bool
@@ -382,6 +385,7 @@ TimestampTz
 tc_recover_hung(TimestampTz now)
 {
 	TimestampTz again = DT_NOEND;
+	int			terminated = 0;
 	int			i;
 
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
@@ -397,10 +401,12 @@ tc_recover_hung(TimestampTz now)
 		{
 			slot->terminate_sent = true;
 			kill(slot->pid, SIGTERM);
+			terminated++;
 		}
 		else
 			again = Min(again, patience);
 	}
 	LWLockRelease(tc_shared->lock);
+	tc_shared_watchdog_count(WATCHDOG_TERMINATED, terminated);
 	return again;
 }

@@ -26,6 +26,7 @@
 #include "enqueue.h"
 #include "ids.h"
 #include "run_control_store.h"
+#include "run_retry.h"
 #include "shared_state.h"
 #include "statement.h"
 
@@ -280,19 +281,6 @@ taskcenter_cancel_runs(PG_FUNCTION_ARGS)
 
 /* ---- retry ---- */
 
-static RetryTarget
-target_of(const TaskRow *task)
-{
-	RetryTarget target;
-
-	target.task_id = task->task_id;
-	target.run_as_id = task->run_as_id;
-	target.owner_id = task->owner_id;
-	target.gate = tc_task_gate(task);
-	target.retention_class = task->retention_class;
-	return target;
-}
-
 static void
 refuse_retry(const RunFacts *run)
 {
@@ -337,7 +325,7 @@ retry_one(int64 run_id, const RunChange *change)
 	tc_enqueue_check_task(&task);
 	if (chosen.key_taken)
 		refuse_taken_key(&run);
-	target = target_of(&task);
+	target = tc_retry_target(&task, change->now);
 	if (tc_runs_retry(&target, &run_id, 1, change, &moved) == 0)
 	{
 		tc_run_require(run_id, &run);
@@ -377,7 +365,7 @@ retry_of_task(FunctionCallInfo fcinfo, const ChosenRun *runs, int count,
 			ids[id_count++] = runs[i].run_id;
 	if (!tc_task_find_id(runs[0].task_id, false, &task))
 		return 0;
-	target = target_of(&task);
+	target = tc_retry_target(&task, change->now);
 	moved_count = tc_runs_retry(&target, ids, id_count, change, &moved);
 	for (i = 0; i < count; i++)
 	{

@@ -167,6 +167,11 @@ static Statement statements[] = {
 		.types = {INT8OID}
 	},
 	[STATEMENT_RETRY] = {
+		/*
+		 * One that failed before it began counts as tried, so that its next
+		 * end is seen to be one after a failure.  Its dead letter goes with
+		 * it.
+		 */
 		.label = "queue finished runs again",
 		.text =
 		"WITH gone AS ("
@@ -180,10 +185,17 @@ static Statement statements[] = {
 		"   status, params, step, unique_key, unique_guard, unique_until, reason, trace_id,"
 		"   created_by, retention_class)"
 		" SELECT g.run_id, g.task_id, $3, $4, g.queue_id, $5, g.schedule_id,"
-		"   g.parent_run_id, $7, g.created_at, g.scheduled_for, g.catchup_from,"
-		"   g.catchup_count, g.priority, g.attempt, greatest(g.max_attempts, g.attempt + 1),"
+		"   g.parent_run_id, $10, g.created_at, g.scheduled_for, g.catchup_from,"
+		"   g.catchup_count, g.priority, CASE WHEN g.status = 'cancelled' THEN g.attempt"
+		"     ELSE greatest(g.attempt, 1) END, greatest(g.max_attempts, g.attempt + 1,"
+		"     CASE WHEN g.status <> 'cancelled' THEN 2 END),"
 		"   g.is_catchup, 'queued', g.params, g.step, g.unique_key, g.unique_key,"
 		"   g.unique_until, $8, g.trace_id, g.created_by, $6 FROM gone AS g),"
+		" letters AS ("
+		" UPDATE taskcenter.dead_letters AS d SET state = 'redriven', redrives = d.redrives + 1,"
+		"   redriven_at = greatest($7, clock_timestamp()), redriven_by = $9, due_at = $10,"
+		"   closed_at = NULL, closed_by = NULL, note = coalesce($8, d.note)"
+		" FROM gone AS g WHERE d.run_id = g.run_id),"
 		" noted AS ("
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
@@ -191,9 +203,9 @@ static Statement statements[] = {
 		"   'queued', $8, $9"
 		" FROM gone AS g)"
 		" SELECT g.run_id FROM gone AS g ORDER BY g.run_id",
-		.nargs = 9,
+		.nargs = 10,
 		.types = {INT8ARRAYOID, INT8OID, INT8OID, INT8OID, INT8OID, INT4OID,
-		TIMESTAMPTZOID, TEXTOID, TEXTOID}
+		TIMESTAMPTZOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}
 	}
 };
 
@@ -391,6 +403,7 @@ tc_runs_retry(const RetryTarget *target, const int64 *run_ids, int count,
 	tc_bind_timestamptz(&bindings, change->now);
 	tc_bind_text(&bindings, change->reason);
 	tc_bind_text(&bindings, change->actor);
+	tc_bind_timestamptz(&bindings, target->run_at);
 	rows = (int) tc_run_bound(&statements[STATEMENT_RETRY], &bindings);
 	*moved = palloc(sizeof(int64) * Max(rows, 1));
 	for (i = 0; i < rows; i++)

@@ -64,6 +64,7 @@ typedef struct RetryTarget
 	int64		owner_id;
 	int64		gate;
 	int32		retention_class;	/* of history and logs */
+	TimestampTz run_at;
 } RetryTarget;
 
 /* false: there is no such run */

@@ -14,7 +14,7 @@ const SettingKey tc_setting_keys[] = {
 	"How long task_audit_logs is kept"},
 	{TC_SETTING_CAPACITY_WARNING, SETTING_SIZE, "500 MB",
 	"Size of a table from which status warns"},
-	{"dead_letters_retention", SETTING_RETENTION, "90 days",
+	{TC_SETTING_DEAD_LETTERS_RETENTION, SETTING_RETENTION, "90 days",
 	"How long closed dead letters are kept"},
 	{TC_SETTING_DEFAULT_TIMEZONE, SETTING_ZONE, "UTC",
 	"Time zone of new schedules that name none"},

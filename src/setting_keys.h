@@ -29,6 +29,7 @@ typedef struct SettingKey
 } SettingKey;
 
 #define TC_SETTING_CAPACITY_WARNING "capacity_warning"
+#define TC_SETTING_DEAD_LETTERS_RETENTION "dead_letters_retention"
 #define TC_SETTING_DEFAULT_TIMEZONE "default_timezone"
 #define TC_SETTING_MAX_WAIT "max_wait"
 #define TC_SETTING_REQUIRE_ACTOR "require_actor"

@@ -38,6 +38,20 @@ typedef enum DatabasePhase
 								 * restart_at */
 } DatabasePhase;
 
+/* what the watchdog did since the server started */
+typedef enum WatchdogCounter
+{
+	WATCHDOG_CHECKED,			/* runs whose beat was missing, looked at */
+	WATCHDOG_STUCK,				/* of these, runs that nobody executes any
+								 * more */
+	WATCHDOG_MOVED,				/* of these, runs that ended as dead letters */
+	WATCHDOG_LATE,				/* finishes that came too late, and were
+								 * refused */
+	WATCHDOG_TERMINATED			/* executors that did not answer a cancel */
+} WatchdogCounter;
+
+#define WATCHDOG_COUNTER_COUNT (WATCHDOG_TERMINATED + 1)
+
 typedef struct DatabaseSlot
 {
 	Oid			database;		/* InvalidOid: slot is free */
@@ -78,6 +92,7 @@ typedef struct DatabaseSlot
 	int			refusals;		/* of refusals[] */
 	int64		refusals_lost;	/* that found no place, or could not be
 								 * written */
+	int64		watchdog[WATCHDOG_COUNTER_COUNT];
 	char		waiting_reason[TC_REASON_LENGTH];	/* why no run is started,
 													 * empty: none */
 	char		barred[TC_REASON_LENGTH];	/* scheduler: why nothing may be
@@ -501,6 +516,15 @@ extern void tc_shared_purger_again(void);
 
 /* scheduler: is one there?  *again: the last one asks for another */
 extern bool tc_shared_purger_exists(bool *again);
+
+/* ---- shared_watchdog.c ---- */
+
+/* of the process's database; without shared memory nothing is counted */
+extern void tc_shared_watchdog_count(WatchdogCounter counter, int64 number);
+extern void tc_shared_watchdog_read(int64 counters[WATCHDOG_COUNTER_COUNT]);
+
+/* does the executor exist, in the process's database? */
+extern bool tc_shared_executor_lives(int64 executor_id);
 
 /* ---- shared_hold.c: a command that needs our workers out of a database ---- */
 

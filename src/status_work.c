@@ -7,9 +7,11 @@
  */
 #include "postgres.h"
 
+#include "dead_letter_store.h"
 #include "status_work.h"
 
 #define LATE_RUN_S 300
+#define MANY_DEAD_LETTERS 10
 
 /* "5000 or more", where counting ends */
 static const char *
@@ -44,6 +46,19 @@ check_lost(CheckList *list, const WorkFacts *work)
 				  : psprintf("Unfinished runs that lost their executor: %s; one is %lld.",
 							 counted(work->lost), (long long) work->a_lost_run),
 				  "Find out what ended it: the server log, memory. After max_lost times such a run fails. Runbook \"Stuck runs\".");
+}
+
+static void
+check_dead_letters(CheckList *list)
+{
+	TimestampTz oldest;
+	int64		open = tc_dead_letters_look(TC_STATUS_COUNT_LIMIT, &oldest);
+
+	tc_check_that(list, "dead_letters", open < MANY_DEAD_LETTERS, CHECK_WARN,
+				  open == 0 ? "No dead letter is open."
+				  : psprintf("Dead letters open: %s; one has been for %lld s.", counted(open),
+							 (long long) tc_check_seconds_since(list, oldest)),
+				  "The view taskcenter.open_dead_letters shows them: repair the cause, then redrive_dead_letters(). Runbook \"Dead letters\".");
 }
 
 static void
@@ -105,6 +120,7 @@ tc_status_work_checks(CheckList *list, const EngineState *engine, const WorkFact
 {
 	check_backlog(list, work);
 	check_lost(list, work);
+	check_dead_letters(list);
 	check_quarantined(list, definitions);
 	check_paused(list, definitions);
 	check_schedules(list, engine, definitions);

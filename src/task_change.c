@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "audit_context.h"
+#include "dead_letter_store.h"
 #include "schedule_store.h"
 #include "shared_state.h"
 #include "statement.h"
@@ -51,6 +52,7 @@ tc_task_change(const TaskRow *before, const TaskRow *after, TimestampTz now)
 		tc_task_check_roles(before, after);
 		tc_task_move_roles(after);
 		tc_schedules_change_owner(after->task_id, after->owner_id);
+		tc_dead_letters_follow_owner(after->task_id, after->owner_id);
 	}
 }
 

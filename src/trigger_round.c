@@ -14,9 +14,13 @@
 
 #include "trigger_round.h"
 
+#define MAX_CALLS 8				/* modules that gather rows */
+
 static ExecutorFinish_hook_type previous_finish = NULL;
 static int	depth = 0;			/* rounds that are open */
-static RoundEnd at_end = NULL;	/* asked for in the present outermost round */
+static RoundEnd at_end[MAX_CALLS];	/* asked for in the present outermost
+									 * round */
+static int	calls = 0;
 
 int
 tc_trigger_round_depth(void)
@@ -27,15 +31,34 @@ tc_trigger_round_depth(void)
 void
 tc_trigger_round_at_end(RoundEnd call)
 {
+	int			i;
+
 	Assert(depth > 0);
-	at_end = call;
+	for (i = 0; i < calls; i++)
+	{
+		if (at_end[i] == call)
+			return;
+	}
+	if (calls == MAX_CALLS)
+		elog(ERROR, "too many modules wait for the end of the triggers");
+	at_end[calls++] = call;
+}
+
+/* what they do can ask anew */
+static void
+call_all(void)
+{
+	while (calls > 0)
+	{
+		RoundEnd	call = at_end[--calls];
+
+		call();
+	}
 }
 
 static void
 finish(QueryDesc *query)
 {
-	RoundEnd	call;
-
 	depth++;
 	PG_TRY();
 	{
@@ -43,18 +66,14 @@ finish(QueryDesc *query)
 			previous_finish(query);
 		else
 			standard_ExecutorFinish(query);
-		if (depth == 1 && at_end != NULL)
-		{
-			call = at_end;
-			at_end = NULL;
-			call();
-		}
+		if (depth == 1)
+			call_all();
 	}
 	PG_FINALLY();
 	{
 		depth--;
 		if (depth == 0)
-			at_end = NULL;
+			calls = 0;
 	}
 	PG_END_TRY();
 }

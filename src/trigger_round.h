@@ -24,7 +24,7 @@ extern void tc_trigger_round_install(void);
  */
 extern int	tc_trigger_round_depth(void);
 
-/* have this called when the outermost round ends */
+/* have this called, once, when the outermost round ends */
 extern void tc_trigger_round_at_end(RoundEnd call);
 
 #endif							/* TC_TRIGGER_ROUND_H */

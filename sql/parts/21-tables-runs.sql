@@ -96,6 +96,7 @@ CREATE TABLE taskcenter.finished_runs (
     error           text,
     sqlstate        text,
     trace_id        text,
+    code            text,
     CONSTRAINT finished_run_status_known
         CHECK (status = ANY (ARRAY['succeeded', 'failed', 'timed_out', 'cancelled', 'skipped']))
 ) PARTITION BY LIST (retention_class);

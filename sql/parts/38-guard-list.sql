@@ -32,6 +32,11 @@ BEGIN ATOMIC
     listed (relation, trigger_name, fires, condition, function_name) AS (VALUES
         ('live_runs', 'guard_status', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_live_run'),
         ('finished_runs', 'guard_status', 'BEFORE DELETE OR UPDATE', '', 'guard_finished_run'),
+        ('finished_runs', 'note_dead_letter', 'AFTER INSERT',
+            'WHEN (((new.status = ''failed''::text) OR (new.status = ''timed_out''::text) OR (new.attempt > 1) OR ((new.attempt > 0) AND (new.status <> ''succeeded''::text)))) ',
+            'note_dead_letter'),
+        ('dead_letters', 'guard_dead_letter', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_dead_letter'),
+        ('failure_codes', 'guard_dead_letter', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_dead_letter'),
         ('task_run_history', 'guard_record', 'BEFORE DELETE OR UPDATE', '', 'guard_record'),
         ('task_run_logs', 'guard_record', 'BEFORE DELETE OR UPDATE', '', 'guard_record'),
         ('task_audit_logs', 'guard_record', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_record'),

@@ -235,23 +235,28 @@ SELECT r.run_id,
     r.created_by,
     r.started_at,
     r.finished_at,
-    r.last_heartbeat_at,
+    CASE WHEN r.status = 'running'
+        THEN taskcenter.last_beat(r.executor_id, r.last_heartbeat_at)
+        ELSE r.last_heartbeat_at END AS last_heartbeat_at,
     r.lost,
     CASE WHEN s.readable THEN r.unique_key END AS unique_key,
-    r.trace_id
+    r.trace_id,
+    CASE WHEN r.code IS NOT NULL THEN r.code
+        WHEN r.sqlstate IS NOT NULL OR r.status = ANY (ARRAY['failed', 'timed_out'])
+        THEN taskcenter.failure_code_of(r.sqlstate, r.status) END AS code
 FROM (
     SELECT run_id, task_id, queue_id, parent_run_id, step, status, attempt, max_attempts,
         params, NULL::jsonb AS output, error, sqlstate, reason, priority, schedule_id,
         scheduled_for, is_catchup, catchup_from, catchup_count, run_at, created_at, created_by,
         started_at, NULL::timestamptz AS finished_at, last_heartbeat_at, lost, unique_key,
-        trace_id
+        trace_id, executor_id, NULL::text AS code
     FROM taskcenter.live_runs
     UNION ALL
     SELECT run_id, task_id, queue_id, parent_run_id, step, status, attempt, max_attempts,
         params, output, error, sqlstate, reason, priority, schedule_id,
         scheduled_for, is_catchup, catchup_from, catchup_count, run_at, created_at, created_by,
         started_at, finished_at, NULL::timestamptz AS last_heartbeat_at, lost, unique_key,
-        trace_id
+        trace_id, NULL::bigint AS executor_id, code
     FROM taskcenter.finished_runs) AS r
 LEFT JOIN (
     SELECT task_id, name, owner,

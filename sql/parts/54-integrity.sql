@@ -43,6 +43,7 @@ BEGIN ATOMIC
             coalesce(max(p.newest) FILTER (WHERE p.relation = 'task_run_history'
                 AND p.policy <> 'own'), '-infinity') AS history,
             coalesce(max(p.newest) FILTER (WHERE p.relation = 'task_run_history'), '-infinity') AS own_history,
+            coalesce(max(p.newest) FILTER (WHERE p.relation = 'dead_letters'), '-infinity') AS letters,
             coalesce(max(p.newest) FILTER (WHERE p.relation = 'task_status_history'), '-infinity') AS statuses
         FROM (SELECT a.object_name AS relation, a.new_values ->> 'policy' AS policy,
                 (a.new_values ->> 'newest')::timestamptz AS newest
@@ -157,6 +158,25 @@ BEGIN ATOMIC
         AND f.finished_at >= (SELECT a.since FROM asked AS a))
     GROUP BY g.run_id
     UNION ALL
+    SELECT 'failed_run_without_letter', 'run', f.run_id, format('it %s at %s', f.status, f.finished_at)
+    FROM taskcenter.finished_runs AS f
+    JOIN taskcenter.tasks AS t ON t.task_id = f.task_id
+    CROSS JOIN purged AS p
+    WHERE f.finished_at >= (SELECT a.since FROM asked AS a) AND f.finished_at > p.letters
+      AND f.status = ANY (ARRAY['failed', 'timed_out'])
+      AND NOT (t.kind = 'composite' AND f.parent_run_id IS NULL)
+      AND NOT EXISTS (SELECT FROM taskcenter.dead_letters AS d WHERE d.run_id = f.run_id)
+    UNION ALL
+    SELECT 'letter_disagrees', 'dead_letter', d.dead_letter_id, format('it is %s, and run %s %s', d.state, d.run_id, r.status)
+    FROM taskcenter.dead_letters AS d
+    JOIN runs AS r ON r.run_id = d.run_id
+    WHERE (d.state = 'open' AND r.status = 'succeeded')
+       OR (d.state = 'redriven' AND r.finished_at IS NOT NULL)
+    UNION ALL
+    SELECT 'letter_without_task', 'dead_letter', d.dead_letter_id, format('task %s does not exist', d.task_id)
+    FROM taskcenter.dead_letters AS d
+    WHERE NOT EXISTS (SELECT FROM taskcenter.tasks AS t WHERE t.task_id = d.task_id)
+    UNION ALL
     SELECT 'schedule_without_task', 'schedule', s.schedule_id, format('task %s does not exist', s.task_id)
     FROM taskcenter.schedules AS s
     WHERE NOT EXISTS (SELECT FROM taskcenter.tasks AS t WHERE t.task_id = s.task_id)
@@ -227,6 +247,8 @@ BEGIN ATOMIC
             (SELECT max(audit_id) FROM taskcenter.task_audit_logs)
         UNION ALL SELECT 'skip_ids', (SELECT last_value FROM taskcenter.skip_ids),
             (SELECT max(skip_id) FROM taskcenter.skipped_fires)
+        UNION ALL SELECT 'dead_letter_ids', (SELECT last_value FROM taskcenter.dead_letter_ids),
+            (SELECT max(dead_letter_id) FROM taskcenter.dead_letters)
         UNION ALL SELECT 'workflow_ids', (SELECT last_value FROM taskcenter.workflow_ids),
             (SELECT max(workflow_id) FROM taskcenter.workflows)
         UNION ALL SELECT 'status_history_ids', (SELECT last_value FROM taskcenter.status_history_ids),
@@ -294,6 +316,8 @@ BEGIN ATOMIC
         UNION ALL SELECT 'graphs', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.graphs AS x
         UNION ALL SELECT 'guarded_tables', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.guarded_tables AS x
         UNION ALL SELECT 'kept_keys', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.kept_keys AS x
+        UNION ALL SELECT 'failure_codes', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.failure_codes AS x
+        UNION ALL SELECT 'dead_letters', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.dead_letters AS x
         UNION ALL SELECT 'live_runs', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.live_runs AS x
         UNION ALL SELECT 'finished_runs', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.finished_runs AS x
         UNION ALL SELECT 'task_run_history', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.task_run_history AS x

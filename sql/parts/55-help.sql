@@ -34,6 +34,7 @@ BEGIN ATOMIC
         ('enqueue', 'Making runs, and waiting for them', 'enqueue_task enqueue_tasks wait_for_run await_run perform_run perform_due_runs'),
         ('runs', 'Looking at runs, and steering them', 'recent_runs running_runs failed_runs list_runs task_runs task_run_history task_run_logs explain_run cancel_run cancel_runs retry_run retry_runs run_transitions'),
         ('inside', 'Inside a run', 'current_run param write_log report_progress set_output step_output'),
+        ('dead letters', 'What failed for good', 'open_dead_letters dead_letters redrive_dead_letter redrive_dead_letters resolve_dead_letter discard_dead_letter export_dead_letters dlq_stats failure_codes set_failure_code failure_code_of watchdog_metrics'),
         ('scheduler', 'The scheduler of the database', 'pause_scheduler resume_scheduler drain_scheduler disable_scheduler wait_until_idle adopt_database databases scheduler_processes'),
         ('queues', 'Queues', 'create_queue pause_queue resume_queue limit_queue queues'),
         ('settings', 'Settings of the database', 'set_setting get_setting settings'),
@@ -45,7 +46,7 @@ BEGIN ATOMIC
         ('access', 'Who may do what', 'grant_access revoke_access access_grants access_levels'),
         ('health', 'Whether everything is as it should be', 'status health explain_task overview guard_problems repair_guards repair_partitions storage check_integrity integrity_snapshot compare_integrity'),
         ('contract', 'What applications rely on', 'api_contract check_contract create_alias_views drop_alias_views help list_help_topics'),
-        ('internals', 'Behind the views', 'enqueuing_since executor_activity fold_text granted_task_ids is_among list_access_levels list_databases list_run_transitions list_settings listed_run_ids made_run newest_runs refuse_null require_monitor sees_contents_of_all sees_states_of_all status_checks table_digests visible_owner_ids'))
+        ('internals', 'Behind the views', 'enqueuing_since executor_activity fold_text granted_task_ids is_among last_beat list_access_levels list_databases list_run_transitions list_settings listed_run_ids made_run newest_runs refuse_null require_monitor sees_contents_of_all sees_states_of_all status_checks table_digests visible_owner_ids'))
         AS t (topic, title, members);
 END;
 COMMENT ON FUNCTION taskcenter.list_help_topics() IS

@@ -277,6 +277,8 @@ COMMENT ON COLUMN taskcenter.finished_runs.error IS
 COMMENT ON COLUMN taskcenter.finished_runs.sqlstate IS 'Its SQLSTATE';
 COMMENT ON COLUMN taskcenter.finished_runs.trace_id IS
 'Correlation with the caller''s systems; null for none';
+COMMENT ON COLUMN taskcenter.finished_runs.code IS
+'Failure code that its worker named; null for SQL, where failure_code_of() tells it';
 COMMENT ON COLUMN taskcenter.finished_runs.created_by IS 'Role that enqueued it, or scheduler';
 
 COMMENT ON TABLE taskcenter.task_run_history IS
@@ -424,11 +426,13 @@ COMMENT ON COLUMN taskcenter.task_runs.started_at IS
 'When the last attempt that ended began; running_runs shows the present one';
 COMMENT ON COLUMN taskcenter.task_runs.finished_at IS 'When it finished; null while it has not';
 COMMENT ON COLUMN taskcenter.task_runs.last_heartbeat_at IS
-'Last sign of life of an external worker; null without one';
+'Last sign of life of whoever executes it: of an executor now, while it is alive; of a worker its last beat; null without either';
 COMMENT ON COLUMN taskcenter.task_runs.lost IS 'How often its executor was lost';
 COMMENT ON COLUMN taskcenter.task_runs.unique_key IS 'Key that the caller gave; null for none';
 COMMENT ON COLUMN taskcenter.task_runs.trace_id IS
 'Correlation with the caller''s systems; null for none';
+COMMENT ON COLUMN taskcenter.task_runs.code IS
+'Failure code of the last error: what its worker named, else by its SQLSTATE; null without an error';
 
 COMMENT ON VIEW taskcenter.running_runs IS
 'Runs that are executing now, with their process and live progress; executor_activity() shows more';

@@ -1,0 +1,151 @@
+/*-------------------------------------------------------------------------
+ *
+ * dead_letter.c
+ *		Letting the run of a dead letter go again.
+ *
+ * The run itself goes back to its queue by the one statement that retries
+ * runs, which marks the letter: who deletes the finished row has won, and the
+ * other finds none.  Where the run is purged a new one is made from what the
+ * letter kept, under a lock on the letter.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "dead_letter.h"
+#include "enqueue.h"
+#include "run_retry.h"
+
+static Redrive
+refuse(const char *problem, const char *hint)
+{
+	Redrive		redrive = {0, problem, hint};
+
+	return redrive;
+}
+
+static const char *
+who(const char *role)
+{
+	return role != NULL ? role : "somebody";
+}
+
+const char *
+tc_dead_letter_state_problem(const DeadLetter *letter)
+{
+	if (strcmp(letter->state, "open") == 0)
+		return NULL;
+	if (strcmp(letter->state, "redriven") == 0)
+		return psprintf("It was redriven by %s at %s: run %lld goes again.",
+						who(letter->redriven_by), timestamptz_to_str(letter->redriven_at),
+						(long long) letter->run_id);
+	return psprintf("It was %s by %s at %s.", letter->state, who(letter->closed_by),
+					timestamptz_to_str(letter->closed_at));
+}
+
+/* what the letter has become since it was found */
+static Redrive
+tell_second(const DeadLetter *letter)
+{
+	DeadLetter	now;
+	const char *problem = NULL;
+
+	if (tc_dead_letter_find(letter->dead_letter_id, false, &now))
+		problem = tc_dead_letter_state_problem(&now);
+	return refuse(problem != NULL ? problem : "Its run was changed by somebody else.",
+				  "Look at it again; its run may have succeeded meanwhile.");
+}
+
+/* The same run, one more attempt. */
+static Redrive
+retry(const DeadLetter *letter, const TaskRow *task, const RunFacts *run, TimestampTz run_at,
+	  bool dry_run, const RunChange *change)
+{
+	Redrive		redrive = {letter->run_id, NULL, NULL};
+	RetryTarget target = tc_retry_target(task, run_at);
+	ChosenRun	chosen;
+	int64	   *moved;
+
+	if (!run->finished)
+		return refuse(psprintf("Its run is %s already.", run->status), "Wait for its end.");
+	if (!tc_run_retryable(letter->run_id, &chosen))
+		return refuse(psprintf("Its run is %s.", run->status),
+					  "Call taskcenter.resolve_dead_letter() if nothing is left to do.");
+	if (chosen.key_taken)
+		return refuse("Another unfinished run of its task has its unique key.",
+					  "Leave the work to that run, or cancel it first.");
+	if (!dry_run && tc_runs_retry(&target, &letter->run_id, 1, change, &moved) == 0)
+		return tell_second(letter);
+	return redrive;
+}
+
+static int64
+make_again(const DeadLetter *letter, const TaskRow *task, TimestampTz run_at,
+		   const RunChange *change)
+{
+	EnqueueRequest request = {0};
+	RunOrigin	origin;
+
+	request.params = letter->params;
+	request.run_at = run_at;
+	request.has_priority = true;
+	request.priority = letter->priority;
+	request.trace_id = letter->trace_id;
+	origin.now = change->now;
+	origin.created_by = GetUserNameFromId(change->role, false);
+	origin.actor = change->actor;
+	origin.reason = psprintf("redriven from dead letter %lld of run %lld",
+							 (long long) letter->dead_letter_id, (long long) letter->run_id);
+	return tc_enqueue(task, &request, &origin).run_id;
+}
+
+/* A new run for the one that is purged. */
+static Redrive
+replace(const DeadLetter *letter, const TaskRow *task, TimestampTz run_at, bool dry_run,
+		const RunChange *change)
+{
+	LetterChange made = {change->actor, change->reason, change->now};
+	Redrive		redrive = {letter->run_id, NULL, NULL};
+	DeadLetter	now;
+
+	if (letter->parent_run_id != 0)
+		return refuse("Its run is purged, and was a step of a composite.",
+					  "Enqueue the composite anew, and resolve the dead letter.");
+	if (letter->params_redacted)
+		return refuse("Its run is purged, and its params held secrets, which are not kept.",
+					  "Call taskcenter.enqueue_task() with its params, and resolve the dead letter.");
+	if (dry_run)
+		return redrive;
+	if (!tc_dead_letter_find(letter->dead_letter_id, true, &now) ||
+		strcmp(now.state, "open") != 0 || now.run_id != letter->run_id)
+		return tell_second(letter);
+	redrive.run_id = make_again(letter, task, run_at, change);
+	tc_dead_letter_give_run(letter->dead_letter_id, redrive.run_id, run_at, &made);
+	return redrive;
+}
+
+Redrive
+tc_dead_letter_redrive(const DeadLetter *letter, const TaskRow *task, TimestampTz run_at,
+					   bool dry_run, const RunChange *change)
+{
+	const char *problem = tc_dead_letter_state_problem(letter);
+	RunFacts	run;
+
+	if (problem != NULL)
+		return refuse(problem, "Only open dead letters are redriven.");
+	if (!tc_task_accepts_runs(task))
+		return refuse(psprintf("Its task \"%s\" is %s.", task->name, task->state),
+					  "Enable or unarchive the task first.");
+	if (!tc_run_find(letter->run_id, &run))
+		return replace(letter, task, run_at, dry_run, change);
+	if (letter->parent_run_id != 0)
+		return refuse(psprintf("Its run is a step of run %lld.",
+							   (long long) letter->parent_run_id),
+					  psprintf("taskcenter.retry_run(%lld) resumes the composite.",
+							   (long long) letter->parent_run_id));
+	return retry(letter, task, &run, run_at, dry_run, change);
+}

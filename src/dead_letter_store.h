@@ -1,0 +1,111 @@
+/*-------------------------------------------------------------------------
+ *
+ * dead_letter_store.h
+ *		The rows of dead_letters.
+ *
+ * Layer 3.  Called between tc_store_begin() and tc_store_end().
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_DEAD_LETTER_STORE_H
+#define TC_DEAD_LETTER_STORE_H
+
+#include "rows.h"
+#include "utils/jsonb.h"
+
+/* a run that has just ended, as its row says */
+typedef struct EndedRun
+{
+	int64		run_id;
+	TimestampTz finished_at;
+	int32		retention_class;
+	const char *status;
+	const char *report;			/* the error in full; NULL: as in the row */
+} EndedRun;
+
+/*
+ * Runs that ended failed or timed out: their letters are opened, or opened
+ * again.  Those that ended before `since` are rows that were only moved.
+ */
+extern void tc_dead_letters_open(const EndedRun *runs, int count, TimestampTz since);
+
+/* runs that ended otherwise, of which some may have a letter */
+extern void tc_dead_letters_settle(const EndedRun *runs, int count);
+
+typedef struct DeadLetter
+{
+	int64		dead_letter_id;
+	int64		run_id;
+	int64		task_id;
+	int64		parent_run_id;	/* 0: none */
+	char	   *task;
+	char	   *state;
+	char	   *code;
+	char	   *queue;			/* NULL: it is gone */
+	int32		priority;
+	int32		max_attempts;
+	bool		params_redacted;
+	Jsonb	   *params;
+	char	   *trace_id;		/* NULL: none */
+	TimestampTz redriven_at;	/* DT_NOBEGIN: never, as the next one */
+	TimestampTz closed_at;
+	char	   *redriven_by;	/* NULL as well */
+	char	   *closed_by;
+} DeadLetter;
+
+/* false: there is none; locked for the transaction if asked */
+extern bool tc_dead_letter_find(int64 dead_letter_id, bool lock, DeadLetter *letter);
+
+/* which letters a call about many means; NULL, 0, DT_NOBEGIN: any */
+typedef struct LetterFilter
+{
+	TaskSet		tasks;
+	const char *state;
+	int64		task_id;
+	const char *application;
+	const char *queue;
+	const char *code;
+	const char *sqlstate;
+	const char *run_status;
+	bool		by_retryable;
+	bool		retryable;
+	TimestampTz since;
+	TimestampTz before;
+	bool		by_ids;
+	const int64 *ids;
+	int			id_count;
+} LetterFilter;
+
+/* in the order of their ids; allocated; returns the count */
+extern int	tc_dead_letters_match(const LetterFilter *filter, int max_rows,
+								  DeadLetter **letters);
+extern Jsonb *tc_dead_letters_export(const LetterFilter *filter, int max_rows);
+
+/* who did something with a letter, and why */
+typedef struct LetterChange
+{
+	const char *actor;
+	const char *note;			/* NULL: as it is */
+	TimestampTz now;
+} LetterChange;
+
+/* false: it is not, or not any more, open */
+extern bool tc_dead_letter_close(int64 dead_letter_id, const char *state,
+								 const LetterChange *change);
+
+/* a new run stands for the purged one; the letter is locked and open */
+extern void tc_dead_letter_give_run(int64 dead_letter_id, int64 run_id, TimestampTz due_at,
+									const LetterChange *change);
+
+/* when the last one of those that go again is due; DT_NOBEGIN: none does */
+extern TimestampTz tc_dead_letters_last_due(void);
+
+extern Jsonb *tc_dead_letters_stats(const TaskSet *tasks, TimestampTz now);
+
+/* open ones, counted up to a limit, and since when the oldest is */
+extern int64 tc_dead_letters_look(int64 limit, TimestampTz *oldest);
+
+/* after a change of the owner of a task */
+extern void tc_dead_letters_follow_owner(int64 task_id, int64 owner_id);
+
+#endif							/* TC_DEAD_LETTER_STORE_H */
