@@ -34,27 +34,37 @@ who(const char *role)
 	return role != NULL ? role : "somebody";
 }
 
+static const char *
+redriven(const DeadLetter *letter)
+{
+	return psprintf("It was redriven by %s at %s: run %lld goes again.",
+					who(letter->redriven_by), timestamptz_to_str(letter->redriven_at),
+					(long long) letter->run_id);
+}
+
 const char *
 tc_dead_letter_state_problem(const DeadLetter *letter)
 {
 	if (strcmp(letter->state, "open") == 0)
 		return NULL;
 	if (strcmp(letter->state, "redriven") == 0)
-		return psprintf("It was redriven by %s at %s: run %lld goes again.",
-						who(letter->redriven_by), timestamptz_to_str(letter->redriven_at),
-						(long long) letter->run_id);
+		return redriven(letter);
 	return psprintf("It was %s by %s at %s.", letter->state, who(letter->closed_by),
 					timestamptz_to_str(letter->closed_at));
 }
 
-/* what the letter has become since it was found */
+/* what the letter has become since it was found; its run may have ended again */
 static Redrive
 tell_second(const DeadLetter *letter)
 {
 	DeadLetter	now;
 	const char *problem = NULL;
 
-	if (tc_dead_letter_find(letter->dead_letter_id, false, &now))
+	if (!tc_dead_letter_find(letter->dead_letter_id, false, &now))
+		problem = "It is purged.";
+	else if (now.redriven_at != letter->redriven_at)
+		problem = redriven(&now);
+	else
 		problem = tc_dead_letter_state_problem(&now);
 	return refuse(problem != NULL ? problem : "Its run was changed by somebody else.",
 				  "Look at it again; its run may have succeeded meanwhile.");
