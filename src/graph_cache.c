@@ -4,13 +4,17 @@
  *		Graphs that this process has read.
  *
  * What a transaction made itself is dropped at its end: were it rolled back,
- * the next graph to be saved would have the same version.
+ * the next graph to be saved would have the same version.  And all of it is
+ * when the relation is not the one that was read: the extension was made anew.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "arguments.h"
@@ -19,6 +23,7 @@
 #include "graph_cache.h"
 #include "graph_store.h"
 #include "statement.h"
+#include "taskcenter.h"
 
 StaticAssertDecl(TC_DEFINITIONS_OF_GRAPH == TC_MAX_STEPS,
 				 "each step of a graph has a definition id");
@@ -32,6 +37,8 @@ typedef struct Entry
 
 static Entry entries[TC_MAX_CACHED_GRAPHS];
 static uint64 use_counter = 0;
+static Oid	graphs_relation = InvalidOid;	/* that was read */
+static bool relation_changed = false;
 
 /* ---- what is kept ---- */
 
@@ -71,15 +78,42 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId own, SubTransactionId
 }
 
 static void
-watch_transactions(void)
+at_invalidation(Datum argument, Oid relation)
+{
+	if (!OidIsValid(relation) || relation == graphs_relation)
+		relation_changed = true;
+}
+
+static void
+begin_watching(void)
 {
 	static bool watching = false;
 
+	graphs_relation = get_relname_relid("graphs", get_namespace_oid(TC_SCHEMA, false));
 	if (watching)
 		return;
 	RegisterXactCallback(at_transaction_end, NULL);
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
+	CacheRegisterRelcacheCallback(at_invalidation, (Datum) 0);
 	watching = true;
+}
+
+/* Is what is kept of the relation that there is now? */
+static void
+check_relation(void)
+{
+	int			i;
+
+	if (!relation_changed || !IsTransactionState())
+		return;
+	relation_changed = false;
+	if (get_relname_relid("graphs", get_namespace_oid(TC_SCHEMA, true)) == graphs_relation)
+		return;
+	for (i = 0; i < TC_MAX_CACHED_GRAPHS; i++)
+	{
+		if (entries[i].cached.context != NULL)
+			drop_entry(&entries[i]);
+	}
 }
 
 static Entry *
@@ -189,7 +223,7 @@ load(int64 task_id, int version)
 		MemoryContextDelete(context);
 		return NULL;
 	}
-	watch_transactions();
+	begin_watching();
 	entry = take_entry();
 	MemoryContextSetParent(context, TopMemoryContext);
 	loaded.cached.context = context;
@@ -200,8 +234,10 @@ load(int64 task_id, int version)
 const CachedGraph *
 tc_graph(int64 task_id, int version)
 {
-	Entry	   *entry = find_entry(task_id, version);
+	Entry	   *entry;
 
+	check_relation();
+	entry = find_entry(task_id, version);
 	if (entry == NULL)
 		entry = load(task_id, version);
 	if (entry == NULL)
@@ -228,6 +264,7 @@ tc_graph_of_definition(int64 definition_id, int *step)
 
 	if (!tc_is_step_definition(definition_id))
 		return NULL;
+	check_relation();
 	for (i = 0; i < TC_MAX_CACHED_GRAPHS && graph == NULL; i++)
 	{
 		CachedGraph *cached = &entries[i].cached;

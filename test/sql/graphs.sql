@@ -264,3 +264,18 @@ DROP TABLE public.refused;
 REVOKE CREATE ON SCHEMA public FROM regress_tc_ann;
 DROP EXTENSION taskcenter;
 DROP ROLE regress_tc_ann, regress_tc_bob;
+
+---- another extension has other graphs under the same ids ----
+
+SET client_min_messages = error;
+CREATE EXTENSION taskcenter;
+RESET client_min_messages;
+SELECT create_task('one', 'SELECT 1'), create_task('two', kind => 'composite', options => '{"graph": {"steps": {"old": {"command": "SELECT 1"}}}}');
+SELECT task_tree('two');
+SET client_min_messages = error;
+DROP EXTENSION taskcenter;
+CREATE EXTENSION taskcenter;
+RESET client_min_messages;
+SELECT create_task('one', 'SELECT 1'), create_task('two', kind => 'composite', options => '{"graph": {"steps": {"new": {"command": "SELECT 1"}}}}');
+SELECT task_tree('two');
+DROP EXTENSION taskcenter;
