@@ -23,11 +23,12 @@ static Statement map_tasks = {
 	.text =
 	"UPDATE taskcenter.tasks AS t"
 	" SET owner_id = coalesce(o.oid, 0)::bigint, run_as_id = coalesce(r.oid, 0)::bigint,"
-	"   state = CASE WHEN t.state <> 'archived' AND (o.oid IS NULL OR r.oid IS NULL)"
+	"   state = CASE WHEN t.state <> 'archived' AND (o.oid IS NULL"
+	"       OR (r.oid IS NULL AND t.kind <> 'external'))"
 	"     THEN 'quarantined' ELSE t.state END,"
 	"   state_reason = CASE WHEN t.state <> 'archived' AND o.oid IS NULL"
 	"       THEN format('role \"%s\" does not exist', t.owner)"
-	"     WHEN t.state <> 'archived' AND r.oid IS NULL"
+	"     WHEN t.state <> 'archived' AND r.oid IS NULL AND t.kind <> 'external'"
 	"       THEN format('role \"%s\" does not exist', t.run_as)"
 	"     ELSE t.state_reason END,"
 	"   updated_at = $1, definition_version = t.definition_version + 1"
@@ -35,7 +36,7 @@ static Statement map_tasks = {
 	" LEFT JOIN pg_roles AS o ON o.rolname = s.owner"
 	" LEFT JOIN pg_roles AS r ON r.rolname = s.run_as"
 	" WHERE s.task_id = t.task_id AND (t.owner_id IS DISTINCT FROM o.oid::bigint"
-	"   OR t.run_as_id IS DISTINCT FROM r.oid::bigint)",
+	"   OR (t.run_as_id IS DISTINCT FROM r.oid::bigint AND t.kind <> 'external'))",
 	.nargs = 1,
 	.types = {TIMESTAMPTZOID},
 	.any_plan = true
@@ -82,7 +83,7 @@ static Statement map_live_runs = {
 	"   cancel_requested_at, priority, attempt, max_attempts, lost, "
 	"   is_catchup, status, params, step, unique_key, unique_guard, "
 	"   unique_until, reason, error, sqlstate, trace_id, created_by, "
-	"   retention_class"
+	"   retention_class, worker_id, last_token, lease_until, group_key, progress"
 	" ) SELECT "
 	"   g.run_id, g.task_id, t.run_as_id, t.owner_id, g.queue_id, "
 	"   g.gate, g.schedule_id, g.parent_run_id, g.executor_id, "
@@ -93,7 +94,7 @@ static Statement map_live_runs = {
 	"   g.params, g.step, g.unique_key, g.unique_guard, "
 	"   g.unique_until, g.reason, g.error, g.sqlstate, g.trace_id, "
 	"   g.created_by, "
-	"   g.retention_class"
+	"   g.retention_class, g.worker_id, g.last_token, g.lease_until, g.group_key, g.progress"
 	" FROM gone AS g JOIN taskcenter.tasks AS t USING (task_id)",
 	.any_plan = true
 };
@@ -110,7 +111,8 @@ static Statement map_finished_runs = {
 	"   catchup_from, catchup_count, started_at, finished_at, "
 	"   retention_class, priority, attempt, max_attempts, lost, "
 	"   is_catchup, status, params, output, step, unique_key, "
-	"   unique_until, reason, error, sqlstate, trace_id, created_by, code"
+	"   unique_until, reason, error, sqlstate, trace_id, created_by, "
+	"   worker_id, token, group_key, code"
 	" ) SELECT "
 	"   g.run_id, g.task_id, t.run_as_id, t.owner_id, g.queue_id, "
 	"   g.schedule_id, g.parent_run_id, g.run_at, g.created_at, "
@@ -118,7 +120,8 @@ static Statement map_finished_runs = {
 	"   g.started_at, g.finished_at, g.retention_class, g.priority, "
 	"   g.attempt, g.max_attempts, g.lost, g.is_catchup, g.status, "
 	"   g.params, g.output, g.step, g.unique_key, g.unique_until, "
-	"   g.reason, g.error, g.sqlstate, g.trace_id, g.created_by, g.code"
+	"   g.reason, g.error, g.sqlstate, g.trace_id, g.created_by, "
+	"   g.worker_id, g.token, g.group_key, g.code"
 	" FROM gone AS g JOIN taskcenter.tasks AS t USING (task_id)",
 	.any_plan = true
 };
@@ -201,6 +204,16 @@ static Statement map_grants = {
 	" LEFT JOIN pg_roles AS o ON o.rolname = s.owner"
 	" WHERE s.grant_id = g.grant_id"
 	"   AND (g.role_id <> r.oid::bigint OR g.owner_id <> o.oid::bigint)",
+	.any_plan = true
+};
+
+/* a worker of a role that is gone has nobody who may act as it */
+static Statement map_workers = {
+	.label = "map the roles of workers",
+	.text =
+	"UPDATE taskcenter.workers AS w SET role_id = coalesce(r.oid, 0)::bigint"
+	" FROM taskcenter.workers AS s LEFT JOIN pg_roles AS r ON r.rolname = s.role"
+	" WHERE s.worker_id = w.worker_id AND w.role_id IS DISTINCT FROM r.oid::bigint",
 	.any_plan = true
 };
 
@@ -300,6 +313,8 @@ static Statement advance_sequences = {
 	"   (SELECT max(audit_id) FROM taskcenter.task_audit_logs)"
 	" UNION ALL SELECT 'taskcenter.skip_ids',"
 	"   (SELECT max(skip_id) FROM taskcenter.skipped_fires)"
+	" UNION ALL SELECT 'taskcenter.worker_ids',"
+	"   (SELECT max(worker_id) FROM taskcenter.workers)"
 	" UNION ALL SELECT 'taskcenter.grant_ids',"
 	"   (SELECT max(grant_id) FROM taskcenter.access_grants)"
 	" UNION ALL SELECT 'taskcenter.guarded_table_ids',"
@@ -367,6 +382,7 @@ tc_adoption_map_roles(TimestampTz now)
 	tc_run(&map_history, NULL, NULL);
 	tc_run(&map_logs, NULL, NULL);
 	tc_run(&map_grants, NULL, NULL);
+	tc_run(&map_workers, NULL, NULL);
 	tc_run(&map_workflows, NULL, NULL);
 	tc_run(&map_unguarded_tables, NULL, NULL);
 	tc_run(&map_guarded_tables, NULL, NULL);

@@ -62,6 +62,17 @@
 	 pg_namespace_aclcheck((schema), (role), ACL_USAGE) == ACLCHECK_OK)
 #endif
 
+/* Functions: utils/acl.h, catalog/pg_proc.h, utils/regproc.h. */
+#if PG_VERSION_NUM >= 160000
+#define tc_may_execute(function, role) \
+	(object_aclcheck(ProcedureRelationId, (function), (role), ACL_EXECUTE) == ACLCHECK_OK)
+#define tc_qualified_name(text) stringToQualifiedNameList((text), NULL)
+#else
+#define tc_may_execute(function, role) \
+	(pg_proc_aclcheck((function), (role), ACL_EXECUTE) == ACLCHECK_OK)
+#define tc_qualified_name(text) stringToQualifiedNameList(text)
+#endif
+
 /* A portal to its end, as a client's statement: tcop/pquery.h. */
 #if PG_VERSION_NUM >= 180000
 #define tc_portal_run(portal, receiver, completion) \

@@ -19,6 +19,7 @@
 #include "arguments.h"
 #include "audit_context.h"
 #include "control_store.h"
+#include "secrets.h"
 #include "setting_keys.h"
 #include "statement.h"
 #include "zone.h"
@@ -201,6 +202,14 @@ check_value(const SettingKey *setting, char *value)
 						 errdetail("\"value\" is \"%s\".", value),
 						 errhint("Write true or false.")));
 			return pstrdup(flag ? "true" : "false");
+		case SETTING_STEP:
+			if (strcmp(value, "never") != 0)
+				tc_check_interval("value", tc_parse_interval("value", value),
+								  USECS_PER_SEC, TC_INTERVAL_MAX);
+			break;
+		case SETTING_FUNCTION:
+			tc_secrets_check_function(value);
+			break;
 	}
 	return value;
 }

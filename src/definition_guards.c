@@ -60,6 +60,9 @@ check_may_name(Relation rel, HeapTuple old, HeapTuple new, const char *name)
 	if (old != NULL && tc_column_value(rel, old, name, &isnull) == after && !isnull)
 		return;
 	role = (Oid) DatumGetInt64(after);
+	/* nobody executes an external task */
+	if (role == TC_ROLE_WORKERS && strcmp(name, "run_as_id") == 0)
+		return;
 	if (superuser_arg(tc_statement_caller()) || IsLogicalWorker())
 		return;
 	if (!tc_role_may_set(tc_statement_caller(), role))

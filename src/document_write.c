@@ -212,7 +212,7 @@ push_task(JsonbParseState **state, const TaskRow *task, bool with_application)
 	if (strcmp(task->kind, "sql") != 0)
 		push_text(state, "kind", task->kind);
 	push_text(state, "owner", task->owner);
-	if (task->run_as_id != task->owner_id)
+	if (task->run_as_id != task->owner_id && task->run_as_id != TC_ROLE_WORKERS)
 		push_text(state, "run_as", task->run_as);
 	for (i = 0; i < TASK_PROPERTY_COUNT; i++)
 	{

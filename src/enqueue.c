@@ -127,6 +127,13 @@ fill_run(NewRun *run, const TaskRow *task, const EnqueueRequest *request,
 	run->unique_until = request->unique_key == NULL ? NULL
 		: request->until_started ? "started" : "finished";
 	run->trace_id = request->trace_id;
+	run->group_key = request->group_key;
+	if (run->group_key != NULL && strcmp(task->kind, TC_KIND_EXTERNAL) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("option \"%s\" is only for external tasks", "group_key"),
+				 errdetail("Task \"%s\" is of kind \"%s\".", task->name, task->kind),
+				 errhint("Leave the key out.")));
 }
 
 /* ---- keys ---- */
@@ -214,8 +221,11 @@ hold_until_commit(const NewRun *run)
 
 	if (!tc_enqueue_hold_key(run->task_id, run->unique_key, &held))
 		return false;
-	tc_shared_touch_lane((Oid) held.run_as_id, held.queue_id, held.priority, held.gate,
-						 held.run_at, held.run_id, LANE_TOUCH_LOCKED);
+	if (held.run_as_id == TC_ROLE_WORKERS)
+		tc_shared_touch_work(held.queue_id, LANE_TOUCH_LOCKED);
+	else
+		tc_shared_touch_lane((Oid) held.run_as_id, held.queue_id, held.priority, held.gate,
+							 held.run_at, held.run_id, LANE_TOUCH_LOCKED);
 	return true;
 }
 

@@ -37,6 +37,7 @@ typedef struct EnqueueRequest
 	EnqueueConflict on_conflict;
 	Interval   *unique_for;		/* NULL: the key ends with the run */
 	const char *trace_id;		/* NULL: none */
+	const char *group_key;		/* NULL: the task's */
 } EnqueueRequest;
 
 typedef struct EnqueueResult

@@ -36,7 +36,7 @@ PG_FUNCTION_INFO_V1(taskcenter_enqueue_tasks);
 
 static const char *const until_choices[] = {"finished", "started", NULL};
 static const char *const conflict_choices[] = {"existing", "replace", "error", NULL};
-static const char *const option_keys[] = {"max_attempts", "queue", "unique_for", NULL};
+static const char *const option_keys[] = {"group_key", "max_attempts", "queue", "unique_for", NULL};
 static const char *const element_keys[] = {
 	"task", "params", "run_at", "priority", "unique_key", "unique_until", "on_conflict",
 	"trace_id", "options", NULL
@@ -104,6 +104,9 @@ set_options(EnqueueRequest *request, const Jsonb *options)
 {
 	tc_options_check(options, option_keys);
 	request->queue = tc_option_text(options, "queue");
+	request->group_key = tc_option_text(options, "group_key");
+	if (request->group_key != NULL)
+		tc_check_name("group_key", request->group_key);
 	request->unique_for = tc_option_interval(options, "unique_for");
 	tc_check_interval("unique_for", request->unique_for, 0, TC_INTERVAL_MAX);
 	if (tc_option_int32(options, "max_attempts", &request->max_attempts))

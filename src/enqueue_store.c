@@ -38,9 +38,9 @@ static Statement statements[] = {
 		"WITH made AS ("
 		" INSERT INTO taskcenter.live_runs (run_id, task_id, run_as_id, owner_id, queue_id,"
 		"   gate, run_at, created_at, priority, max_attempts, retention_class, status,"
-		"   params, unique_key, unique_guard, unique_until, trace_id, created_by)"
+		"   params, unique_key, unique_guard, unique_until, trace_id, created_by, group_key)"
 		" VALUES (nextval('taskcenter.run_ids'), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
-		"   'queued', $11, $12, $12, $13, $14, $15)"
+		"   'queued', $11, $12, $12, $13, $14, $15, $18)"
 		" ON CONFLICT (task_id, unique_guard) WHERE unique_guard IS NOT NULL DO NOTHING"
 		" RETURNING run_id, owner_id, task_id, retention_class),"
 		" noted AS ("
@@ -49,10 +49,10 @@ static Statement statements[] = {
 		" SELECT m.run_id, $7, m.owner_id, m.task_id, m.retention_class, 0, 'queued', $16, $17"
 		" FROM made AS m)"
 		" SELECT m.run_id FROM made AS m",
-		.nargs = 17,
+		.nargs = 18,
 		.types = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID,
 			TIMESTAMPTZOID, INT4OID, INT4OID, INT4OID, JSONBOID, TEXTOID, TEXTOID, TEXTOID,
-		TEXTOID, TEXTOID, TEXTOID}
+		TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	},
 	[STATEMENT_NEW_IDS] = {
 		.label = "take ids for a set of runs",
@@ -67,15 +67,16 @@ static Statement statements[] = {
 		"WITH made AS ("
 		" INSERT INTO taskcenter.live_runs (run_id, task_id, run_as_id, owner_id, queue_id,"
 		"   gate, run_at, created_at, priority, max_attempts, retention_class, status,"
-		"   params, unique_key, unique_guard, unique_until, trace_id, created_by)"
+		"   params, unique_key, unique_guard, unique_until, trace_id, created_by, group_key)"
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.gate, g.run_at,"
 		"   $14, g.priority, g.max_attempts, g.retention_class, 'queued', g.params,"
-		"   g.unique_key, g.unique_key, g.unique_until, g.trace_id, $15"
+		"   g.unique_key, g.unique_key, g.unique_until, g.trace_id, $15, g.group_key"
 		" FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],"
 		"   $6::bigint[], $7::timestamptz[], $8::int[], $9::int[], $10::int[], $11::jsonb[],"
-		"   $12::text[], $13::text[], $18::text[])"
+		"   $12::text[], $13::text[], $18::text[], $19::text[])"
 		"   AS g (run_id, task_id, run_as_id, owner_id, queue_id, gate, run_at, priority,"
-		"   max_attempts, retention_class, params, unique_key, unique_until, trace_id)"
+		"   max_attempts, retention_class, params, unique_key, unique_until, trace_id,"
+		"   group_key)"
 		" WHERE g.unique_key IS NULL OR NOT EXISTS ("
 		"   SELECT FROM taskcenter.kept_keys AS k WHERE k.task_id = g.task_id"
 		"     AND k.unique_key = g.unique_key AND k.expires_at > $14)"
@@ -87,11 +88,11 @@ static Statement statements[] = {
 		" SELECT m.run_id, $14, m.owner_id, m.task_id, m.retention_class, 0, 'queued', $16, $17"
 		" FROM made AS m)"
 		" SELECT m.run_id FROM made AS m",
-		.nargs = 18,
+		.nargs = 19,
 		.types = {INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
 			INT8ARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID,
 			JSONBARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, TEXTOID, TEXTOID,
-		TEXTOID, TEXTARRAYOID}
+		TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
 	},
 	[STATEMENT_FIND_KEY] = {
 		.label = "find the run that holds a key",
@@ -202,6 +203,7 @@ tc_enqueue_insert(NewRun *run, const RunOrigin *origin)
 	tc_bind_text(&bindings, run->unique_until);
 	tc_bind_text(&bindings, run->trace_id);
 	bind_origin(&bindings, origin);
+	tc_bind_text(&bindings, run->group_key);
 	if (tc_run_bound(&statements[STATEMENT_INSERT], &bindings) == 0)
 		return false;
 	run->run_id = tc_get_int64(0, 1);
@@ -260,6 +262,7 @@ fill_columns(Column *columns, const NewRun *runs, int count)
 		set_text(&columns[11], i, runs[i].unique_key);
 		set_text(&columns[12], i, runs[i].unique_until);
 		set_text(&columns[13], i, runs[i].trace_id);
+		set_text(&columns[14], i, runs[i].group_key);
 	}
 }
 
@@ -279,7 +282,7 @@ void
 tc_enqueue_insert_set(NewRun *runs, int count, const RunOrigin *origin)
 {
 	static const Oid types[] = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
-	TIMESTAMPTZOID, INT4OID, INT4OID, INT4OID, JSONBOID, TEXTOID, TEXTOID, TEXTOID};
+	TIMESTAMPTZOID, INT4OID, INT4OID, INT4OID, JSONBOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
 	Column		columns[lengthof(types)];
 	Bindings	bindings = {0};
 	uint64		made;
@@ -293,11 +296,12 @@ tc_enqueue_insert_set(NewRun *runs, int count, const RunOrigin *origin)
 		columns[i].nulls = palloc0(sizeof(bool) * count);
 	}
 	fill_columns(columns, runs, count);
-	for (i = 0; i < (int) lengthof(types) - 1; i++)
+	for (i = 0; i < (int) lengthof(types) - 2; i++)
 		bind_column(&bindings, &columns[i], count, types[i]);
 	tc_bind_timestamptz(&bindings, origin->now);
 	bind_origin(&bindings, origin);
-	bind_column(&bindings, &columns[i], count, types[i]);
+	for (; i < (int) lengthof(types); i++)
+		bind_column(&bindings, &columns[i], count, types[i]);
 	made = tc_run_bound(&statements[STATEMENT_INSERT_SET], &bindings);
 
 	/* ids come back in the order in which they went over */

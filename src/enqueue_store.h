@@ -32,6 +32,7 @@ typedef struct NewRun
 	const char *unique_key;		/* NULL: none */
 	const char *unique_until;	/* NULL without a key */
 	const char *trace_id;		/* NULL: none */
+	const char *group_key;		/* NULL: the task's */
 } NewRun;
 
 /* what all runs of a call share */

@@ -22,13 +22,14 @@
 
 #include "attempt.h"
 #include "backoff.h"
+#include "delay.h"
 #include "execute.h"
 #include "failure_report.h"
-#include "fire_store.h"
 #include "recover_store.h"
+#include "run_secrets.h"
 #include "run_timer.h"
 #include "run_transaction.h"
-#include "schedule.h"
+#include "secrets.h"
 #include "session_scrub.h"
 #include "shared_state.h"
 #include "worker_process.h"
@@ -70,26 +71,8 @@ keep_error(Attempt *attempt, MemoryContext context)
 static void
 advance_delay(const Attempt *attempt, TimestampTz ended_at)
 {
-	DueSchedule *due;
-	Schedule   *schedule;
-	ScheduleContext context = {0};
-	ScheduleError error;
-	TimestampTz next;
-
-	if (attempt->run->schedule_id == 0 || !attempt->task->has_delay)
-		return;
-	due = tc_fire_load(attempt->run->schedule_id);
-	if (due == NULL)
-		return;
-	schedule = tc_schedule_parse(due->schedule, &error);
-	context.tz = pg_tzset(due->timezone);
-	context.anchor = due->anchor_at;
-	context.starts_at = due->starts_at;
-	context.ends_at = due->ends_at;
-	if (schedule != NULL && context.tz != NULL &&
-		tc_schedule_kind(schedule) == SCHEDULE_DELAY &&
-		tc_schedule_delay_after(schedule, &context, ended_at, &next))
-		tc_fire_after_end(due->schedule_id, next);
+	if (attempt->run->schedule_id != 0 && attempt->task->has_delay)
+		tc_delay_after_run(attempt->run->schedule_id, ended_at);
 }
 
 /* Finish in the command's own transaction; what it left in force is overruled. */
@@ -194,6 +177,7 @@ run_atomic(Attempt *attempt, MemoryContext context)
 		tc_run_transaction_begin();
 		MemoryContextSwitchTo(context);
 		tc_run_settings_apply(task->settings, true);
+		attempt->facts.params = tc_run_params(attempt->run->params, context);
 		tc_user_command_execute_atomic(command_of(attempt),
 									   receiver_of(attempt), &attempt->result);
 		tc_attempt_refuse_late();
@@ -214,6 +198,18 @@ run_atomic(Attempt *attempt, MemoryContext context)
 		write_late_logs(attempt, log_count);
 }
 
+/* the secrets of an autonomous run, in a transaction of their own */
+static void
+resolve_before(Attempt *attempt, MemoryContext context)
+{
+	if (!tc_secrets_has(attempt->run->params))
+		return;
+	tc_run_transaction_begin();
+	attempt->facts.params = tc_run_params(attempt->run->params, context);
+	tc_run_transaction_commit(NULL);
+	MemoryContextSwitchTo(context);
+}
+
 static void
 run_autonomous(Attempt *attempt, MemoryContext context)
 {
@@ -221,6 +217,7 @@ run_autonomous(Attempt *attempt, MemoryContext context)
 	PG_TRY();
 	{
 		tc_run_settings_apply(attempt->task->settings, false);
+		resolve_before(attempt, context);
 		tc_user_command_execute_autonomous(command_of(attempt),
 										   receiver_of(attempt), &attempt->result);
 		tc_attempt_refuse_late();
@@ -333,6 +330,7 @@ tc_execute_run(RunRow *run, const char *queue, MemoryContext context)
 	attempt_run(attempt, context);
 	if (attempt->error != NULL)
 		record_failure(attempt);
+	tc_secrets_forget();
 	tc_session_scrub();
 	MemoryContextSwitchTo(old);
 }
@@ -369,6 +367,7 @@ run_in_batch(Attempt *attempt, MemoryContext context)
 	{
 		MemoryContextSwitchTo(context);
 		tc_run_settings_apply(attempt->task->settings, true);
+		attempt->facts.params = tc_run_params(attempt->run->params, context);
 		tc_user_command_execute_atomic(command_of(attempt),
 									   receiver_of(attempt), &attempt->result);
 		tc_attempt_refuse_late();
@@ -471,5 +470,6 @@ tc_execute_batch(RunRow **runs, int count, const char *queue, MemoryContext cont
 		else if (attempts[i].error != NULL)
 			record_failure(&attempts[i]);
 	}
+	tc_secrets_forget();
 	MemoryContextSwitchTo(old);
 }

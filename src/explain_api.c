@@ -146,7 +146,8 @@ explain_due_time(const Explanation *to, const RunCircumstances *run)
 static void
 explain_definitions(const Explanation *to, const RunCircumstances *run)
 {
-	const char *problem = tc_role_problem(run->run_as_id);
+	const char *problem = run->run_as_id == TC_ROLE_WORKERS ? NULL
+	: tc_role_problem(run->run_as_id);
 
 	if (run->task_state == NULL)
 		say(to, "its task is missing", "The row of the task was not restored.");

@@ -21,6 +21,7 @@
 #include "fire.h"
 #include "fire_store.h"
 #include "guarded.h"
+#include "run_cancel.h"
 #include "schedule.h"
 #include "shared_state.h"
 #include "worker_process.h"
@@ -128,8 +129,8 @@ cancel_earlier(Evaluation *evaluation)
 	tc_fire_cancel_waiting(evaluation->due->task_id, evaluation->batch->now);
 	count = tc_fire_list_running(evaluation->due->task_id, &run_ids, &attempts);
 	for (i = 0; i < count; i++)
-		tc_shared_cancel_at_commit(run_ids[i], attempts[i], "overlap: a later run is due",
-								   "scheduler");
+		tc_run_ask_to_end(run_ids[i], attempts[i], "overlap: a later run is due", "scheduler",
+						  evaluation->batch->now);
 }
 
 /* One instant that is to run; false: the overlap policy skips it. */

@@ -111,6 +111,24 @@ tc_granted_queue(Oid role, const char *queue, TaskRight right)
 }
 
 bool
+tc_granted_in_queue(Oid role, const char *queue, TaskRight right)
+{
+	GrantScope	scope = {0};
+	GrantRow   *grants;
+	int			count;
+	int			i;
+
+	scope.queue = queue;
+	count = find_grants(role, &scope, &grants);
+	for (i = 0; i < count; i++)
+	{
+		if (gives(&grants[i], right))
+			return true;
+	}
+	return false;
+}
+
+bool
 tc_granted_admin_of_scope(Oid role, const GrantScope *scope, Oid owner, GrantRow *grant)
 {
 	GrantRow   *grants;

@@ -25,6 +25,9 @@ extern bool tc_granted(Oid role, const TaskRow *task, TaskRight right);
 /* the same of a queue itself, on behalf of the owner of the database */
 extern bool tc_granted_queue(Oid role, const char *queue, TaskRight right);
 
+/* does a grant on the queue, whoever's, give the right to tasks in it, now or later? */
+extern bool tc_granted_in_queue(Oid role, const char *queue, TaskRight right);
+
 /* when the role was first granted the right, of those grants that hold; DT_NOEND: never */
 extern TimestampTz tc_granted_since(Oid role, TaskRight right);
 

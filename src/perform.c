@@ -19,6 +19,7 @@
 #include "perform.h"
 #include "redact.h"
 #include "retry_rules.h"
+#include "run_secrets.h"
 #include "run_store.h"
 #include "run_transaction.h"
 #include "user_command.h"
@@ -119,6 +120,7 @@ execute_command(Performance *performance)
 	CommandResult result;
 
 	tc_run_settings_apply(task->settings, true);
+	performance->facts.params = tc_run_params(performance->run->params, performance->context);
 	performance->command = tc_user_command_prepare(task->command, performance->context);
 	performance->impossible = tc_user_command_surely_autonomous(performance->command);
 	if (performance->impossible)

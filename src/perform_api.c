@@ -95,6 +95,17 @@ find_facts(int64 run_id, RunFacts *run)
 	tc_store_end(&frame);
 }
 
+static void
+check_performable(const TaskRow *task)
+{
+	if (strcmp(task->kind, TC_KIND_EXTERNAL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("runs of task \"%s\" cannot be performed", task->name),
+				 errdetail("Its kind is \"%s\": workers claim its runs.", task->kind),
+				 errhint("Use taskcenter.claim_runs() and taskcenter.complete_run().")));
+}
+
 static int64
 require_right(int64 run_id, RunFacts *run)
 {
@@ -106,6 +117,7 @@ require_right(int64 run_id, RunFacts *run)
 	if (!tc_task_find_id(run->task_id, false, &task))
 		tc_run_report_missing(run_id);
 	tc_store_end(&frame);
+	check_performable(&task);
 	if (!session_is_of(task.run_as_id))
 		refuse_session(task.run_as_id);
 	return task.task_id;
@@ -157,6 +169,8 @@ find_due(const char *task_name, int64 **run_ids)
 	*run_ids = MemoryContextAlloc(outside, sizeof(int64) * Max(count, 1));
 	memcpy(*run_ids, found, sizeof(int64) * count);
 	tc_store_end(&frame);
+	if (task_name != NULL)
+		check_performable(&task);
 	if (task_name != NULL && !session_is_of(task.run_as_id))
 		refuse_session(task.run_as_id);
 	return count;

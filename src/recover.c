@@ -20,6 +20,7 @@
 
 #include "recover.h"
 #include "recover_store.h"
+#include "run_cancel.h"
 #include "run_control_store.h"
 #include "settings.h"
 #include "shared_state.h"
@@ -314,7 +315,8 @@ cancel_waiting(CancelRequest *request, TimestampTz now)
 	if (tc_run_find(request->run_id, &run) && !run.finished)
 	{
 		if (strcmp(run.status, "running") == 0)
-			again = now + CANCEL_LOOK_US;
+			again = tc_run_ask_worker(request->run_id, run.attempt, change.reason, now) ? DT_NOEND
+				: now + CANCEL_LOOK_US;
 		else if (!tc_run_hold_waiting(request->run_id))
 			again = now + HELD_LOOK_US;
 		else

@@ -39,7 +39,8 @@ static Statement statements[] = {
 		.text =
 		"WITH back AS ("
 		" UPDATE taskcenter.live_runs AS r SET status = 'queued', attempt = r.attempt - 1,"
-		"   executor_id = NULL, token = NULL, claimed_at = NULL,"
+		"   executor_id = NULL, token = NULL, claimed_at = NULL, worker_id = NULL,"
+		"   lease_until = NULL, cancel_requested_at = NULL, progress = NULL,"
 		"   run_as_id = t.run_as_id, owner_id = t.owner_id,"
 		"   gate = CASE WHEN r.gate < -1 THEN r.gate WHEN t.gated THEN r.task_id"
 		"     WHEN r.gate < 0 THEN r.gate ELSE 0 END"
@@ -60,6 +61,7 @@ static Statement statements[] = {
 		"WITH back AS ("
 		" UPDATE taskcenter.live_runs AS r SET status = 'queued', attempt = r.attempt - 1,"
 		"   lost = r.lost + 1, executor_id = NULL, token = NULL, claimed_at = NULL,"
+		"   worker_id = NULL, lease_until = NULL, cancel_requested_at = NULL, progress = NULL,"
 		"   gate = CASE WHEN r.gate < -1 THEN r.gate WHEN t.gated THEN r.task_id ELSE -1 END,"
 		"   reason = $3"
 		" FROM unnest($1::bigint[], $2::bigint[]) AS c (run_id, token), taskcenter.tasks AS t"
@@ -86,7 +88,8 @@ static Statement statements[] = {
 		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
 		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
 		"   attempt, max_attempts, lost, is_catchup, status, params, output, step,"
-		"   unique_key, unique_until, reason, error, sqlstate, trace_id, created_by)"
+		"   unique_key, unique_until, reason, error, sqlstate, trace_id, created_by, worker_id,"
+		"   token, group_key)"
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
 		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
 		"   g.catchup_count, coalesce(g.started_at, g.claimed_at), g.moved_at,"
@@ -95,8 +98,8 @@ static Statement statements[] = {
 		"   g.priority, g.attempt, g.max_attempts,"
 		"   CASE WHEN $3 = 'cancelled' THEN g.lost ELSE g.lost + 1 END, g.is_catchup, $3, g.params,"
 		"   NULL, g.step, g.unique_key, g.unique_until, $4,"
-		"   CASE WHEN $3 <> 'cancelled' THEN $4 END, NULL, g.trace_id, g.created_by"
-		" FROM gone AS g)"
+		"   CASE WHEN $3 <> 'cancelled' THEN $4 END, NULL, g.trace_id, g.created_by, g.worker_id,"
+		"   NULL, g.group_key FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
 		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt, 'running',"
@@ -158,12 +161,12 @@ static Statement statements[] = {
 	},
 	[STATEMENT_LANES] = {
 		/* a loose index scan: one probe per lane, not per run */
-		.label = "find the lanes that hold work",
+		.label = "find the lanes that hold work for executors",
 		.text =
 		"WITH RECURSIVE lane AS ("
 		" (SELECT r.run_as_id, r.queue_id, r.priority, r.gate, r.run_at, r.run_id"
 		"  FROM taskcenter.live_runs AS r"
-		"  WHERE r.status = ANY (ARRAY['queued', 'retrying'])"
+		"  WHERE r.status = ANY (ARRAY['queued', 'retrying']) AND r.run_as_id > 0"
 		"  ORDER BY r.run_as_id, r.queue_id, r.priority, r.gate, r.run_at, r.run_id LIMIT 1)"
 		" UNION ALL"
 		" SELECT n.* FROM lane AS l, LATERAL ("

@@ -444,9 +444,85 @@ may_name_secrets(const char *text, int length)
 		memchr(text, '\'', length) != NULL;
 }
 
-/* The result, with a final zero that is not counted; NULL: nothing to hide. */
-char *
-tc_redact_bytes(const char *text, int length, int *redacted_length)
+/* ---- values that are known ---- */
+
+#define SHORTEST_VALUE 6
+
+static char known_values[16384];	/* one after the other, each with its zero */
+static int	known_length = 0;
+
+void
+tc_redact_remember(const char *value)
+{
+	int			size = (int) strlen(value) + 1;
+
+	if (size <= SHORTEST_VALUE || size > (int) sizeof(known_values) - known_length)
+		return;
+	memcpy(known_values + known_length, value, size);
+	known_length += size;
+}
+
+void
+tc_redact_forget(void)
+{
+	memset(known_values, 0, known_length);
+	known_length = 0;
+}
+
+/* the length of the longest known value that stands here; 0: none */
+static int
+known_at(const char *text, const char *end)
+{
+	const char *value;
+	int			longest = 0;
+
+	for (value = known_values; value < known_values + known_length; value += strlen(value) + 1)
+	{
+		int			length = (int) strlen(value);
+
+		if (length > longest && length <= end - text &&memcmp(text, value, length) == 0)
+			longest = length;
+	}
+	return longest;
+}
+
+/* NULL: none of them stands in the text */
+static char *
+hide_known(const char *text, int length, int *hidden_length)
+{
+	const char *end = text +length;
+	const char *at;
+	char	   *out;
+	int			written = 0;
+
+	for (at = text; at < end && known_at(at, end) == 0; at++)
+		;
+	if (at == end)
+		return NULL;
+	/* a mark can be longer than what it hides, but not twice as long */
+	out = palloc((Size) length * 2 + 1);
+	for (at = text; at < end;)
+	{
+		int			known = known_at(at, end);
+
+		if (known == 0)
+		{
+			out[written++] = *at++;
+			continue;
+		}
+		memcpy(out + written, TC_REDACTED, strlen(TC_REDACTED));
+		written += strlen(TC_REDACTED);
+		at += known;
+	}
+	out[written] = '\0';
+	*hidden_length = written;
+	return out;
+}
+
+/* ---- the whole ---- */
+
+static char *
+redact_named(const char *text, int length, int *redacted_length)
 {
 	Scan		scan;
 	char	   *out;
@@ -468,6 +544,21 @@ tc_redact_bytes(const char *text, int length, int *redacted_length)
 	run_scan(&scan, text);
 	out[*redacted_length] = '\0';
 	return out;
+}
+
+/* The result, with a final zero that is not counted; NULL: nothing to hide. */
+char *
+tc_redact_bytes(const char *text, int length, int *redacted_length)
+{
+	int			hidden_length = length;
+	char	   *hidden = known_length > 0 ? hide_known(text, length, &hidden_length) : NULL;
+	char	   *redacted = redact_named(hidden != NULL ? hidden : text, hidden_length,
+										redacted_length);
+
+	if (redacted != NULL || hidden == NULL)
+		return redacted;
+	*redacted_length = hidden_length;
+	return hidden;
 }
 
 const char *

@@ -29,6 +29,13 @@ extern const char *tc_redact_text(const char *text);
  */
 extern char *tc_redact_bytes(const char *text, int length, int *redacted_length);
 
+/*
+ * Values that are hidden wherever they stand, until they are forgotten: of the
+ * run that executes in this process.  Short ones would hide too much.
+ */
+extern void tc_redact_remember(const char *value);
+extern void tc_redact_forget(void);
+
 /* does a name, such as a key of JSON, contain one of the words? */
 extern bool tc_redact_is_secret_name(const char *name, int length);
 

@@ -25,6 +25,7 @@
 #include "audit_context.h"
 #include "enqueue.h"
 #include "ids.h"
+#include "run_cancel.h"
 #include "run_control_store.h"
 #include "run_retry.h"
 #include "shared_state.h"
@@ -149,6 +150,8 @@ audit_many(const char *action, const RunFilter *filter, const char *task, const 
 static void
 ask_executor(int64 run_id, int32 attempt, const RunChange *change)
 {
+	if (tc_run_ask_worker(run_id, attempt, change->reason, change->now))
+		return;
 	if (!tc_shared_available())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -16,6 +16,7 @@
 
 #include "access/htup_details.h"
 #include "commands/trigger.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -31,6 +32,7 @@
 #include "shared_state.h"
 #include "statement.h"
 #include "trigger_call.h"
+#include "work_notice.h"
 
 /* columns of live_runs, in the order of the table */
 #define LIVE_RUN_ID 1
@@ -98,9 +100,78 @@ status_of(HeapTuple tuple, Relation rel)
 	return status;
 }
 
+/* ---- runs that workers claim ---- */
+
+static bool
+is_for_workers(HeapTuple tuple, TupleDesc desc)
+{
+	return DatumGetInt64(column(tuple, desc, LIVE_RUN_AS_ID)) == TC_ROLE_WORKERS;
+}
+
+static int
+column_number(TupleDesc desc, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped &&
+			strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
+			return i + 1;
+	elog(ERROR, "column \"%s\" of runs is missing", name);
+	return 0;
+}
+
+/* Whatever the writer thinks: a lane of workers holds one task and one tenant. */
+static int64
+gate_for_workers(HeapTuple tuple, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		group = heap_getattr(tuple, column_number(desc, "group_key"), desc, &isnull);
+	uint64		task_id = (uint64) DatumGetInt64(column(tuple, desc, LIVE_TASK_ID));
+	text	   *key = isnull ? NULL : DatumGetTextPP(group);
+	uint64		number;
+
+	if (key == NULL)
+		number = hash_bytes_extended((const unsigned char *) &task_id, sizeof(task_id), 0);
+	else
+		number = hash_bytes_extended((const unsigned char *) VARDATA_ANY(key),
+									 VARSIZE_ANY_EXHDR(key), task_id);
+	return TC_GATE_WORKERS + (int64) (number & (TC_GATE_WORKERS - 1));
+}
+
+/* The tuple to be written, with the gate that it must have. */
+static HeapTuple
+with_gate(HeapTuple tuple, TupleDesc desc)
+{
+	int			number = LIVE_GATE;
+	bool		isnull = false;
+	int64		gate;
+	Datum		value;
+
+	if (!is_for_workers(tuple, desc))
+		return tuple;
+	gate = DatumGetInt64(column(tuple, desc, LIVE_GATE));
+	/* scheduled runs that take turns have a lane of their own */
+	if (gate < TC_GATE_SUSPECT)
+		return tuple;
+	value = Int64GetDatum(gate_for_workers(tuple, desc));
+	if (DatumGetInt64(value) == gate)
+		return tuple;
+	return heap_modify_tuple_by_cols(tuple, desc, 1, &number, &value, &isnull);
+}
+
 static void
 touch_lane(HeapTuple tuple, TupleDesc desc, LaneTouch touch)
 {
+	if (is_for_workers(tuple, desc))
+	{
+		int64		queue_id = DatumGetInt64(column(tuple, desc, LIVE_QUEUE_ID));
+
+		tc_shared_touch_work(queue_id, touch);
+		if ((touch == LANE_TOUCH_NEW || touch == LANE_TOUCH_CHANGED) && tc_statement_is_own())
+			tc_work_notice(queue_id);
+		return;
+	}
 	tc_shared_touch_lane((Oid) DatumGetInt64(column(tuple, desc, LIVE_RUN_AS_ID)),
 						 DatumGetInt64(column(tuple, desc, LIVE_QUEUE_ID)),
 						 DatumGetInt32(column(tuple, desc, LIVE_PRIORITY)),
@@ -186,6 +257,7 @@ check_update(Relation rel, HeapTuple old, HeapTuple new)
 	/* a run may claim another, by perform_run(), and fail then */
 	bool		claim = tc_my_executor != NULL && tc_my_executor->current_run == 0 &&
 	to == RUN_STATUS_RUNNING;
+	bool		by_worker = to == RUN_STATUS_RUNNING && is_for_workers(new, desc);
 
 	check_identity_kept(rel, old, new);
 	if (from != to && !tc_run_status_may_become(from, to))
@@ -204,7 +276,7 @@ check_update(Relation rel, HeapTuple old, HeapTuple new)
 	 * end
 	 */
 	if (tc_run_status_is_ready(from) && !claim)
-		touch_lane(old, desc, LANE_TOUCH_LOCKED);
+		touch_lane(old, desc, by_worker ? LANE_TOUCH_CLAIMED : LANE_TOUCH_LOCKED);
 	if (tc_run_status_is_ready(to))
 		touch_lane(new, desc, LANE_TOUCH_CHANGED);
 	if (from == RUN_STATUS_RUNNING && to != RUN_STATUS_RUNNING)
@@ -243,12 +315,12 @@ taskcenter_guard_live_run(PG_FUNCTION_ARGS)
 		check_claimed(rel, call->tg_trigtuple, status);
 		if (tc_run_status_is_ready(status))
 			touch_lane(call->tg_trigtuple, RelationGetDescr(rel), LANE_TOUCH_NEW);
-		return PointerGetDatum(call->tg_trigtuple);
+		return PointerGetDatum(with_gate(call->tg_trigtuple, RelationGetDescr(rel)));
 	}
 	if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
 	{
 		check_update(rel, call->tg_trigtuple, call->tg_newtuple);
-		return PointerGetDatum(call->tg_newtuple);
+		return PointerGetDatum(with_gate(call->tg_newtuple, RelationGetDescr(rel)));
 	}
 	check_leave(rel, call->tg_trigtuple);
 	return PointerGetDatum(call->tg_trigtuple);

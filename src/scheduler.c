@@ -29,6 +29,7 @@
 #include "fire.h"
 #include "fire_store.h"
 #include "guarded.h"
+#include "lease.h"
 #include "lockstep.h"
 #include "partitions.h"
 #include "purge_start.h"
@@ -56,6 +57,7 @@ typedef struct SchedulersView
 	ControlState *control;
 	uint64		control_version;
 	TimestampTz next_fire;		/* DT_NOBEGIN: look; DT_NOEND: none */
+	TimestampTz next_lease;		/* when a worker's lease ends; as above */
 	TimestampTz next_maintenance;
 	TimestampTz last_seen;		/* wall clock at the end of the last cycle */
 	bool		lanes_known;	/* found in the table since we may dispatch */
@@ -103,6 +105,7 @@ typedef struct Calls
 	bool		lanes_unknown;
 	bool		guards_altered;
 	TimestampTz schedules_earliest;
+	TimestampTz leases_earliest;
 	uint64		control_version;
 	int			refusals;
 } Calls;
@@ -110,7 +113,7 @@ typedef struct Calls
 static Calls
 take_calls(void)
 {
-	Calls		calls = {.stop = true};
+	Calls		calls = {.stop = true,.leases_earliest = DT_NOEND};
 	DatabaseSlot *slot;
 
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
@@ -124,6 +127,8 @@ take_calls(void)
 		calls.guards_altered = slot->guards_altered;
 		calls.control_version = slot->control_version;
 		calls.refusals = slot->refusals;
+		calls.leases_earliest = slot->leases_earliest;
+		slot->leases_earliest = DT_NOEND;
 		slot->schedules_changed = false;
 		slot->schedules_earliest = DT_NOEND;
 		slot->lanes_unknown = false;
@@ -302,6 +307,21 @@ settle_lost(TimestampTz now)
 	return view.control->adopted && !view.settled ? now + UNSETTLED_US : DT_NOEND;
 }
 
+/* Leases of external workers that end now; nothing is scanned before that. */
+static TimestampTz
+settle_leases(const Calls *calls, TimestampTz now)
+{
+	view.next_lease = Min(view.next_lease, calls->leases_earliest);
+	/* the clock was set back: what was given since ends earlier */
+	if (now < view.last_seen)
+		view.next_lease = DT_NOBEGIN;
+	if (!view.control->adopted)
+		view.next_lease = DT_NOBEGIN;
+	else if (view.next_lease <= now)
+		view.next_lease = tc_leases_settle(now);
+	return view.control->adopted ? view.next_lease : DT_NOEND;
+}
+
 /* Returns when the next cycle is needed at the latest. */
 static TimestampTz
 cycle(void)
@@ -317,6 +337,7 @@ cycle(void)
 		load_control(calls.control_version);
 	again = tc_dispatch_note_failures(now);
 	again = Min(again, settle_lost(now));
+	again = Min(again, settle_leases(&calls, now));
 	again = Min(again, tc_recover_ended(now));
 	again = Min(again, tc_recover_tails(now));
 	again = Min(again, tc_recover_cancels(now));
@@ -370,6 +391,7 @@ was_called(void)
 	called = slot == NULL || slot->stop_requested || slot->schedules_changed ||
 		slot->lanes_unknown || slot->guards_altered || slot->later_changed ||
 		slot->control_version != view.control_version ||
+		slot->leases_earliest < view.next_lease ||
 		slot->refusals > view.refusals_left;
 	LWLockRelease(tc_shared->lock);
 	return called;
@@ -385,6 +407,7 @@ serve(void)
 	view.control_context = AllocSetContextCreate(TopMemoryContext, "taskcenter control",
 												 ALLOCSET_SMALL_SIZES);
 	view.next_fire = DT_NOBEGIN;
+	view.next_lease = DT_NOBEGIN;
 	view.next_maintenance = DT_NOBEGIN;
 	MemoryContextSwitchTo(context);
 	tc_shared_lanes_forget(MyDatabaseId);

@@ -17,7 +17,9 @@ typedef enum SettingKind
 	SETTING_INTERVAL,
 	SETTING_ZONE,
 	SETTING_SIZE,				/* bytes, or with a unit, as in "500 MB" */
-	SETTING_BOOLEAN
+	SETTING_BOOLEAN,
+	SETTING_STEP,				/* an interval above zero, or "never" */
+	SETTING_FUNCTION			/* a function of one text, or "": none */
 } SettingKind;
 
 typedef struct SettingKey
@@ -32,7 +34,10 @@ typedef struct SettingKey
 #define TC_SETTING_DEAD_LETTERS_RETENTION "dead_letters_retention"
 #define TC_SETTING_DEFAULT_TIMEZONE "default_timezone"
 #define TC_SETTING_MAX_WAIT "max_wait"
+#define TC_SETTING_NOTIFY_WORKERS "notify_workers"
+#define TC_SETTING_PRIORITY_AGING "priority_aging"
 #define TC_SETTING_REQUIRE_ACTOR "require_actor"
+#define TC_SETTING_SECRET_FUNCTION "secret_function"
 #define TC_SETTING_SCHEDULED_RUNS_MAY_SCHEDULE "scheduled_runs_may_schedule"
 #define TC_SETTING_RUNS_RETENTION "runs_retention"
 #define TC_SETTING_FAILED_RUNS_RETENTION "failed_runs_retention"

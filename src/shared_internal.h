@@ -4,8 +4,8 @@
  *		What the files of the shared state call in each other.
  *
  * Layer 2, for shared_*.c only.  Every function expects tc_shared->lock to be
- * held exclusively, does not wait and does not throw: they run in the middle
- * of a commit.
+ * held exclusively, unless it is about this process only; none waits or
+ * throws: they run in the middle of a commit.
  *
  *-------------------------------------------------------------------------
  */
@@ -58,6 +58,21 @@ extern void tc_refusals_forget(Oid database);
 /* ---- shared_waiters.c ---- */
 
 extern void tc_waiters_wake(Oid database, bool (*is_finished) (int64 run_id));
+
+/* those who wait for work of a queue (0: of any); room: where a limit was reached */
+extern void tc_waiters_wake_for_work(Oid database, int64 queue_id, bool room);
+
+/* ---- shared_wake.c ---- */
+
+/* this transaction does something to others when it ends */
+extern void tc_wake_note_work(void);
+
+/* ---- shared_workers.c ---- */
+
+/* the transaction ends */
+extern bool tc_work_is_pending(void);
+extern void tc_work_apply(bool committed, TimestampTz now);
+extern void tc_work_forget(void);
 
 /* this one without the lock: the transaction failed, nobody waits any more */
 extern void tc_waiter_forget(void);

@@ -11,8 +11,8 @@
  * One LWLock (tc_shared->lock) protects all fields unless the field says
  * otherwise; it is held for microseconds and never across anything that can
  * wait.  Implemented by shared_state.c (memory, databases), shared_lanes.c,
- * shared_executors.c, shared_runs.c, shared_waiters.c, shared_wake.c (effects
- * at the end of a transaction) and shared_hold.c.
+ * shared_executors.c, shared_runs.c, shared_waiters.c, shared_workers.c,
+ * shared_wake.c (effects at the end of a transaction) and shared_hold.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -88,6 +88,10 @@ typedef struct DatabaseSlot
 								 * scheduler clears it */
 	bool		finish_wanted;	/* somebody waits for any finish */
 	TimestampTz scheduler_sleeps_until; /* scheduler, before it waits */
+	TimestampTz leases_earliest;	/* the earliest end of a lease that a
+									 * commit gave; scheduler clears it */
+	uint64		tenant_served;	/* whose turn it was last among those whose
+								 * runs workers claim */
 	TimestampTz last_cycle_at;	/* scheduler, after each cycle with work */
 	int			refusals;		/* of refusals[] */
 	int64		refusals_lost;	/* that found no place, or could not be
@@ -247,13 +251,19 @@ typedef struct CancelRequest
 	char		actor[NAMEDATALEN];
 } CancelRequest;
 
-/* ---- waiters: sessions in wait_for_run, wait_until_idle ---- */
+/* ---- waiters: sessions in wait_for_run, wait_until_idle, await_runs ---- */
+
+#define TC_WAITER_QUEUES 8
 
 typedef struct WaiterSlot
 {
 	Latch	   *latch;			/* NULL: free */
 	Oid			database;
 	int64		run_id;			/* 0: any finish */
+	bool		for_work;		/* a worker: for runs to claim instead */
+	bool		for_room;		/* and for a finish, since a limit is reached */
+	int			queue_count;	/* of a worker; more than queues[]: any */
+	int64		queues[TC_WAITER_QUEUES];
 } WaiterSlot;
 
 typedef struct SharedState
@@ -468,8 +478,10 @@ typedef enum LaneTouch
 {
 	LANE_TOUCH_NEW,				/* nobody has seen it yet */
 	LANE_TOUCH_CHANGED,			/* it was there, and was not claimable */
-	LANE_TOUCH_LOCKED			/* it was claimable, and claims pass it by
+	LANE_TOUCH_LOCKED,			/* it was claimable, and claims pass it by
 								 * now: lowered at abort, too */
+	LANE_TOUCH_CLAIMED			/* by a worker: it is there again if that
+								 * aborts */
 } LaneTouch;
 
 /* A run will be claimable in a lane: lowered at commit. */
@@ -502,6 +514,27 @@ extern void tc_shared_cancel_at_commit(int64 run_id, int32 attempt,
 /* waiting for a finish: register, look at the table, wait, look again, … unregister */
 extern int	tc_shared_wait_begin(int64 run_id); /* -1: all slots are taken */
 extern void tc_shared_wait_end(int waiter);
+
+/* the same for a worker that waits for runs of these queues */
+extern int	tc_shared_wait_for_work(const int64 *queue_ids, int count);
+
+/* it found runs that a limit holds back: a finish can make room for them */
+extern void tc_shared_wait_for_room(int waiter, bool for_room);
+
+/* ---- shared_workers.c: what concerns external workers ---- */
+
+/*
+ * A worker's run became claimable, or (locked) was passed by while we held
+ * it: those who wait are woken at commit, and where it was locked at abort.
+ */
+extern void tc_shared_touch_work(int64 queue_id, LaneTouch touch);
+
+/* a lease begins: the scheduler looks at its end */
+extern void tc_shared_touch_lease(TimestampTz lease_until);
+
+/* whose turn it was last, as a number; and now it is this one's */
+extern uint64 tc_shared_tenant_served(void);
+extern void tc_shared_tenant_serve(uint64 tenant);
 
 /* ---- shared_purger.c ---- */
 

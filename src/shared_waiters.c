@@ -27,7 +27,35 @@ tc_waiters_wake(Oid database, bool (*is_finished) (int64 run_id))
 		WaiterSlot *waiter = &tc_shared->waiters[i];
 
 		if (waiter->latch != NULL && waiter->database == database &&
-			is_finished(waiter->run_id))
+			!waiter->for_work && is_finished(waiter->run_id))
+			SetLatch(waiter->latch);
+	}
+}
+
+static bool
+waits_for_queue(const WaiterSlot *waiter, int64 queue_id)
+{
+	if (queue_id == 0 || waiter->queue_count > TC_WAITER_QUEUES)
+		return true;
+	for (int i = 0; i < waiter->queue_count; i++)
+	{
+		if (waiter->queues[i] == queue_id)
+			return true;
+	}
+	return false;
+}
+
+void
+tc_waiters_wake_for_work(Oid database, int64 queue_id, bool room)
+{
+	if (tc_shared->waiter_count == 0)
+		return;
+	for (int i = 0; i < TC_MAX_WAITERS; i++)
+	{
+		WaiterSlot *waiter = &tc_shared->waiters[i];
+
+		if (waiter->latch != NULL && waiter->database == database && waiter->for_work &&
+			(!room || waiter->for_room) && waits_for_queue(waiter, queue_id))
 			SetLatch(waiter->latch);
 	}
 }
@@ -43,7 +71,7 @@ recount_waiters(Oid database)
 		const WaiterSlot *waiter = &tc_shared->waiters[i];
 
 		any_finish |= waiter->latch != NULL && waiter->run_id == 0 &&
-			waiter->database == database;
+			!waiter->for_work && waiter->database == database;
 	}
 	if (slot != NULL)
 		slot->finish_wanted = any_finish;
@@ -62,8 +90,8 @@ leave_waiters(int code, Datum arg)
 	tc_waiter_forget();
 }
 
-int
-tc_shared_wait_begin(int64 run_id)
+static int
+begin_wait(int64 run_id, bool for_work, const int64 *queue_ids, int count)
 {
 	static bool exit_registered = false;
 
@@ -85,12 +113,39 @@ tc_shared_wait_begin(int64 run_id)
 		waiter->latch = MyLatch;
 		waiter->database = MyDatabaseId;
 		waiter->run_id = run_id;
+		waiter->for_work = for_work;
+		waiter->for_room = false;
+		waiter->queue_count = count;
+		for (int j = 0; j < Min(count, TC_WAITER_QUEUES); j++)
+			waiter->queues[j] = queue_ids[j];
 		tc_shared->waiter_count++;
 		my_waiter = i;
 		recount_waiters(MyDatabaseId);
 	}
 	LWLockRelease(tc_shared->lock);
 	return my_waiter;
+}
+
+int
+tc_shared_wait_begin(int64 run_id)
+{
+	return begin_wait(run_id, false, NULL, 0);
+}
+
+int
+tc_shared_wait_for_work(const int64 *queue_ids, int count)
+{
+	return begin_wait(0, true, queue_ids, count);
+}
+
+void
+tc_shared_wait_for_room(int waiter, bool for_room)
+{
+	if (tc_shared == NULL || waiter < 0)
+		return;
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	tc_shared->waiters[waiter].for_room = for_room;
+	LWLockRelease(tc_shared->lock);
 }
 
 void

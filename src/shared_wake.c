@@ -102,10 +102,11 @@ static void
 forget_pending(void)
 {
 	memset(&pending, 0, offsetof(Pending, lanes));
+	tc_work_forget();
 }
 
-static void
-note_work(void)
+void
+tc_wake_note_work(void)
 {
 	tc_shared_wake_init();
 	pending.work = true;
@@ -121,7 +122,7 @@ tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
 	int			level = GetCurrentTransactionNestLevel();
 	PendingLane *lane = NULL;
 
-	note_work();
+	tc_wake_note_work();
 	for (int i = 0; i < pending.lane_count && lane == NULL; i++)
 	{
 		if (memcmp(&pending.lanes[i].key, &key, sizeof(key)) == 0)
@@ -158,7 +159,7 @@ tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
 void
 tc_shared_touch_all_lanes(void)
 {
-	note_work();
+	tc_wake_note_work();
 	pending.all_lanes = true;
 }
 
@@ -172,14 +173,14 @@ tc_shared_touch_guards(void)
 void
 tc_shared_touch_control(void)
 {
-	note_work();
+	tc_wake_note_work();
 	pending.control = true;
 }
 
 void
 tc_shared_touch_schedules(TimestampTz next_run_at)
 {
-	note_work();
+	tc_wake_note_work();
 	if (!pending.schedules || next_run_at < pending.schedules_earliest)
 		pending.schedules_earliest = next_run_at;
 	pending.schedules = true;
@@ -190,7 +191,7 @@ tc_shared_touch_finish(int64 run_id, int64 queue_id, int64 task_id)
 {
 	PendingFinish *finish;
 
-	note_work();
+	tc_wake_note_work();
 	if (pending.finish_count >= MAX_PENDING_FINISHES)
 	{
 		pending.all_finishes = true;
@@ -205,14 +206,14 @@ tc_shared_touch_finish(int64 run_id, int64 queue_id, int64 task_id)
 void
 tc_shared_touch_databases(void)
 {
-	note_work();
+	tc_wake_note_work();
 	pending.extension_made = true;
 }
 
 void
 tc_shared_touch_extension_dropped(void)
 {
-	note_work();
+	tc_wake_note_work();
 	pending.extension_dropped = true;
 }
 
@@ -274,7 +275,7 @@ tc_shared_cancel_at_commit(int64 run_id, int32 attempt,
 	cancel->level = GetCurrentTransactionNestLevel();
 	cancel->reason = clipped(reason, TC_REASON_LENGTH);
 	cancel->actor = clipped(actor, NAMEDATALEN);
-	note_work();
+	tc_wake_note_work();
 	pending.cancels = lappend(pending.cancels, cancel);
 	MemoryContextSwitchTo(old);
 }
@@ -346,14 +347,19 @@ apply_finishes(TimestampTz now)
 	if (pending.finish_count == 0)
 		return;
 	if (pending.all_finishes)
+	{
 		tc_lanes_unblock_all(MyDatabaseId, now);
+		tc_waiters_wake_for_work(MyDatabaseId, 0, true);
+	}
 	else
 	{
 		for (int i = 0; i < pending.finish_count; i++)
 		{
-			if (!same_place_before(i))
-				(void) tc_lanes_unblock(MyDatabaseId, pending.finishes[i].queue_id,
-										pending.finishes[i].task_id, now);
+			if (same_place_before(i))
+				continue;
+			(void) tc_lanes_unblock(MyDatabaseId, pending.finishes[i].queue_id,
+									pending.finishes[i].task_id, now);
+			tc_waiters_wake_for_work(MyDatabaseId, pending.finishes[i].queue_id, true);
 		}
 	}
 	tc_waiters_wake(MyDatabaseId, is_finished);
@@ -387,6 +393,7 @@ apply_control(TimestampTz now)
 	database->control_version++;
 	database->guards_altered |= pending.guards;
 	tc_lanes_unblock_all(MyDatabaseId, now);
+	tc_waiters_wake_for_work(MyDatabaseId, 0, false);
 	tc_shared_set_scheduler_latch(MyDatabaseId);
 }
 
@@ -464,6 +471,7 @@ apply_commit(void)
 
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
 	apply_lanes(now, true);
+	tc_work_apply(true, now);
 	apply_finishes(now);
 	apply_control(now);
 	apply_schedules(now);
@@ -486,10 +494,11 @@ nothing_pending(void)
 static void
 apply_abort(void)
 {
-	if (pending.lane_count == 0 && !pending.all_lanes)
+	if (pending.lane_count == 0 && !pending.all_lanes && !tc_work_is_pending())
 		return;
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
 	apply_lanes(GetCurrentTimestamp(), false);
+	tc_work_apply(false, GetCurrentTimestamp());
 	LWLockRelease(tc_shared->lock);
 }
 

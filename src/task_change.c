@@ -9,6 +9,7 @@
 
 #include "audit_context.h"
 #include "dead_letter_store.h"
+#include "run_cancel.h"
 #include "schedule_store.h"
 #include "shared_state.h"
 #include "statement.h"
@@ -68,6 +69,7 @@ typedef struct Cancellation
 {
 	const char *reason;
 	char	   *actor;
+	TimestampTz now;
 } Cancellation;
 
 static void
@@ -75,7 +77,8 @@ cancel_running(int64 run_id, int32 attempt, void *argument)
 {
 	Cancellation *cancellation = argument;
 
-	tc_shared_cancel_at_commit(run_id, attempt, cancellation->reason, cancellation->actor);
+	tc_run_ask_to_end(run_id, attempt, cancellation->reason, cancellation->actor,
+					  cancellation->now);
 }
 
 void
@@ -84,6 +87,7 @@ tc_task_end_runs(const TaskRow *task, const char *reason, TimestampTz now)
 	Cancellation cancellation;
 
 	cancellation.reason = reason;
+	cancellation.now = now;
 	cancellation.actor = tc_audit_actor(tc_statement_caller());
 	tc_task_cancel_unstarted(task->task_id, reason, cancellation.actor, now);
 	tc_task_each_running(task->task_id, cancel_running, &cancellation);

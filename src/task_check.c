@@ -120,9 +120,39 @@ check_composite(TaskRow *task)
 		TASK_OVERLAP, TASK_MISFIRE, TASK_DESCRIPTION, TASK_TAGS, TASK_APPLICATION, TASK_SETTINGS,
 		TASK_MAX_RUNNING, TASK_MAX_LOST, TASK_STUCK_AFTER, TASK_MISFIRE_GRACE, TASK_MAX_CATCHUP,
 		TASK_DST_GAP, TASK_DST_REPEAT, TASK_RETENTION, TASK_FAILED_RETENTION, TASK_EVENTS,
-	TASK_REQUIRES_FLAG, TASK_GROUP_KEY, TASK_RATE_LIMIT};
+	TASK_REQUIRES_FLAG};
 
 	check_used(task, used, lengthof(used), "What it executes is said by the steps of its graph.");
+}
+
+/* what is about the execution of a command is no worker's */
+static void
+check_external(const TaskRow *task)
+{
+	static const TaskProperty used[] = {TASK_PARAMS, TASK_QUEUE, TASK_PRIORITY,
+		TASK_MAX_ATTEMPTS, TASK_BACKOFF, TASK_BACKOFF_BASE, TASK_BACKOFF_CAP, TASK_TIMEOUT,
+		TASK_OVERLAP, TASK_MISFIRE, TASK_ON_CRASH, TASK_DESCRIPTION, TASK_TAGS,
+		TASK_APPLICATION, TASK_LOG_LEVEL, TASK_MAX_RUNNING, TASK_MAX_LOST, TASK_STUCK_AFTER,
+		TASK_MISFIRE_GRACE, TASK_MAX_CATCHUP, TASK_DST_GAP, TASK_DST_REPEAT, TASK_RETENTION,
+		TASK_FAILED_RETENTION, TASK_EVENTS, TASK_REQUIRES_FLAG, TASK_GROUP_KEY,
+	TASK_RATE_LIMIT};
+
+	check_used(task, used, lengthof(used),
+			   "Workers claim its runs; nothing of it is executed here.");
+}
+
+/* who takes turns, and how many in a time, is decided where workers claim */
+static void
+check_not_for_workers(const TaskRow *task)
+{
+	static const TaskProperty properties[] = {TASK_GROUP_KEY, TASK_RATE_LIMIT};
+	int			i;
+
+	for (i = 0; i < (int) lengthof(properties); i++)
+	{
+		if (!task->nulls[properties[i]])
+			tc_property_refuse(properties[i]);
+	}
 }
 
 static void
@@ -136,13 +166,27 @@ check_no_workflow(const TaskRow *task)
 				 errhint("Leave the option out, or make a task of kind \"manual\".")));
 }
 
+static void
+check_backoff(const TaskRow *task)
+{
+	int64		base = 0;
+	int64		cap = 0;
+
+	if (!tc_interval_usecs(DatumGetIntervalP(task->values[TASK_BACKOFF_BASE]), &base) ||
+		!tc_interval_usecs(DatumGetIntervalP(task->values[TASK_BACKOFF_CAP]), &cap) ||
+		base > cap)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"backoff_base\" is greater than \"backoff_cap\""),
+				 errdetail("The first delay would exceed the longest one."),
+				 errhint("Raise \"backoff_cap\", or lower \"backoff_base\".")));
+}
+
 /* ---- the whole ---- */
 
 void
 tc_task_check(TaskRow *task, const TaskRow *before)
 {
-	int64		base = 0;
-	int64		cap = 0;
 	bool		surely_autonomous;
 	bool		same_command = before != NULL && tc_property_same(task, before, TASK_COMMAND);
 
@@ -157,15 +201,14 @@ tc_task_check(TaskRow *task, const TaskRow *before)
 		return;
 	}
 	check_no_workflow(task);
+	check_backoff(task);
+	if (strcmp(task->kind, TC_KIND_EXTERNAL) == 0)
+	{
+		check_external(task);
+		return;
+	}
+	check_not_for_workers(task);
 	check_command(task, &surely_autonomous);
-	if (!tc_interval_usecs(DatumGetIntervalP(task->values[TASK_BACKOFF_BASE]), &base) ||
-		!tc_interval_usecs(DatumGetIntervalP(task->values[TASK_BACKOFF_CAP]), &cap) ||
-		base > cap)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"backoff_base\" is greater than \"backoff_cap\""),
-				 errdetail("The first delay would exceed the longest one."),
-				 errhint("Raise \"backoff_cap\", or lower \"backoff_base\".")));
 
 	if (strcmp(tc_task_text(task, TASK_TRANSACTION_MODE), "auto") != 0)
 		task->learned_mode = NULL;

@@ -26,26 +26,30 @@ tc_declare_kind(const char *kind)
 	if (kind == NULL)
 		return pstrdup("sql");
 	tc_check_choice("kind", kind, kinds);
-	if (strcmp(kind, "external") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("tasks of kind \"%s\" are not supported by this version", kind),
-				 errdetail("\"kind\" is \"%s\".", kind),
-				 errhint("Use the kind \"sql\", \"composite\" or \"manual\".")));
 	return pstrdup(kind);
 }
 
 void
 tc_declare_set_roles(TaskRow *task, Oid owner, const char *run_as)
 {
-	if (run_as != NULL && strcmp(task->kind, TC_KIND_MANUAL) == 0)
+	bool		external = strcmp(task->kind, TC_KIND_EXTERNAL) == 0;
+
+	if (run_as != NULL && (external || strcmp(task->kind, TC_KIND_MANUAL) == 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a task of kind \"%s\" has no \"%s\"", task->kind, "run_as"),
 				 errdetail("\"run_as\" is \"%s\".", tc_shorten(run_as)),
-				 errhint("Leave \"run_as\" out: nothing of the task is executed.")));
+				 external
+				 ? errhint("Leave \"run_as\" out: workers act with the rights of their own roles.")
+				 : errhint("Leave \"run_as\" out: nothing of the task is executed.")));
 	task->owner_id = owner;
 	task->owner = GetUserNameFromId(owner, false);
+	if (external)
+	{
+		task->run_as_id = TC_ROLE_WORKERS;
+		task->run_as = pstrdup("");
+		return;
+	}
 	task->run_as_id = run_as != NULL ? tc_access_require_role("run_as", run_as) : owner;
 	task->run_as = GetUserNameFromId(task->run_as_id, false);
 }
@@ -67,7 +71,7 @@ tc_declare_require_queue(const TaskRow *task)
 void
 tc_declare_require_executable(const TaskRow *task, const char *argument)
 {
-	if (strcmp(task->kind, TC_KIND_MANUAL) != 0)
+	if (strcmp(task->kind, TC_KIND_MANUAL) != 0 && strcmp(task->kind, TC_KIND_EXTERNAL) != 0)
 		tc_access_require_executable(argument, task->run_as_id);
 }
 
@@ -114,7 +118,8 @@ tc_declare_check_change(const TaskRow *before, const TaskRow *after)
 	if (!tc_properties_same_scope(before, after) || after->run_as_id != before->run_as_id)
 		tc_access_check_task(before, TASK_RIGHT_OWN);
 	tc_status_check_workflow(after);
-	if (!tc_properties_same_execution(before, after))
+	if (!tc_properties_same_execution(before, after) &&
+		strcmp(after->kind, TC_KIND_EXTERNAL) != 0)
 		tc_access_require_become("run_as", after->run_as_id);
 	if (after->run_as_id != before->run_as_id)
 		tc_declare_require_executable(after, "run_as");

@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "arguments.h"
+#include "rate_limit.h"
 #include "retry_rules.h"
 #include "run_settings.h"
 #include "task_properties.h"
@@ -149,8 +150,8 @@ tc_property_type(TaskProperty property)
 
 /* ---- checks of single values ---- */
 
-static void
-refuse_unsupported(TaskProperty property)
+void
+tc_property_refuse(TaskProperty property)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -187,9 +188,13 @@ check_text(TaskProperty property, const char *value)
 			(void) tc_parse_retention(rule->name, value);
 			break;
 		case TASK_REQUIRES_FLAG:
+			tc_property_refuse(property);
+			break;
 		case TASK_GROUP_KEY:
+			tc_check_name(rule->name, value);
+			break;
 		case TASK_RATE_LIMIT:
-			refuse_unsupported(property);
+			(void) tc_rate_limit_parse(rule->name, value);
 			break;
 		default:
 			break;
@@ -398,7 +403,7 @@ tc_properties_reset(char *const *names, int count, TaskRow *task)
 	}
 }
 
-/* ---- the whole ---- */
+/* ---- whole definitions ---- */
 
 bool
 tc_property_same(const TaskRow *one, const TaskRow *other, TaskProperty property)

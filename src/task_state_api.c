@@ -257,7 +257,8 @@ static void
 explain_task(Explanations *explanations, const TaskRow *task,
 			 const TaskCircumstances *facts, TimestampTz now)
 {
-	const char *problem = tc_role_problem(task->run_as_id);
+	const char *problem = task->run_as_id == TC_ROLE_WORKERS ? NULL
+	: tc_role_problem(task->run_as_id);
 	int32		limit = tc_task_int32(task, TASK_MAX_RUNNING);
 
 	if (strcmp(task->state, "active") != 0)

@@ -64,6 +64,9 @@ typedef enum TaskProperty
 
 /* a task whose runs are graphs of steps */
 #define TC_KIND_COMPOSITE "composite"
+
+/* a task whose runs external workers claim: no role executes it */
+#define TC_KIND_EXTERNAL "external"
 #define TC_DEFAULT_WORKFLOW "editorial"
 
 typedef struct TaskRow

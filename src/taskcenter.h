@@ -50,6 +50,14 @@
 #define TC_GATE_IN_TURN(task_id) (-(task_id) - 1)
 #define TC_GATE_TASK(gate) ((gate) > 0 ? (gate) : -(gate) - 1)
 
+/*
+ * Runs of external tasks are nobody's to execute: live_runs.run_as_id is this.
+ * Their gate is a number of the task and the group key, from TC_GATE_WORKERS
+ * on, so that a lane holds runs of one task and one tenant.
+ */
+#define TC_ROLE_WORKERS 0
+#define TC_GATE_WORKERS (INT64CONST(1) << 60)
+
 /* retention classes, the partition keys of finished_runs, history and logs */
 #define TC_CLASS_DEFAULT 1
 #define TC_CLASS_FAILED 2

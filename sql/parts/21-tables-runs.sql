@@ -43,6 +43,11 @@ CREATE TABLE taskcenter.live_runs (
     error           text,
     sqlstate        text,
     trace_id        text,
+    worker_id       bigint,
+    last_token      bigint,
+    lease_until     timestamptz,
+    group_key       text,
+    progress        jsonb,
     CONSTRAINT live_runs_pkey PRIMARY KEY (run_id),
     /* the planner leaves this table out of queries for finished runs */
     CONSTRAINT live_run_status_known
@@ -60,6 +65,11 @@ CREATE INDEX live_runs_running_idx ON taskcenter.live_runs (task_id, executor_id
     WHERE status = 'running';
 CREATE INDEX live_runs_schedule_idx ON taskcenter.live_runs (task_id)
     WHERE schedule_id IS NOT NULL;
+/* of workers: which lease ends first, and what a worker holds */
+CREATE INDEX live_runs_lease_idx ON taskcenter.live_runs (lease_until)
+    WHERE lease_until IS NOT NULL;
+CREATE INDEX live_runs_worker_idx ON taskcenter.live_runs (worker_id)
+    WHERE worker_id IS NOT NULL;
 CREATE INDEX live_runs_lost_idx ON taskcenter.live_runs (run_id) WHERE lost > 0;
 CREATE UNIQUE INDEX live_runs_unique_key ON taskcenter.live_runs (task_id, unique_guard)
     WHERE unique_guard IS NOT NULL;
@@ -97,6 +107,9 @@ CREATE TABLE taskcenter.finished_runs (
     sqlstate        text,
     trace_id        text,
     code            text,
+    worker_id       bigint,
+    token           bigint,
+    group_key       text,
     CONSTRAINT finished_run_status_known
         CHECK (status = ANY (ARRAY['succeeded', 'failed', 'timed_out', 'cancelled', 'skipped']))
 ) PARTITION BY LIST (retention_class);

@@ -318,6 +318,8 @@ BEGIN ATOMIC
         UNION ALL SELECT 'kept_keys', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.kept_keys AS x
         UNION ALL SELECT 'failure_codes', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.failure_codes AS x
         UNION ALL SELECT 'dead_letters', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.dead_letters AS x
+        UNION ALL SELECT 'workers', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.workers AS x
+        UNION ALL SELECT 'rate_buckets', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.rate_buckets AS x
         UNION ALL SELECT 'live_runs', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.live_runs AS x
         UNION ALL SELECT 'finished_runs', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.finished_runs AS x
         UNION ALL SELECT 'task_run_history', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.task_run_history AS x

@@ -35,6 +35,7 @@ BEGIN ATOMIC
         ('runs', 'Looking at runs, and steering them', 'recent_runs running_runs failed_runs list_runs task_runs task_run_history task_run_logs explain_run cancel_run cancel_runs retry_run retry_runs run_transitions'),
         ('inside', 'Inside a run', 'current_run param write_log report_progress set_output step_output'),
         ('dead letters', 'What failed for good', 'open_dead_letters dead_letters redrive_dead_letter redrive_dead_letters resolve_dead_letter discard_dead_letter export_dead_letters dlq_stats failure_codes set_failure_code failure_code_of watchdog_metrics'),
+        ('workers', 'External workers', 'register_worker unregister_worker await_runs claim_runs heartbeat complete_run complete_runs fail_run snooze_run log_run report_run_progress workers worker_runs'),
         ('scheduler', 'The scheduler of the database', 'pause_scheduler resume_scheduler drain_scheduler disable_scheduler wait_until_idle adopt_database databases scheduler_processes'),
         ('queues', 'Queues', 'create_queue pause_queue resume_queue limit_queue queues'),
         ('settings', 'Settings of the database', 'set_setting get_setting settings'),

@@ -39,8 +39,8 @@ COMMENT ON COLUMN taskcenter.tasks.on_crash IS
 'What becomes of a started attempt whose executor was lost: retry or fail';
 COMMENT ON COLUMN taskcenter.tasks.owner IS 'Name of the role that manages the task';
 COMMENT ON COLUMN taskcenter.tasks.owner_id IS 'OID of the owner';
-COMMENT ON COLUMN taskcenter.tasks.run_as IS 'Name of the role that executes it';
-COMMENT ON COLUMN taskcenter.tasks.run_as_id IS 'OID of the role that executes it';
+COMMENT ON COLUMN taskcenter.tasks.run_as IS 'Name of the role that executes it; empty: workers do';
+COMMENT ON COLUMN taskcenter.tasks.run_as_id IS 'OID of the role that executes it; 0: workers do';
 COMMENT ON COLUMN taskcenter.tasks.description IS 'For people';
 COMMENT ON COLUMN taskcenter.tasks.tags IS 'For people and filters';
 COMMENT ON COLUMN taskcenter.tasks.application IS
@@ -79,9 +79,9 @@ COMMENT ON COLUMN taskcenter.tasks.events IS 'Which events its runs emit';
 COMMENT ON COLUMN taskcenter.tasks.requires_flag IS
 'Feature flag that must be on for runs to start; null for none';
 COMMENT ON COLUMN taskcenter.tasks.group_key IS
-'Runs with the same value run one after the other; null for none';
+'Of kind external: the tenant of its runs, who take turns; null: the owner';
 COMMENT ON COLUMN taskcenter.tasks.rate_limit IS
-'How many runs may start in a time; null for no limit';
+'Of kind external: how many runs may begin in how long, for each queue and group key; null: any number';
 COMMENT ON COLUMN taskcenter.tasks.workflow IS
 'Status machine of a task that people move; null for none';
 COMMENT ON COLUMN taskcenter.tasks.retry_rules IS
@@ -186,7 +186,7 @@ COMMENT ON TABLE taskcenter.live_runs IS
 COMMENT ON COLUMN taskcenter.live_runs.run_id IS
 'Identifies the run for ever; grows with the order of creation';
 COMMENT ON COLUMN taskcenter.live_runs.task_id IS 'Task of which this is a run';
-COMMENT ON COLUMN taskcenter.live_runs.run_as_id IS 'OID of the role that executes it';
+COMMENT ON COLUMN taskcenter.live_runs.run_as_id IS 'OID of the role that executes it; 0: workers do';
 COMMENT ON COLUMN taskcenter.live_runs.owner_id IS 'OID of the task''s owner';
 COMMENT ON COLUMN taskcenter.live_runs.queue_id IS 'Queue in which it waits';
 COMMENT ON COLUMN taskcenter.live_runs.gate IS
@@ -239,7 +239,7 @@ COMMENT ON TABLE taskcenter.finished_runs IS
 COMMENT ON COLUMN taskcenter.finished_runs.run_id IS
 'Identifies the run for ever; grows with the order of creation';
 COMMENT ON COLUMN taskcenter.finished_runs.task_id IS 'Task of which this is a run';
-COMMENT ON COLUMN taskcenter.finished_runs.run_as_id IS 'OID of the role that executes it';
+COMMENT ON COLUMN taskcenter.finished_runs.run_as_id IS 'OID of the role that executes it; 0: workers did';
 COMMENT ON COLUMN taskcenter.finished_runs.owner_id IS 'OID of the task''s owner';
 COMMENT ON COLUMN taskcenter.finished_runs.queue_id IS 'Queue in which it waits';
 COMMENT ON COLUMN taskcenter.finished_runs.schedule_id IS 'Schedule that made it; null if none did';

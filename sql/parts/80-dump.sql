@@ -36,3 +36,6 @@ SELECT pg_extension_config_dump('taskcenter.guarded_table_ids', '');
 SELECT pg_extension_config_dump('taskcenter.grant_ids', '');
 SELECT pg_extension_config_dump('taskcenter.graphs', '');
 SELECT pg_extension_config_dump('taskcenter.step_definition_ids', '');
+SELECT pg_extension_config_dump('taskcenter.workers', '');
+SELECT pg_extension_config_dump('taskcenter.rate_buckets', '');
+SELECT pg_extension_config_dump('taskcenter.worker_ids', '');

@@ -167,6 +167,17 @@ my @functions = (
 	[ q{task_mermaid('graphed')}, \@read ],
 	[ q{export_tasks()}, \@roles ],
 	[ q{apply_tasks('{"format": 1, "tasks": []}', 'none')}, \@roles ],
+	[ q{register_worker('mine', '{default}')}, [ @own, qw(worker admin keeper) ] ],
+	[ q{unregister_worker(:worker)}, \@own ],
+	[ q{claim_runs(:worker)}, \@own ],
+	[ q{heartbeat(:worker)}, \@own ],
+	[ q{CALL await_runs(:worker, '0')}, \@own ],
+	[ q{complete_run(:held, :token)}, \@own ],
+	[ q{complete_runs('[{"run_id": :held, "token": :token}]')}, \@own ],
+	[ q{fail_run(:held, :token, 'why')}, \@own ],
+	[ q{snooze_run(:held, :token, '1 minute')}, \@own ],
+	[ q{log_run(:held, :token, 'notice', 'text')}, \@own ],
+	[ q{report_run_progress(:held, :token, 1)}, \@own ],
 	[ q{create_alias_views('aliases')}, \@own ],
 	[ q{drop_alias_views('aliases')}, \@own ]);
 
@@ -205,6 +216,9 @@ my @relations = (
 	[ 'task_runs', \@view ],
 	[ 'task_status_history', \@read ],
 	[ 'tasks', \@read ],
+	[ 'rate_buckets', ['super'], '42501', 'reader=empty' ],
+	[ 'worker_runs', \@view ],
+	[ 'workers', [ @own, 'monitor' ] ],
 	[ 'workflow_transitions', \@roles ],
 	[ 'workflows', \@roles ]);
 
@@ -263,6 +277,8 @@ as('owner', q{SELECT taskcenter.create_task('gone', 'SELECT 1', application => '
 as('owner', q{SELECT taskcenter.archive_task('gone')});
 as('owner', "SELECT taskcenter.grant_access('r_$_', '$_', application => 'app')") for qw(viewer enqueuer worker operator admin);
 
+as('owner', q{SELECT taskcenter.create_task('calls', kind => 'external', application => 'app')});
+
 sub performed
 {
 	my ($task) = @_;
@@ -277,10 +293,14 @@ $runs{cancelled} = as('owner', q{SELECT taskcenter.enqueue_task('t')});
 as('owner', "SELECT taskcenter.cancel_run($runs{cancelled}, 'why')");
 $runs{queued} = as('owner', q{SELECT taskcenter.enqueue_task('t', unique_key => 'key', options => '{"unique_for": "1 day"}')});
 $runs{theirs} = as('enqueuer', q{SELECT taskcenter.enqueue_task('t', params => '{"theirs": 1}')});
+as('owner', q{SELECT taskcenter.enqueue_task('calls')});
+$runs{worker} = as('owner', q{SELECT taskcenter.register_worker('theirs', '{default}')});
+@runs{qw(held token)} = split /\|/, as('owner', "SELECT run_id, token FROM taskcenter.claim_runs($runs{worker}, lease => '1 day')");
 # rows that only an engine makes: a superuser may, as a restore does
 sql($node, 'app', <<'SQL');
 SELECT taskcenter.set_setting('max_wait', '1 minute');
 SELECT taskcenter.create_workflow('spare', 'a', '{"a": ["b"], "b": []}');
+INSERT INTO taskcenter.rate_buckets VALUES (1, 'key', now());
 INSERT INTO taskcenter.kept_keys (task_id, unique_key, run_id, params, expires_at)
 SELECT task_id, 'old', 1, '{}', now() - interval '1 hour' FROM taskcenter.tasks WHERE name = 't';
 CALL taskcenter.purge();
@@ -341,7 +361,7 @@ sub called
 sub spelt
 {
 	my ($call) = @_;
-	$call =~ s/:(done|failed|queued|cancelled|theirs|fired)\b/$runs{$1}/g;
+	$call =~ s/:(done|failed|queued|cancelled|theirs|fired|worker|held|token)\b/$runs{$1}/g;
 	return $call if $call =~ /^(?:SELECT|UPDATE) /;
 	return $call =~ /^CALL (.*)/ ? "CALL taskcenter.$1" : "SELECT * FROM taskcenter.$call";
 }

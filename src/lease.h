@@ -1,0 +1,47 @@
+/*-------------------------------------------------------------------------
+ *
+ * lease.h
+ *		How attempts of external workers end otherwise than well.
+ *
+ * Layer 4.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_LEASE_H
+#define TC_LEASE_H
+
+#include "lease_store.h"
+
+/* what a worker says of a failure */
+typedef struct LeaseFailure
+{
+	const char *error;
+	const char *code;			/* NULL: none */
+	const char *report;			/* all that is known, without secrets; NULL:
+								 * the error */
+	const char *sqlstate;		/* NULL: none */
+	bool		timed_out;
+	bool		retryable;
+	int64		retry_after;	/* microseconds; -1: the task's backoff */
+	const char *actor;
+} LeaseFailure;
+
+/*
+ * End an attempt that failed, and is held: returns the status that the run has
+ * now.  Between tc_store_begin() and tc_store_end().
+ */
+extern const char *tc_lease_fail(const LeaseRow *lease, const LeaseFailure *failure,
+								 TimestampTz now);
+
+/*
+ * What a worker that leaves holds, and is to end, is cancelled.  As above.
+ */
+extern void tc_lease_leave(int64 worker_id, const char *actor, TimestampTz now);
+
+/*
+ * Scheduler: settle the leases that ended by now, in transactions of their own.
+ * Returns when to look again: the next end, or soon, since somebody holds one.
+ */
+extern TimestampTz tc_leases_settle(TimestampTz now);
+
+#endif							/* TC_LEASE_H */

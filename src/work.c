@@ -1,0 +1,302 @@
+/*-------------------------------------------------------------------------
+ *
+ * work.c
+ *		What a worker may claim, and claiming it.
+ *
+ * A claim finds the lanes of the worker's queues, leaves out those that its
+ * role may not work on, that are not due, or whose limit is reached, and shares
+ * what is wanted among the rest in turns (worker_turn.c).  A lane that gives
+ * less than its share is empty, or its runs are locked by others; the rest goes
+ * to the other lanes.  Limits are counted from the live rows, under a lock on
+ * the row that holds the limit.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "access.h"
+#include "arguments.h"
+#include "control_store.h"
+#include "rate_limit.h"
+#include "rate_store.h"
+#include "run_store.h"
+#include "setting_keys.h"
+#include "shared_state.h"
+#include "statement.h"
+#include "work.h"
+
+#define MAX_PASSES 16
+#define LOCKED_LOOK_US (200 * INT64CONST(1000)) /* at a limit that somebody
+												 * holds */
+#define PASSED_LOOK_US (1 * USECS_PER_SEC)	/* at runs that others hold */
+
+/* microseconds; 0: never */
+static int64
+priority_aging(const WorkerLane *lanes, int count)
+{
+	const char *value;
+	int64		usecs;
+	int			i;
+
+	/* it matters only where there is more than one priority */
+	for (i = 1; i < count && lanes[i].priority == lanes[0].priority; i++)
+		;
+	if (i >= count)
+		return 0;
+	value = tc_setting_value(TC_SETTING_PRIORITY_AGING);
+	if (strcmp(value, "never") == 0 ||
+		!tc_interval_usecs(tc_parse_interval(TC_SETTING_PRIORITY_AGING, value), &usecs))
+		return 0;
+	return usecs;
+}
+
+/* Lanes that the role may work on, without those that are due later; *next: the first of these. */
+static int
+permitted_lanes(const WorkerRow *worker, char *const *queues, int queue_count, TimestampTz now,
+				WorkerLane **lanes, TimestampTz *next)
+{
+	TaskSet		tasks;
+	int			found;
+	int			count = 0;
+	int			i;
+
+	*next = DT_NOEND;
+	*lanes = NULL;
+	if (tc_shared_barred(MyDatabaseId) != NULL)
+		return 0;
+	found = tc_worker_lanes(worker, queues, queue_count, lanes);
+	if (found == 0)
+		return 0;
+	tc_access_tasks(tc_statement_caller(), TASK_RIGHT_WORK, &tasks);
+	for (i = 0; i < found; i++)
+	{
+		WorkerLane *lane = &(*lanes)[i];
+
+		if (!tc_access_has(&tasks, lane->task_id, (Oid) lane->owner_id))
+			continue;
+		if (lane->run_at > now)
+			*next = Min(*next, lane->run_at);
+		else
+			(*lanes)[count++] = *lane;
+	}
+	return count;
+}
+
+/* ---- limits ---- */
+
+static bool
+is_limited(const WorkerLane *lane)
+{
+	return lane->queue_limit >= 0 || lane->task_limit >= 0 || lane->in_turn;
+}
+
+/* How many more of this lane may run; TC_ROOM_LOCKED: somebody holds the limit. */
+static int64
+room_of(const WorkerLane *lane)
+{
+	if (!is_limited(lane))
+		return TC_MAX_WORKER_CLAIM;
+	return tc_runs_room(lane->queue_limit >= 0 ? lane->queue_id : 0,
+						lane->task_limit >= 0 ? lane->task_id : 0,
+						lane->in_turn ? lane->task_id : 0);
+}
+
+static void
+apply_rate(WorkerLane *lane, TimestampTz now)
+{
+	RateLimit	limit = tc_rate_limit_parse("rate_limit", lane->rate_limit);
+	TimestampTz full_at;
+
+	if (!tc_rate_bucket(lane->queue_id, lane->rate_key, true, now, &full_at))
+		lane->share = 0;
+	else
+		lane->share = (int) Min((int64) lane->share, tc_rate_available(&limit, full_at, now));
+	if (lane->share <= 0)
+		lane->closed = true;
+	else
+		tc_rate_bucket_set(lane->queue_id, lane->rate_key,
+						   tc_rate_take(&limit, full_at, lane->share, now), now);
+}
+
+/* what was taken and not used; the bucket is locked by us */
+static void
+give_tokens_back(const WorkerLane *lane, int unused, TimestampTz now)
+{
+	RateLimit	limit = tc_rate_limit_parse("rate_limit", lane->rate_limit);
+	TimestampTz full_at;
+
+	if (tc_rate_bucket(lane->queue_id, lane->rate_key, true, now, &full_at))
+		tc_rate_bucket_set(lane->queue_id, lane->rate_key,
+						   tc_rate_take(&limit, full_at, -unused, now), now);
+}
+
+/* Cut the shares to what limits allow.  One limited lane at a time: they can share a limit. */
+static void
+apply_limits(WorkerLane *lanes, int count, TimestampTz now)
+{
+	bool		counted = false;
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		WorkerLane *lane = &lanes[i];
+
+		if (lane->share <= 0)
+			continue;
+		if (is_limited(lane))
+		{
+			int64		room = counted ? 0 : room_of(lane);
+
+			if (!counted && room <= 0)
+				lane->closed = true;
+			lane->share = (int) Min((int64) lane->share, Max(room, 0));
+			counted |= lane->share > 0;
+		}
+		if (lane->share > 0 && lane->rate_limit != NULL)
+			apply_rate(lane, now);
+		lane->share = Max(lane->share, 0);
+	}
+}
+
+/* ---- claiming ---- */
+
+static bool
+is_of_lane(const WorkerRun *run, const WorkerLane *lane)
+{
+	return run->gate == lane->gate && run->priority == lane->priority &&
+		run->queue_id == lane->queue_id;
+}
+
+/* Lanes that gave less are done; and whose turn it was. */
+static void
+note_claimed(WorkerLane *lanes, int lane_count, WorkerRun *runs, int count, TimestampTz now)
+{
+	int			i;
+	int			j;
+
+	for (i = 0; i < lane_count; i++)
+	{
+		WorkerLane *lane = &lanes[i];
+		int			got = 0;
+
+		if (lane->share <= 0)
+			continue;
+		for (j = 0; j < count; j++)
+		{
+			if (!is_of_lane(&runs[j], lane))
+				continue;
+			runs[j].queue = lane->queue;
+			got++;
+		}
+		if (got > 0)
+			tc_shared_tenant_serve(lane->tenant);
+		if (got < lane->share)
+			lane->closed = true;
+		if (got < lane->share && lane->rate_limit != NULL)
+			give_tokens_back(lane, lane->share - got, now);
+	}
+}
+
+static int
+any_share(const WorkerLane *lanes, int count)
+{
+	int			shares = 0;
+	int			i;
+
+	for (i = 0; i < count; i++)
+		shares += lanes[i].share;
+	return shares;
+}
+
+static void
+touch_leases(const WorkerRun *runs, int count)
+{
+	int			i;
+
+	for (i = 0; i < count; i++)
+		tc_shared_touch_lease(runs[i].lease_until);
+}
+
+int
+tc_work_claim(const WorkerRow *worker, char *const *queues, int queue_count, int max_runs,
+			  const Interval *lease, TimestampTz now, WorkerRun **runs)
+{
+	WorkerLane *lanes;
+	TimestampTz next;
+	int			lane_count = permitted_lanes(worker, queues, queue_count, now, &lanes, &next);
+	int64		aging = priority_aging(lanes, lane_count);
+	int			claimed = 0;
+	int			pass;
+
+	*runs = palloc(sizeof(WorkerRun) * Max(max_runs, 1));
+	for (pass = 0; pass < MAX_PASSES && claimed < max_runs && lane_count > 0; pass++)
+	{
+		WorkerRun  *got;
+		int			count;
+
+		tc_worker_lanes_order(lanes, lane_count, now, aging, tc_shared_tenant_served());
+		if (tc_worker_lanes_share(lanes, lane_count, max_runs - claimed) == 0)
+			break;
+		apply_limits(lanes, lane_count, now);
+		if (any_share(lanes, lane_count) == 0)
+			continue;
+		count = tc_worker_claim(worker, lanes, lane_count, lease, now, &got);
+		note_claimed(lanes, lane_count, got, count, now);
+		memcpy(&(*runs)[claimed], got, sizeof(WorkerRun) * count);
+		claimed += count;
+	}
+	touch_leases(*runs, claimed);
+	return claimed;
+}
+
+/* ---- looking ---- */
+
+/* share 1: nothing holds it back */
+static void
+look_at_lane(WorkerLane *lane, TimestampTz now, WorkOutlook *outlook)
+{
+	int64		room = room_of(lane);
+
+	if (room == TC_ROOM_LOCKED)
+		outlook->next = Min(outlook->next, now + LOCKED_LOOK_US);
+	else if (room <= 0)
+		outlook->held_back = true;
+	else if (lane->rate_limit == NULL)
+		lane->share = 1;
+	else
+	{
+		RateLimit	limit = tc_rate_limit_parse("rate_limit", lane->rate_limit);
+		TimestampTz full_at;
+		TimestampTz next;
+
+		(void) tc_rate_bucket(lane->queue_id, lane->rate_key, false, now, &full_at);
+		next = tc_rate_next(&limit, full_at, now);
+		if (next <= now)
+			lane->share = 1;
+		else
+			outlook->next = Min(outlook->next, next);
+	}
+}
+
+WorkOutlook
+tc_work_look(const WorkerRow *worker, TimestampTz now)
+{
+	WorkOutlook outlook = {0};
+	WorkerLane *lanes;
+	int			count = permitted_lanes(worker, worker->queues, worker->queue_count, now, &lanes,
+										&outlook.next);
+	int			i;
+
+	for (i = 0; i < count; i++)
+		look_at_lane(&lanes[i], now, &outlook);
+	if (any_share(lanes, count) == 0)
+		return outlook;
+	outlook.due = tc_worker_probe(lanes, count, now);
+	/* others claim what is due; if they do not, nobody tells us */
+	if (!outlook.due)
+		outlook.next = Min(outlook.next, now + PASSED_LOOK_US);
+	return outlook;
+}

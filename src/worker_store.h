@@ -1,0 +1,102 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker_store.h
+ *		External workers: who they are, and what they claim.
+ *
+ * Layer 3.  No function has a frame of its own: they are called between
+ * tc_store_begin() and tc_store_end().
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_WORKER_STORE_H
+#define TC_WORKER_STORE_H
+
+#include "rows.h"
+#include "taskcenter.h"
+#include "worker_turn.h"
+
+typedef struct WorkerRow
+{
+	int64		worker_id;
+	const char *name;
+	const char *role;			/* as stored */
+	Oid			role_id;
+	char	  **queues;
+	int			queue_count;
+	char	  **tasks;			/* NULL: all */
+	int			task_count;
+	Jsonb	   *metadata;		/* NULL: none */
+	TimestampTz last_heartbeat_at;
+	bool		ended;
+} WorkerRow;
+
+/* inserts, and removes some that nobody needs any more */
+extern void tc_worker_insert(WorkerRow *worker, TimestampTz now);
+
+/* how many of the role are registered and not ended */
+extern int64 tc_worker_count(Oid role);
+
+/* false: there is none */
+extern bool tc_worker_find(int64 worker_id, bool lock, WorkerRow *worker);
+extern void tc_worker_end(int64 worker_id, TimestampTz now);
+extern void tc_worker_touch(int64 worker_id, TimestampTz now);
+
+/* is there a task in the queue among these? */
+extern bool tc_worker_queue_has(const char *queue, const TaskSet *tasks);
+
+/*
+ * The lanes of a worker: of its queues (these, of them) and tasks, as far as
+ * nothing holds them, due or not.  None where the database is not adopted
+ * (*adopted false).
+ */
+extern int	tc_worker_lanes(const WorkerRow *worker, char *const *queues, int queue_count,
+							WorkerLane **lanes);
+
+/* a run that was claimed */
+typedef struct WorkerRun
+{
+	int64		run_id;
+	int64		token;
+	int64		task_id;
+	int64		owner_id;
+	int64		queue_id;
+	int64		gate;
+	int32		priority;
+	int32		attempt;
+	int32		max_attempts;
+	int32		retention_class;
+	bool		is_catchup;
+	const char *task;
+	const char *queue;
+	Jsonb	   *params;
+	TimestampTz lease_until;
+	TimestampTz deadline_at;	/* DT_NOBEGIN: none */
+	TimestampTz scheduled_for;	/* DT_NOBEGIN: none */
+	const char *step;			/* NULL: none */
+	int64		parent_run_id;	/* 0: none */
+	const char *trace_id;		/* NULL: none */
+} WorkerRun;
+
+/* the shares of the lanes, in one statement; rows by lane, then due time */
+extern int	tc_worker_claim(const WorkerRow *worker, const WorkerLane *lanes, int count,
+							const Interval *lease, TimestampTz now, WorkerRun **runs);
+
+/* is there a run in a lane with a share that nobody holds?  We do then, for this transaction. */
+extern bool tc_worker_probe(const WorkerLane *lanes, int count, TimestampTz now);
+
+/* a run that a worker still has after a beat */
+typedef struct HeldRun
+{
+	int64		run_id;
+	TimestampTz lease_until;
+	bool		cancel_requested;
+} HeldRun;
+
+/* run_ids NULL: all */
+extern int	tc_worker_beat(int64 worker_id, const int64 *run_ids, int count, TimestampTz now,
+						   HeldRun **held);
+
+/* all that it holds is queued again, uncounted; how many runs */
+extern int64 tc_worker_release(int64 worker_id, const char *reason, const char *actor);
+
+#endif							/* TC_WORKER_STORE_H */
