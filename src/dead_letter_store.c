@@ -51,6 +51,7 @@ enum
 	STATEMENT_SETTLE,
 	STATEMENT_FIND,
 	STATEMENT_FIND_LOCKED,
+	STATEMENT_OF_RUN,
 	STATEMENT_MATCH,
 	STATEMENT_EXPORT,
 	STATEMENT_CLOSE,
@@ -148,6 +149,12 @@ static Statement statements[] = {
 		.nargs = 1,
 		.types = {INT8OID}
 	},
+	[STATEMENT_OF_RUN] = {
+		.label = "find the dead letter of a run",
+		.text = "SELECT " ROW_COLUMNS ROW_RELATIONS " WHERE d.run_id = $1",
+		.nargs = 1,
+		.types = {INT8OID}
+	},
 	[STATEMENT_MATCH] = {
 		.label = "list dead letters",
 		.text = "SELECT " ROW_COLUMNS ROW_RELATIONS MATCHES,
@@ -228,7 +235,7 @@ static Statement statements[] = {
 		.text =
 		"SELECT count(*), min(o.failed_at) FROM (SELECT d.failed_at"
 		"   FROM taskcenter.dead_letters AS d WHERE d.state = 'open'"
-		"   ORDER BY d.dead_letter_id LIMIT $1) AS o",
+		"   ORDER BY d.failed_at LIMIT $1) AS o",
 		.nargs = 1,
 		.types = {INT8OID}
 	},
@@ -339,17 +346,29 @@ read_letter(uint64 row, DeadLetter *letter)
 	letter->closed_by = tc_get_text(row, 17);
 }
 
-bool
-tc_dead_letter_find(int64 dead_letter_id, bool lock, DeadLetter *letter)
+static bool
+find_by(Statement *statement, int64 id, DeadLetter *letter)
 {
 	Bindings	arguments = {0};
 
-	tc_bind_int64(&arguments, dead_letter_id);
-	if (tc_run_bound(&statements[lock ? STATEMENT_FIND_LOCKED : STATEMENT_FIND],
-					 &arguments) == 0)
+	tc_bind_int64(&arguments, id);
+	if (tc_run_bound(statement, &arguments) == 0)
 		return false;
 	read_letter(0, letter);
 	return true;
+}
+
+bool
+tc_dead_letter_find(int64 dead_letter_id, bool lock, DeadLetter *letter)
+{
+	return find_by(&statements[lock ? STATEMENT_FIND_LOCKED : STATEMENT_FIND],
+				   dead_letter_id, letter);
+}
+
+bool
+tc_dead_letter_of_run(int64 run_id, DeadLetter *letter)
+{
+	return find_by(&statements[STATEMENT_OF_RUN], run_id, letter);
 }
 
 static void

@@ -56,6 +56,8 @@ typedef struct DeadLetter
 /* false: there is none; locked for the transaction if asked */
 extern bool tc_dead_letter_find(int64 dead_letter_id, bool lock, DeadLetter *letter);
 
+extern bool tc_dead_letter_of_run(int64 run_id, DeadLetter *letter);
+
 /* which letters a call about many means; NULL, 0, DT_NOBEGIN: any */
 typedef struct LetterFilter
 {

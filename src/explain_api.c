@@ -18,6 +18,7 @@
 
 #include "access.h"
 #include "arguments.h"
+#include "dead_letter_store.h"
 #include "engine_state.h"
 #include "explain_store.h"
 #include "role_check.h"
@@ -88,6 +89,28 @@ explain_end(const Explanation *to, const RunCircumstances *run)
 	}
 	if (run->lost > 0)
 		say(to, "its executor was lost", psprintf("%d times.", run->lost));
+}
+
+/* A run that failed for good waits for somebody. */
+static void
+explain_letter(const Explanation *to, int64 run_id)
+{
+	StoreFrame	frame;
+	DeadLetter	letter;
+	bool		found;
+
+	tc_store_begin(&frame);
+	found = tc_dead_letter_of_run(run_id, &letter);
+	tc_store_end(&frame);
+	if (!found)
+		return;
+	if (strcmp(letter.state, "open") == 0)
+		say(to, psprintf("its dead letter %lld is open", (long long) letter.dead_letter_id),
+			psprintf("taskcenter.redrive_dead_letter(%lld) lets it go again.",
+					 (long long) letter.dead_letter_id));
+	else
+		say(to, psprintf("its dead letter %lld is %s", (long long) letter.dead_letter_id,
+						 letter.state), to->contents ? letter.note : NULL);
 }
 
 /* ---- what runs ---- */
@@ -254,7 +277,10 @@ taskcenter_explain_run(PG_FUNCTION_ARGS)
 	to.result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	if (run.finished)
+	{
 		explain_end(&to, &run);
+		explain_letter(&to, run_id);
+	}
 	else if (strcmp(run.status, "running") == 0)
 		explain_running(&to, run_id, &run);
 	else

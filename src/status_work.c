@@ -56,7 +56,7 @@ check_dead_letters(CheckList *list)
 
 	tc_check_that(list, "dead_letters", open < MANY_DEAD_LETTERS, CHECK_WARN,
 				  open == 0 ? "No dead letter is open."
-				  : psprintf("Dead letters open: %s; one has been for %lld s.", counted(open),
+				  : psprintf("Dead letters open: %s; the oldest for %lld s.", counted(open),
 							 (long long) tc_check_seconds_since(list, oldest)),
 				  "The view taskcenter.open_dead_letters shows them: repair the cause, then redrive_dead_letters(). Runbook \"Dead letters\".");
 }

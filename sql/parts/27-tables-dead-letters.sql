@@ -59,7 +59,7 @@ CREATE TABLE taskcenter.dead_letters (
 /* one for each run: what fails again opens it again */
 CREATE UNIQUE INDEX dead_letters_run_key ON taskcenter.dead_letters (run_id);
 /* few: what status, people and redrives ask for */
-CREATE INDEX dead_letters_open_idx ON taskcenter.dead_letters (dead_letter_id)
+CREATE INDEX dead_letters_open_idx ON taskcenter.dead_letters (failed_at)
     WHERE state = 'open';
 CREATE INDEX dead_letters_redriven_idx ON taskcenter.dead_letters (due_at)
     WHERE state = 'redriven';

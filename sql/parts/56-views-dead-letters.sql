@@ -23,7 +23,7 @@ SELECT d.dead_letter_id,
 FROM taskcenter.dead_letters AS d
 LEFT JOIN taskcenter.tasks AS t ON t.task_id = d.task_id
 WHERE d.state = 'open'
-ORDER BY d.dead_letter_id DESC;
+ORDER BY d.failed_at DESC;
 
 GRANT SELECT ON taskcenter.open_dead_letters TO PUBLIC;
 

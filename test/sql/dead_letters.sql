@@ -249,7 +249,7 @@ SELECT count(*) FROM taskcenter.dead_letters WHERE run_id = 1000000;
 SELECT check_name, object_type, object_id FROM taskcenter.check_integrity() WHERE check_name ~ 'letter';
 
 -- status warns of many; retention takes closed ones only, and nothing of what is held.
-SELECT state, detail ~ 'one has been for' AS detailed FROM taskcenter.status_checks() WHERE check_name = 'dead_letters';
+SELECT state, detail ~ 'the oldest for' AS detailed FROM taskcenter.status_checks() WHERE check_name = 'dead_letters';
 SELECT taskcenter.set_setting('dead_letters_retention', '30 days') IS NOT NULL AS set;
 SELECT taskcenter.hold_history('broken', 'case 17');
 ALTER TABLE taskcenter.dead_letters DISABLE TRIGGER guard_dead_letter;
