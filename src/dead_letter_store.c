@@ -22,7 +22,7 @@
 #define ROW_COLUMNS \
 	"d.dead_letter_id, d.run_id, d.task_id, d.parent_run_id, t.name, d.state, d.code, q.queue," \
 	" d.priority, d.max_attempts, d.params_redacted, d.params, d.trace_id, d.redriven_at," \
-	" d.closed_at, d.redriven_by, d.closed_by"
+	" d.closed_at, d.redriven_by, d.closed_by, d.note"
 #define ROW_RELATIONS \
 	" FROM taskcenter.dead_letters AS d" \
 	" JOIN taskcenter.tasks AS t ON t.task_id = d.task_id" \
@@ -344,6 +344,7 @@ read_letter(uint64 row, DeadLetter *letter)
 	letter->closed_at = tc_get_timestamptz(row, 15);
 	letter->redriven_by = tc_get_text(row, 16);
 	letter->closed_by = tc_get_text(row, 17);
+	letter->note = tc_get_text(row, 18);
 }
 
 static bool

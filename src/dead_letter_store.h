@@ -51,6 +51,7 @@ typedef struct DeadLetter
 	TimestampTz closed_at;
 	char	   *redriven_by;	/* NULL as well */
 	char	   *closed_by;
+	char	   *note;
 } DeadLetter;
 
 /* false: there is none; locked for the transaction if asked */

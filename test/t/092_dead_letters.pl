@@ -12,7 +12,7 @@ use Test::More;
 use Time::HiRes qw(usleep);
 
 my $purged = 0;    # a run that was taken without its history
-my $cycles = $ENV{TASKCENTER_LONG} ? 50 : 6;
+my $cycles = $ENV{TASKCENTER_LONG} ? 50 : 4;
 
 my $tc = Taskcenter->start('letters', conf => q{
 taskcenter.max_executors = 4
