@@ -83,7 +83,8 @@ static Statement map_live_runs = {
 	"   cancel_requested_at, priority, attempt, max_attempts, lost, "
 	"   is_catchup, status, params, step, unique_key, unique_guard, "
 	"   unique_until, reason, error, sqlstate, trace_id, created_by, "
-	"   retention_class, worker_id, last_token, lease_until, group_key, progress"
+	"   retention_class, worker_id, last_token, lease_until, group_key, progress, "
+	"   definition_id, graph_version, item, step_state"
 	" ) SELECT "
 	"   g.run_id, g.task_id, t.run_as_id, t.owner_id, g.queue_id, "
 	"   g.gate, g.schedule_id, g.parent_run_id, g.executor_id, "
@@ -94,7 +95,8 @@ static Statement map_live_runs = {
 	"   g.params, g.step, g.unique_key, g.unique_guard, "
 	"   g.unique_until, g.reason, g.error, g.sqlstate, g.trace_id, "
 	"   g.created_by, "
-	"   g.retention_class, g.worker_id, g.last_token, g.lease_until, g.group_key, g.progress"
+	"   g.retention_class, g.worker_id, g.last_token, g.lease_until, g.group_key, g.progress, "
+	"   g.definition_id, g.graph_version, g.item, g.step_state"
 	" FROM gone AS g JOIN taskcenter.tasks AS t USING (task_id)",
 	.any_plan = true
 };
@@ -112,7 +114,7 @@ static Statement map_finished_runs = {
 	"   retention_class, priority, attempt, max_attempts, lost, "
 	"   is_catchup, status, params, output, step, unique_key, "
 	"   unique_until, reason, error, sqlstate, trace_id, created_by, "
-	"   worker_id, token, group_key, code"
+	"   worker_id, token, group_key, code, definition_id, graph_version, item"
 	" ) SELECT "
 	"   g.run_id, g.task_id, t.run_as_id, t.owner_id, g.queue_id, "
 	"   g.schedule_id, g.parent_run_id, g.run_at, g.created_at, "
@@ -121,7 +123,7 @@ static Statement map_finished_runs = {
 	"   g.attempt, g.max_attempts, g.lost, g.is_catchup, g.status, "
 	"   g.params, g.output, g.step, g.unique_key, g.unique_until, "
 	"   g.reason, g.error, g.sqlstate, g.trace_id, g.created_by, "
-	"   g.worker_id, g.token, g.group_key, g.code"
+	"   g.worker_id, g.token, g.group_key, g.code, g.definition_id, g.graph_version, g.item"
 	" FROM gone AS g JOIN taskcenter.tasks AS t USING (task_id)",
 	.any_plan = true
 };

@@ -18,6 +18,8 @@
 #include "utils/timestamp.h"
 
 #include "claim.h"
+#include "graph_advance.h"
+#include "step_execute.h"
 #include "recover_store.h"
 #include "role_check.h"
 #include "settings.h"
@@ -28,6 +30,7 @@
 #define CLAIM_WORK_MS 50.0		/* of work in one claim */
 #define CLAIM_GROWTH 4			/* from one claim to the next */
 #define DURATION_WEIGHT 0.2
+#define MAX_TOUCHED 32
 #define LOCKED_RETRY_US (1 * USECS_PER_SEC) /* look again at what a user has
 											 * locked */
 
@@ -230,12 +233,16 @@ publish(const RunRow *rows, int count)
 
 /* Load what the rows will need while a transaction is open anyway. */
 static void
-load_tasks(const RunRow *rows, int count)
+load_tasks(RunRow *rows, int count)
 {
 	int			i;
 
 	for (i = 0; i < count; i++)
-		(void) tc_cache_task(rows[i].task_id);
+	{
+		if (rows[i].parent_run_id != 0)
+			tc_step_describe(&rows[i]);
+		(void) tc_cache_task(rows[i].cache_id);
+	}
 }
 
 static void
@@ -391,6 +398,41 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, TimestampTz now, RunRo
 	return false;
 }
 
+static bool
+holds_lane(const Lane *lanes, int count, const LaneKey *key)
+{
+	int			i;
+
+	for (i = 0; i < count; i++)
+		if (memcmp(&lanes[i].key, key, sizeof(LaneKey)) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * What the steps that this executor has ended let start, in this transaction:
+ * it can be claimed at once.  Returns how many lanes hold such runs that were
+ * not to be looked at anyway.
+ */
+static int
+advance_roots(Oid role, TimestampTz now, Lane *lanes, int count)
+{
+	Lane		touched[MAX_TOUCHED];
+	int			touched_count;
+	int			added = 0;
+	int			i;
+
+	tc_graph_advance_mine(now);
+	touched_count = tc_shared_touched_lanes(role, now, touched,
+											lengthof(touched));
+	for (i = 0; i < touched_count && count + added < TC_MAX_LANES; i++)
+	{
+		if (!holds_lane(lanes, count, &touched[i].key))
+			lanes[count + added++] = touched[i];
+	}
+	return added;
+}
+
 ClaimResult
 tc_claim_runs(Oid role, int64 executor_id, bool fresh, TimestampTz now, RunRow *rows,
 			  MemoryContext context)
@@ -409,10 +451,12 @@ tc_claim_runs(Oid role, int64 executor_id, bool fresh, TimestampTz now, RunRow *
 	count = tc_shared_lanes_due(MyDatabaseId, role, now,
 								has_unknown_lane ? &unknown_lane : NULL, lanes);
 	tc_cache_refresh();
-	qsort(lanes, count, sizeof(Lane), compare_lanes);
 
 	tc_worker_begin("claim runs");
 	MemoryContextSwitchTo(context);
+	if (tc_shared_has_roots())
+		count += advance_roots(role, now, lanes, count);
+	qsort(lanes, count, sizeof(Lane), compare_lanes);
 	problem = tc_role_problem(role);
 	if (problem != NULL)
 	{

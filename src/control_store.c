@@ -78,6 +78,7 @@ static Statement in_flight = {
 	.text =
 	"SELECT count(*) FROM taskcenter.live_runs AS r"
 	" WHERE r.status = 'running' AND r.run_id <> $2"
+	"   AND (r.executor_id IS NOT NULL OR r.graph_version IS NULL AND r.definition_id IS NULL)"
 	" AND ($1 IS NULL OR r.queue_id ="
 	"   (SELECT q.queue_id FROM taskcenter.queues AS q WHERE q.queue = $1))",
 	.nargs = 2,

@@ -40,7 +40,7 @@ static Statement statements[] = {
 		"   t.backoff_cap, t.log_level, t.synchronous_commit, t.settings, t.retry_rules,"
 		"   EXISTS (SELECT FROM taskcenter.schedules AS s"
 		"     WHERE s.task_id = t.task_id AND s.schedule ILIKE 'after %'),"
-		"   t.on_crash, t.gated"
+		"   t.on_crash, t.gated, t.kind = 'composite'"
 		" FROM taskcenter.tasks AS t WHERE t.task_id = $1",
 		.nargs = 1,
 		.types = {INT8OID}
@@ -151,6 +151,7 @@ read_task(void)
 	task->repeatable = task->mode != TRANSACTION_MODE_AUTONOMOUS &&
 		strcmp(tc_get_text(0, 24), "retry") == 0;
 	task->gated = tc_get_bool(0, 25);
+	task->composite = tc_get_bool(0, 26);
 	task->runnable = strcmp(task->state, "active") == 0 ||
 		strcmp(task->state, "paused") == 0;
 	return task;

@@ -22,9 +22,9 @@
 
 #include "attempt.h"
 #include "backoff.h"
-#include "delay.h"
 #include "execute.h"
-#include "failure_report.h"
+#include "graph_start.h"
+#include "outcome.h"
 #include "recover_store.h"
 #include "run_secrets.h"
 #include "run_timer.h"
@@ -32,6 +32,7 @@
 #include "secrets.h"
 #include "session_scrub.h"
 #include "shared_state.h"
+#include "step_execute.h"
 #include "worker_process.h"
 
 #define MAX_COLLISIONS 5		/* repeated at once, uncounted */
@@ -51,7 +52,7 @@ tc_execute_init(void)
 static UserCommand *
 command_of(const Attempt *attempt)
 {
-	return tc_cache_command(tc_cache_peek(attempt->task->task_id));
+	return tc_cache_command(tc_cache_peek(attempt->run->cache_id));
 }
 
 /* In PG_CATCH: keep the error in context, leave the transaction. */
@@ -63,88 +64,6 @@ keep_error(Attempt *attempt, MemoryContext context)
 	FlushErrorState();
 	tc_run_transaction_abort();
 	MemoryContextSwitchTo(context);
-}
-
-/* ---- what an attempt leaves behind ---- */
-
-/* A fixed-delay schedule counts from the end of its run. */
-static void
-advance_delay(const Attempt *attempt, TimestampTz ended_at)
-{
-	if (attempt->run->schedule_id != 0 && attempt->task->has_delay)
-		tc_delay_after_run(attempt->run->schedule_id, ended_at);
-}
-
-/* Finish in the command's own transaction; what it left in force is overruled. */
-static int
-finish_success(Attempt *attempt)
-{
-	RunOutcome	outcome = tc_attempt_success(attempt);
-	LogRow	   *logs;
-	int			log_count = tc_attempt_logs(&logs);
-
-	if (log_count > 0)
-		tc_run_write_logs(attempt->run, attempt->task->owner_id, logs, log_count,
-						  true);
-	if (!tc_run_finish(attempt->run, &outcome, true))
-	{
-		tc_shared_watchdog_count(WATCHDOG_LATE, 1);
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the run is no longer this executor's"),
-				 errdetail("Its effects are rolled back.")));
-	}
-	advance_delay(attempt, outcome.finished_at);
-	return log_count;
-}
-
-/* Lines that came after the finish was written: from deferred triggers, say. */
-static void
-write_late_logs(Attempt *attempt, int written)
-{
-	LogRow	   *logs;
-	int			count = tc_attempt_logs(&logs);
-
-	if (count <= written)
-		return;
-	tc_worker_begin("write late log lines");
-	tc_run_write_logs(attempt->run, attempt->task->owner_id, logs + written,
-					  count - written, false);
-	tc_worker_commit();
-}
-
-static void
-record_failure(Attempt *attempt)
-{
-	RunOutcome	outcome = tc_attempt_failure(attempt);
-	LogRow	   *logs = NULL;
-	int			count = attempt->logs != NULL ? attempt->log_count : tc_attempt_logs(&logs);
-	bool		ours;
-
-	if (attempt->logs != NULL)
-		logs = attempt->logs;
-	if (count == 0)
-		logs = palloc(sizeof(LogRow));
-	logs[count].logged_at = attempt->finished_at;
-	logs[count].level = "error";
-	logs[count].message = tc_attempt_full_error(attempt->error);
-	logs[count].metadata = NULL;
-
-	/* for its dead letter */
-	tc_failure_report_note(attempt->run->run_id, logs[count].message);
-	tc_worker_begin("record a failed attempt");
-	if (strcmp(outcome.status, "retrying") == 0)
-		ours = tc_run_retry(attempt->run, &outcome);
-	else
-	{
-		ours = tc_run_finish(attempt->run, &outcome, false);
-		advance_delay(attempt, outcome.finished_at);
-	}
-	if (ours)
-		tc_run_write_logs(attempt->run, attempt->task->owner_id, logs, count + 1,
-						  false);
-	tc_worker_commit();
-	tc_failure_report_forget();
 }
 
 /* ---- attempts ---- */
@@ -182,7 +101,7 @@ run_atomic(Attempt *attempt, MemoryContext context)
 									   receiver_of(attempt), &attempt->result);
 		tc_attempt_refuse_late();
 		tc_run_cancel_hold();
-		log_count = finish_success(attempt);
+		log_count = tc_outcome_success(attempt);
 		tc_run_cancel_release();
 		tc_user_command_end_atomic();
 		tc_run_transaction_commit(task->synchronous_commit);
@@ -195,7 +114,7 @@ run_atomic(Attempt *attempt, MemoryContext context)
 	MemoryContextSwitchTo(context);
 	tc_attempt_close(attempt);
 	if (attempt->error == NULL)
-		write_late_logs(attempt, log_count);
+		tc_outcome_late_logs(attempt, log_count);
 }
 
 /* the secrets of an autonomous run, in a transaction of their own */
@@ -235,7 +154,7 @@ static void
 record_autonomous_success(Attempt *attempt)
 {
 	tc_worker_begin("finish an autonomous run");
-	(void) finish_success(attempt);
+	(void) tc_outcome_success(attempt);
 	tc_worker_commit();
 }
 
@@ -279,6 +198,9 @@ learn_autonomous(Attempt *attempt)
 	const RunRow *run = attempt->run;
 	bool		learnt;
 
+	/* a step's definition never changes: it has to say so */
+	if (run->definition_id != 0)
+		return false;
 	tc_worker_begin("learn that a task is autonomous");
 	learnt = tc_definition_learn_autonomous(run->task_id);
 	if (!learnt)
@@ -318,18 +240,57 @@ attempt_run(Attempt *attempt, MemoryContext context)
 		record_autonomous_success(attempt);
 }
 
+/* A composite: its steps are what is executed. */
+static void
+start_graph(Attempt *attempt, TimestampTz now, MemoryContext context)
+{
+	const char *problem;
+
+	attempt->started_at = attempt->finished_at = now;
+	tc_worker_begin("start a graph");
+	problem = tc_graph_start(attempt->run, now);
+	if (problem != NULL)
+		problem = MemoryContextStrdup(context, problem);
+	tc_worker_commit();
+	if (problem == NULL)
+		return;
+	PG_TRY();
+	{
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the run cannot start"),
+				 errdetail("%s", problem)));
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		attempt->error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+}
+
 void
-tc_execute_run(RunRow *run, const char *queue, MemoryContext context)
+tc_execute_run(RunRow *run, const char *queue, TimestampTz now, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	Attempt    *attempt = palloc0(sizeof(Attempt));
 
 	attempt->run = run;
-	attempt->task = tc_cache_peek(run->task_id)->definition;
+	attempt->task = tc_cache_peek(run->cache_id)->definition;
+	if (run->special && tc_step_execute(run, attempt->task, queue, now, context))
+	{
+		tc_session_scrub();
+		MemoryContextSwitchTo(old);
+		return;
+	}
 	tc_attempt_describe(attempt, queue, context);
-	attempt_run(attempt, context);
+	if (attempt->task->composite)
+		start_graph(attempt, now, context);
+	else
+		attempt_run(attempt, context);
 	if (attempt->error != NULL)
-		record_failure(attempt);
+		tc_outcome_failure(attempt);
 	tc_secrets_forget();
 	tc_session_scrub();
 	MemoryContextSwitchTo(old);
@@ -447,7 +408,8 @@ try_batch(Attempt *attempts, int count, MemoryContext context)
 }
 
 void
-tc_execute_batch(RunRow **runs, int count, const char *queue, MemoryContext context)
+tc_execute_batch(RunRow **runs, int count, const char *queue, TimestampTz now,
+				 MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	Attempt    *attempts = palloc0(sizeof(Attempt) * count);
@@ -457,7 +419,7 @@ tc_execute_batch(RunRow **runs, int count, const char *queue, MemoryContext cont
 	for (i = 0; i < count; i++)
 	{
 		attempts[i].run = runs[i];
-		attempts[i].task = tc_cache_peek(runs[i]->task_id)->definition;
+		attempts[i].task = tc_cache_peek(runs[i]->cache_id)->definition;
 		tc_attempt_describe(&attempts[i], queue, context);
 		prepare_capture(&attempts[i], context);
 	}
@@ -466,9 +428,9 @@ tc_execute_batch(RunRow **runs, int count, const char *queue, MemoryContext cont
 	for (i = 0; i < count; i++)
 	{
 		if (!done)
-			tc_execute_run(runs[i], queue, context);
+			tc_execute_run(runs[i], queue, now, context);
 		else if (attempts[i].error != NULL)
-			record_failure(&attempts[i]);
+			tc_outcome_failure(&attempts[i]);
 	}
 	tc_secrets_forget();
 	MemoryContextSwitchTo(old);

@@ -19,10 +19,11 @@
 extern void tc_execute_init(void);
 
 /* context is reset by the caller; all that the run needs is allocated there */
-extern void tc_execute_run(RunRow *run, const char *queue, MemoryContext context);
+extern void tc_execute_run(RunRow *run, const char *queue, TimestampTz now,
+						   MemoryContext context);
 
 /* runs of one task, in one transaction if that works, else one by one */
 extern void tc_execute_batch(RunRow **runs, int count, const char *queue,
-							 MemoryContext context);
+							 TimestampTz now, MemoryContext context);
 
 #endif							/* TC_EXECUTE_H */

@@ -25,6 +25,7 @@
 #include "claim.h"
 #include "compat.h"
 #include "execute.h"
+#include "graph_advance.h"
 #include "recover_store.h"
 #include "role_check.h"
 #include "run_timer.h"
@@ -35,6 +36,8 @@
 #include "worker_process.h"
 
 extern PGDLLEXPORT void taskcenter_executor_main(Datum main_arg);
+
+#define ROOT_PATIENCE_US 2000	/* while runs take turns that are shorter */
 
 static TimeoutId slow_front_timeout;
 static int64 runs_served = 0;
@@ -141,13 +144,13 @@ may_start(const RunRow *run, const ClaimResult *claim)
 	tc_cache_refresh();
 	if (tc_my_executor->stop_requested || !queue_is_open(run->queue_id))
 		return false;
-	if (!tc_cache_task_is_fresh(run->task_id))
+	if (!tc_cache_task_is_fresh(run->cache_id))
 	{
 		tc_worker_begin("load a task");
-		(void) tc_cache_task(run->task_id);
+		(void) tc_cache_task(run->cache_id);
 		tc_worker_commit();
 	}
-	task = tc_cache_peek(run->task_id);
+	task = tc_cache_peek(run->cache_id);
 	if (task->definition == NULL || !task->definition->runnable ||
 		task->definition->run_as_id != tc_worker_arguments()->role ||
 		!was_claimed_well(task->definition, claim))
@@ -167,7 +170,7 @@ may_start(const RunRow *run, const ClaimResult *claim)
 static void
 give_back_run(const RunRow *run)
 {
-	const CachedTask *task = tc_cache_peek(run->task_id);
+	const CachedTask *task = tc_cache_peek(run->cache_id);
 
 	tc_worker_begin("give a run back");
 	if (task != NULL && task->definition != NULL &&
@@ -206,16 +209,48 @@ serve_one(RunRow *rows, int first, const ClaimResult *claim, MemoryContext conte
 	if (claim->batch)
 	{
 		count = collect_batch(rows, first, batch);
-		tc_execute_batch(batch, count, claim->queue, context);
+		tc_execute_batch(batch, count, claim->queue, begun, context);
 	}
 	else
-		tc_execute_run(&rows[first], claim->queue, context);
+		tc_execute_run(&rows[first], claim->queue, begun, context);
 	runs_served++;				/* a batch shares a session as it shares a
 								 * transaction */
 	/* others may have waited for it: see claim.c */
 	if (rows[first].lost > 0)
 		tc_shared_lanes_unblock_all(MyDatabaseId);
 	tc_claim_note_duration((GetCurrentTimestamp() - begun) / 1000.0 / count);
+}
+
+/*
+ * Steps have ended, and more runs are claimed already: what comes after those
+ * steps shall not wait for long, nor each of many quick ones be looked at.
+ */
+static void
+look_after_roots(void)
+{
+	static TimestampTz since = 0;
+	TimestampTz now;
+
+	if (!tc_shared_has_roots())
+	{
+		since = 0;
+		return;
+	}
+	if (!tc_shared_executor_has_more())
+		return;
+	now = GetCurrentTimestamp();
+	if (since == 0)
+		since = now;
+	if (now - since < ROOT_PATIENCE_US)
+	{
+		if (!get_timeout_active(slow_front_timeout))
+			enable_timeout_after(slow_front_timeout, TC_SLOW_FRONT_MS);
+		return;
+	}
+	since = 0;
+	tc_worker_begin("advance graphs");
+	tc_graph_advance_mine(now);
+	tc_worker_commit_lazily();
 }
 
 static void
@@ -232,6 +267,7 @@ serve_claim(RunRow *rows, const ClaimResult *claim, MemoryContext context)
 		else
 			give_back_run(&rows[next]);
 		MemoryContextReset(context);
+		look_after_roots();
 		CHECK_FOR_INTERRUPTS();
 	}
 	disable_timeout(slow_front_timeout, false);
@@ -294,8 +330,9 @@ serve(Oid role, int64 executor_id)
 			break;
 		if (claim.count > 0)
 			serve_claim(rows, &claim, run_context);
-		else if (!wait_for_work(wait_event))
-			break;
+		else if (!tc_shared_has_roots() && !wait_for_work(wait_event))
+			break;				/* the end of a graph is the end of a step of
+								 * another: then it looks once more */
 		MemoryContextReset(claim_context);
 	}
 	tc_claim_give_back("its executor ended");

@@ -37,7 +37,7 @@ static Statement regate = {
 	.text =
 	"WITH moved AS ("
 	" SELECT r.ctid AS place FROM taskcenter.live_runs AS r"
-	" WHERE r.task_id = $1 AND r.gate <> $2 AND r.gate >= 0"
+	" WHERE r.task_id = $1 AND r.definition_id IS NULL AND r.gate <> $2 AND r.gate >= 0"
 	"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying'])"
 	" FOR NO KEY UPDATE SKIP LOCKED)"
 	" UPDATE taskcenter.live_runs AS r SET gate = $2"

@@ -297,6 +297,9 @@ make_partition(const PartitionSet *set, const Range *range)
 		appendStringInfo(&text, "CREATE INDEX %s ON %s (task_id, finished_at DESC)"
 						 " WHERE status = ANY (ARRAY['failed', 'timed_out']);",
 						 quote_identifier(psprintf("%s_failed_task_idx", name)), table);
+		appendStringInfo(&text, "CREATE INDEX %s ON %s (parent_run_id, step)"
+						 " WHERE parent_run_id IS NOT NULL;",
+						 quote_identifier(psprintf("%s_parent_idx", name)), table);
 	}
 	appendStringInfo(&text, "ALTER TABLE %s REPLICA IDENTITY FULL;", table);
 	appendStringInfo(&text, "ALTER TABLE %s ENABLE ROW LEVEL SECURITY;", table);

@@ -42,8 +42,8 @@ static Statement statements[] = {
 		"   executor_id = NULL, token = NULL, claimed_at = NULL, worker_id = NULL,"
 		"   lease_until = NULL, cancel_requested_at = NULL, progress = NULL,"
 		"   run_as_id = t.run_as_id, owner_id = t.owner_id,"
-		"   gate = CASE WHEN r.gate < -1 THEN r.gate WHEN t.gated THEN r.task_id"
-		"     WHEN r.gate < 0 THEN r.gate ELSE 0 END"
+		"   gate = CASE WHEN r.gate < -1 OR r.definition_id IS NOT NULL THEN r.gate"
+		"     WHEN t.gated THEN r.task_id WHEN r.gate < 0 THEN r.gate ELSE 0 END"
 		" FROM unnest($1::bigint[], $2::bigint[]) AS c (run_id, token), taskcenter.tasks AS t"
 		" WHERE r.run_id = c.run_id AND r.token = c.token AND " TC_IS_RUNNING
 		"   AND t.task_id = r.task_id"
@@ -62,7 +62,8 @@ static Statement statements[] = {
 		" UPDATE taskcenter.live_runs AS r SET status = 'queued', attempt = r.attempt - 1,"
 		"   lost = r.lost + 1, executor_id = NULL, token = NULL, claimed_at = NULL,"
 		"   worker_id = NULL, lease_until = NULL, cancel_requested_at = NULL, progress = NULL,"
-		"   gate = CASE WHEN r.gate < -1 THEN r.gate WHEN t.gated THEN r.task_id ELSE -1 END,"
+		"   gate = CASE WHEN r.gate < -1 OR r.definition_id IS NOT NULL AND r.gate > 0 THEN r.gate"
+		"     WHEN t.gated AND r.definition_id IS NULL THEN r.task_id ELSE -1 END,"
 		"   reason = $3"
 		" FROM unnest($1::bigint[], $2::bigint[]) AS c (run_id, token), taskcenter.tasks AS t"
 		" WHERE r.run_id = c.run_id AND r.token = c.token AND " TC_IS_RUNNING
@@ -89,7 +90,7 @@ static Statement statements[] = {
 		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
 		"   attempt, max_attempts, lost, is_catchup, status, params, output, step,"
 		"   unique_key, unique_until, reason, error, sqlstate, trace_id, created_by, worker_id,"
-		"   token, group_key)"
+		"   token, group_key, definition_id, graph_version, item)"
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
 		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
 		"   g.catchup_count, coalesce(g.started_at, g.claimed_at), g.moved_at,"
@@ -99,7 +100,7 @@ static Statement statements[] = {
 		"   CASE WHEN $3 = 'cancelled' THEN g.lost ELSE g.lost + 1 END, g.is_catchup, $3, g.params,"
 		"   NULL, g.step, g.unique_key, g.unique_until, $4,"
 		"   CASE WHEN $3 <> 'cancelled' THEN $4 END, NULL, g.trace_id, g.created_by, g.worker_id,"
-		"   NULL, g.group_key FROM gone AS g)"
+		"   NULL, g.group_key, g.definition_id, g.graph_version, g.item FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
 		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt, 'running',"
@@ -111,7 +112,7 @@ static Statement statements[] = {
 		.label = "find runs that lost their executor",
 		.text =
 		"SELECT r.run_id, r.token, r.executor_id, r.lost, coalesce(t.max_lost, 3),"
-		"   coalesce(t.on_crash = 'fail', false)"
+		"   coalesce(t.on_crash = 'fail', false), r.definition_id"
 		" FROM taskcenter.live_runs AS r"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
 		" WHERE r.status = 'running' AND r.executor_id IS NOT NULL"
@@ -123,7 +124,7 @@ static Statement statements[] = {
 		.label = "find the runs of an executor",
 		.text =
 		"SELECT r.run_id, r.token, r.executor_id, r.lost, coalesce(t.max_lost, 3),"
-		"   coalesce(t.on_crash = 'fail', false)"
+		"   coalesce(t.on_crash = 'fail', false), r.definition_id"
 		" FROM taskcenter.live_runs AS r"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
 		" WHERE r.status = 'running' AND r.executor_id = $1",
@@ -269,6 +270,7 @@ read_lost(uint64 count, LostRun **lost)
 		rows[i].lost = tc_get_int32(i, 4);
 		rows[i].max_lost = tc_get_int32(i, 5);
 		rows[i].fail = tc_get_bool(i, 6);
+		rows[i].definition_id = tc_get_int64(i, 7);
 	}
 	*lost = rows;
 	return (int) count;

@@ -28,6 +28,7 @@ typedef struct LostRun
 	int32		lost;
 	int32		max_lost;
 	bool		fail;			/* on_crash = 'fail' */
+	int64		definition_id;	/* of a step; 0: the task's own */
 } LostRun;
 
 /* running runs of executors other than these; allocated; returns the count */

@@ -34,6 +34,13 @@ typedef struct RunRow
 	Jsonb	   *params;
 	char	   *trace_id;		/* NULL: none */
 	char	   *step;			/* NULL: none */
+	int64		definition_id;	/* of a step that its graph defines; 0: the
+								 * task's own */
+	int32		item;			/* of for_each; 0: none */
+	Jsonb	   *step_state;		/* what a step noted for its next look; NULL:
+								 * nothing */
+	bool		special;		/* a step: there is more to do than a command */
+	int64		cache_id;		/* by which task_cache.h knows its definition */
 } RunRow;
 
 /* how an attempt ended */
@@ -85,6 +92,7 @@ typedef struct TaskDefinition
 	bool		gated;			/* its runs have a lane of their own */
 	bool		capture_output;
 	bool		process_isolation;
+	bool		composite;		/* its runs are graphs of steps */
 	bool		has_delay;		/* a schedule counts from the end of its runs */
 	int			batch;
 	int			max_running;	/* -1: not limited */

@@ -24,6 +24,7 @@
 #include "audit.h"
 #include "audit_context.h"
 #include "enqueue.h"
+#include "graph_start.h"
 #include "ids.h"
 #include "run_cancel.h"
 #include "run_control_store.h"
@@ -161,6 +162,13 @@ ask_executor(int64 run_id, int32 attempt, const RunChange *change)
 	tc_shared_cancel_at_commit(run_id, attempt, change->reason, change->actor);
 }
 
+/* AskToEnd */
+static void
+ask_executor_of(int64 run_id, int32 attempt, const void *change)
+{
+	ask_executor(run_id, attempt, change);
+}
+
 static const char *
 cancel_one(int64 run_id, const RunChange *change)
 {
@@ -176,7 +184,9 @@ cancel_one(int64 run_id, const RunChange *change)
 			return run.status;
 		if (strcmp(run.status, "running") == 0)
 		{
-			ask_executor(run_id, run.attempt, change);
+			if (!tc_graph_cancel(run_id, change->reason, change->actor, ask_executor_of,
+								 change, change->now))
+				ask_executor(run_id, run.attempt, change);
 			audit_one("cancel", &run, &task, STATUS_CANCELLING, change);
 			return STATUS_CANCELLING;
 		}
@@ -273,7 +283,9 @@ taskcenter_cancel_runs(PG_FUNCTION_ARGS)
 		put_change(fcinfo, &cancelled[i], "cancelled", NULL);
 	for (i = 0; i < running_count; i++)
 	{
-		ask_executor(running[i].run_id, running[i].attempt, &change);
+		if (!tc_graph_cancel(running[i].run_id, change.reason, change.actor, ask_executor_of,
+							 &change, change.now))
+			ask_executor(running[i].run_id, running[i].attempt, &change);
 		put_change(fcinfo, &running[i], STATUS_CANCELLING, NULL);
 	}
 	audit_many("cancel", &filter, task, "cancelled", cancelled_count, &change);
@@ -291,6 +303,8 @@ refuse_retry(const RunFacts *run)
 
 	if (strcmp(run->status, "succeeded") == 0)
 		hint = "A succeeded run is never repeated; call taskcenter.enqueue_task() for a new one.";
+	else if (run->parent_run_id != 0)
+		hint = "It is a step: retry the run that it belongs to, which goes on from there.";
 	else if (strcmp(run->status, "skipped") == 0)
 		hint = "A skipped step starts again with the run that it belongs to.";
 	ereport(ERROR,

@@ -34,7 +34,8 @@ static Statement statements[] = {
 		.label = "find an unfinished run",
 		.text =
 		"SELECT r.task_id, t.name, r.status, r.attempt, NULL::jsonb, r.error, r.sqlstate,"
-		"   NULL::timestamptz, r.created_at, r.created_by, r.schedule_id IS NOT NULL, r.xmin"
+		"   NULL::timestamptz, r.created_at, r.created_by, r.schedule_id IS NOT NULL, r.xmin,"
+		"   r.parent_run_id"
 		" FROM taskcenter.live_runs AS r"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
 		" WHERE r.run_id = $1",
@@ -45,7 +46,8 @@ static Statement statements[] = {
 		.label = "find a finished run",
 		.text =
 		"SELECT r.task_id, t.name, r.status, r.attempt, r.output, r.error, r.sqlstate,"
-		"   r.finished_at, r.created_at, r.created_by, r.schedule_id IS NOT NULL"
+		"   r.finished_at, r.created_at, r.created_by, r.schedule_id IS NOT NULL, NULL,"
+		"   r.parent_run_id"
 		" FROM taskcenter.finished_runs AS r"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
 		" WHERE r.run_id = $1",
@@ -73,13 +75,14 @@ static Statement statements[] = {
 		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
 		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
 		"   attempt, max_attempts, lost, is_catchup, status, params, step, unique_key,"
-		"   unique_until, reason, error, sqlstate, trace_id, created_by, group_key)"
+		"   unique_until, reason, error, sqlstate, trace_id, created_by, group_key,"
+		"   definition_id, graph_version, item)"
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
 		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
 		"   g.catchup_count, g.started_at, g.moved_at, g.retention_class, g.priority,"
 		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'cancelled', g.params, g.step,"
 		"   g.unique_key, g.unique_until, $3, g.error, g.sqlstate, g.trace_id, g.created_by,"
-		"   g.group_key"
+		"   g.group_key, g.definition_id, g.graph_version, g.item"
 		" FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
@@ -102,13 +105,14 @@ static Statement statements[] = {
 		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
 		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
 		"   attempt, max_attempts, lost, is_catchup, status, params, step, unique_key,"
-		"   unique_until, reason, error, sqlstate, trace_id, created_by, group_key)"
+		"   unique_until, reason, error, sqlstate, trace_id, created_by, group_key,"
+		"   definition_id, graph_version, item)"
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
 		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
 		"   g.catchup_count, g.started_at, g.moved_at, g.retention_class, g.priority,"
 		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'cancelled', g.params, g.step,"
 		"   g.unique_key, g.unique_until, $6, g.error, g.sqlstate, g.trace_id, g.created_by,"
-		"   g.group_key"
+		"   g.group_key, g.definition_id, g.graph_version, g.item"
 		" FROM gone AS g),"
 		" noted AS ("
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
@@ -149,6 +153,7 @@ static Statement statements[] = {
 		" WHERE ($1 = 0 OR r.task_id = $1) AND ($2 OR t.owner_id = ANY ($3) OR t.task_id = ANY ($5))"
 		"   AND r.status = ANY ($4)"
 		"   AND r.status = ANY (ARRAY['failed', 'timed_out', 'cancelled'])"
+		"   AND r.parent_run_id IS NULL"
 		"   AND t.state = ANY (ARRAY['active', 'paused'])"
 		" ORDER BY r.task_id, r.run_id DESC",
 		.nargs = 5,
@@ -163,7 +168,7 @@ static Statement statements[] = {
 		"     AND o.unique_guard = r.unique_key)"
 		" FROM taskcenter.finished_runs AS r"
 		" JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
-		" WHERE r.run_id = $1"
+		" WHERE r.run_id = $1 AND r.parent_run_id IS NULL"
 		"   AND r.status = ANY (ARRAY['failed', 'timed_out', 'cancelled'])",
 		.nargs = 1,
 		.types = {INT8OID}
@@ -185,14 +190,15 @@ static Statement statements[] = {
 		"   gate, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
 		"   catchup_from, catchup_count, priority, attempt, max_attempts, is_catchup,"
 		"   status, params, step, unique_key, unique_guard, unique_until, reason, trace_id,"
-		"   created_by, retention_class, group_key)"
+		"   created_by, retention_class, group_key, definition_id, graph_version, item)"
 		" SELECT g.run_id, g.task_id, $3, $4, g.queue_id, $5, g.schedule_id,"
 		"   g.parent_run_id, $10, g.created_at, g.scheduled_for, g.catchup_from,"
 		"   g.catchup_count, g.priority, CASE WHEN g.status = 'cancelled' THEN g.attempt"
 		"     ELSE greatest(g.attempt, 1) END, greatest(g.max_attempts, g.attempt + 1,"
 		"     CASE WHEN g.status <> 'cancelled' THEN 2 END),"
 		"   g.is_catchup, 'queued', g.params, g.step, g.unique_key, g.unique_key,"
-		"   g.unique_until, $8, g.trace_id, g.created_by, $6, g.group_key FROM gone AS g),"
+		"   g.unique_until, $8, g.trace_id, g.created_by, $6, g.group_key, g.definition_id,"
+		"   g.graph_version, g.item FROM gone AS g),"
 		" letters AS ("
 		" UPDATE taskcenter.dead_letters AS d SET state = 'redriven', redrives = d.redrives + 1,"
 		"   redriven_at = greatest($7, clock_timestamp()), redriven_by = $9, due_at = $10,"
@@ -235,6 +241,7 @@ find_by(Statement *statement, int64 run_id, bool finished, RunFacts *run)
 	run->created_at = tc_get_timestamptz(0, 9);
 	run->created_by = tc_get_text(0, 10);
 	run->scheduled = tc_get_bool(0, 11);
+	run->parent_run_id = tc_get_int64(0, 13);
 	run->written_by = finished ? InvalidTransactionId
 		: DatumGetTransactionId(tc_get_datum(0, 12, &isnull));
 	return true;

@@ -22,6 +22,7 @@ typedef struct RunFacts
 {
 	int64		run_id;
 	int64		task_id;
+	int64		parent_run_id;	/* 0: it is no step */
 	const char *task;			/* NULL: the task is missing */
 	const char *status;
 	int32		attempt;

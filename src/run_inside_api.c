@@ -20,6 +20,7 @@
 
 #include "arguments.h"
 #include "current_run.h"
+#include "graph_run_store.h"
 #include "message_capture.h"
 #include "redact.h"
 #include "redact_json.h"
@@ -131,19 +132,30 @@ taskcenter_param(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 }
 
+/* An item's parent is the step that it belongs to, whose parent is the graph. */
 Datum
 taskcenter_step_output(PG_FUNCTION_ARGS)
 {
 	char	   *step = tc_arg_required_text(fcinfo, 0, "step");
+	CurrentRun *run = require_run("step_output");
+	RootRow		root;
+	bool		found;
+	Jsonb	   *output;
 
-	(void) require_run("step_output");
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("step_output() is not available"),
-			 errdetail("The run has no step \"%s\": composite tasks are not part of this version.",
-					   step),
-			 errhint("Keep the output in a table of your own.")));
-	PG_RETURN_NULL();
+	found = run->parent_run_id != 0 && tc_root_read(run->parent_run_id, &root);
+	if (found && root.graph_version == 0 && root.parent_run_id != 0)
+		found = tc_root_read(root.parent_run_id, &root);
+	if (!found)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the run is no step of a graph"),
+				 errdetail("It has no steps before it, so none is called \"%s\".",
+						   tc_shorten(step)),
+				 errhint("step_output() gives the outputs of other steps of the same graph.")));
+	output = tc_step_output(&root, step);
+	if (output == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_JSONB_P(output);
 }
 
 /* ---- saying ---- */

@@ -23,7 +23,7 @@ static const StatusRule rules[RUN_STATUS_COUNT] = {
 	{"waiting", false, TO(QUEUED) | TO(SKIPPED) | TO(CANCELLED) | TO(FAILED)},
 	{"queued", false, TO(RUNNING) | TO(SKIPPED) | TO(CANCELLED) | TO(FAILED)},
 	{"running", false, TO(SUCCEEDED) | TO(RETRYING) | TO(FAILED) | TO(TIMED_OUT) |
-	TO(CANCELLED) | TO(QUEUED)},
+	TO(CANCELLED) | TO(QUEUED) | TO(SKIPPED)},
 	{"retrying", false, TO(RUNNING) | TO(CANCELLED) | TO(FAILED)},
 	{"succeeded", true, 0},
 	{"failed", true, TO(QUEUED)},

@@ -36,6 +36,7 @@ enum
 	STATEMENT_FINISH,
 	STATEMENT_FINISH_BATCH,
 	STATEMENT_RETRY,
+	STATEMENT_SNOOZE,
 	STATEMENT_WRITE_LOGS
 };
 
@@ -64,7 +65,7 @@ static Statement statements[] = {
 		" RETURNING r.run_id, r.token, r.task_id, r.schedule_id, r.parent_run_id, r.queue_id,"
 		"   r.attempt, r.max_attempts, r.lost, r.retention_class, r.is_catchup, r.run_at,"
 		"   r.scheduled_for, r.catchup_from, r.catchup_count, r.params, r.trace_id, r.step,"
-		"   r.owner_id),"
+		"   r.definition_id, r.item, r.step_state, r.owner_id),"
 		" noted AS ("
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   task_id, retention_class, attempt, old_status, new_status, actor)"
@@ -109,7 +110,9 @@ static Statement statements[] = {
 		.label = "count what runs in a queue",
 		.text =
 		"SELECT count(*) FROM taskcenter.live_runs AS r"
-		" WHERE r.status = 'running' AND r.queue_id = $1",
+		" WHERE r.status = 'running' AND r.queue_id = $1"
+		/* a graph waits for its steps: it takes no room itself */
+		"   AND (r.executor_id IS NOT NULL OR r.graph_version IS NULL AND r.definition_id IS NULL)",
 		.nargs = 1,
 		.types = {INT8OID}
 	},
@@ -117,7 +120,8 @@ static Statement statements[] = {
 		.label = "count what runs of a task",
 		.text =
 		"SELECT count(*) FROM taskcenter.live_runs AS r"
-		" WHERE r.status = 'running' AND r.task_id = $1",
+		" WHERE r.status = 'running' AND r.task_id = $1"
+		"   AND r.definition_id IS NULL",
 		.nargs = 1,
 		.types = {INT8OID}
 	},
@@ -147,19 +151,21 @@ static Statement statements[] = {
 		"   r.parent_run_id, r.run_at, r.created_at, r.scheduled_for, r.catchup_from,"
 		"   r.catchup_count, r.retention_class, r.priority, r.attempt, r.max_attempts, r.lost,"
 		"   r.is_catchup, r.params, r.step, r.unique_key, r.unique_until, r.trace_id,"
-		"   r.created_by),"
+		"   r.created_by, r.definition_id, r.graph_version, r.item),"
 		" kept AS ("
 		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
 		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
 		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
 		"   attempt, max_attempts, lost, is_catchup, status, params, output, step,"
-		"   unique_key, unique_until, reason, error, sqlstate, trace_id, created_by)"
+		"   unique_key, unique_until, reason, error, sqlstate, trace_id, created_by,"
+		"   definition_id, graph_version, item)"
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
 		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
 		"   g.catchup_count, $4, $5,"
 		"   CASE WHEN g.retention_class = 1 THEN $6 ELSE g.retention_class END, g.priority,"
 		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, $3, g.params, $7, g.step,"
-		"   g.unique_key, g.unique_until, $8, $9, $10, g.trace_id, g.created_by FROM gone AS g)"
+		"   g.unique_key, g.unique_until, $8, $9, $10, g.trace_id, g.created_by,"
+		"   g.definition_id, g.graph_version, g.item FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
 		" SELECT g.run_id, $5, g.owner_id, g.task_id, g.retention_class, g.attempt, 'running', $3, $8, $11"
@@ -185,18 +191,20 @@ static Statement statements[] = {
 		"   r.parent_run_id, r.run_at, r.created_at, r.scheduled_for, r.catchup_from,"
 		"   r.catchup_count, r.retention_class, r.priority, r.attempt, r.max_attempts, r.lost,"
 		"   r.is_catchup, r.params, r.step, r.unique_key, r.unique_until, r.trace_id,"
-		"   r.created_by, width_bucket(r.run_id, $1) AS place),"
+		"   r.created_by, r.definition_id, r.graph_version, r.item, width_bucket(r.run_id, $1) AS place),"
 		" kept AS ("
 		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
 		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
 		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
 		"   attempt, max_attempts, lost, is_catchup, status, params, output, step,"
-		"   unique_key, unique_until, trace_id, created_by)"
+		"   unique_key, unique_until, trace_id, created_by,"
+		"   definition_id, graph_version, item)"
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
 		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
 		"   g.catchup_count, ($5)[g.place], ($6)[g.place], g.retention_class, g.priority,"
 		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'succeeded', g.params,"
-		"   ($7)[g.place], g.step, g.unique_key, g.unique_until, g.trace_id, g.created_by"
+		"   ($7)[g.place], g.step, g.unique_key, g.unique_until, g.trace_id, g.created_by,"
+		"   g.definition_id, g.graph_version, g.item"
 		" FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   task_id, retention_class, attempt, old_status, new_status, actor)"
@@ -213,7 +221,7 @@ static Statement statements[] = {
 		" UPDATE taskcenter.live_runs AS r SET status = 'retrying', run_at = $3,"
 		"   executor_id = NULL, token = NULL, claimed_at = NULL, started_at = $4,"
 		"   error = $6, sqlstate = $7, reason = $8,"
-		"   gate = CASE WHEN r.gate < -1 THEN r.gate WHEN t.gated THEN r.task_id"
+		"   gate = CASE WHEN r.gate < -1 OR r.definition_id IS NOT NULL THEN r.gate WHEN t.gated THEN r.task_id"
 		"     WHEN r.gate < 0 THEN r.gate ELSE 0 END"
 		" FROM taskcenter.tasks AS t WHERE t.task_id = r.task_id"
 		"   AND r.run_id = $1 AND r.token = $2 AND " TC_IS_RUNNING
@@ -225,6 +233,21 @@ static Statement statements[] = {
 		.nargs = 8,
 		.types = {INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
 		TEXTOID, TEXTOID, TEXTOID}
+	},
+	[STATEMENT_SNOOZE] = {
+		.label = "put a step back until its next look",
+		.text =
+		"WITH back AS ("
+		" UPDATE taskcenter.live_runs AS r SET status = 'queued', attempt = r.attempt - 1,"
+		"   run_at = $3, executor_id = NULL, token = NULL, claimed_at = NULL, step_state = $4"
+		" WHERE r.run_id = $1 AND r.token = $2 AND r.status = 'running'"
+		" RETURNING r.run_id, r.owner_id, r.task_id, r.retention_class, r.attempt)"
+		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT b.run_id, clock_timestamp(), b.owner_id, b.task_id, b.retention_class, b.attempt,"
+		"   'running', 'queued', $5, 'executor' FROM back AS b",
+		.nargs = 5,
+		.types = {INT8OID, INT8OID, TIMESTAMPTZOID, JSONBOID, TEXTOID}
 	},
 	[STATEMENT_WRITE_LOGS] = {
 		.label = "write the log lines of a run",
@@ -273,6 +296,10 @@ read_run(uint64 row, RunRow *run)
 	run->params = tc_get_jsonb(row, 16);
 	run->trace_id = tc_get_text(row, 17);
 	run->step = tc_get_text(row, 18);
+	run->definition_id = tc_get_int64(row, 19);
+	run->item = tc_get_int32(row, 20);
+	run->step_state = tc_get_jsonb(row, 21);
+	run->cache_id = run->task_id;
 }
 
 int
@@ -414,6 +441,24 @@ tc_run_retry(const RunRow *run, const RunOutcome *outcome)
 
 	tc_store_begin(&frame);
 	ours = tc_run_bound(&statements[STATEMENT_RETRY], &bindings) == 1;
+	tc_store_end(&frame);
+	return ours;
+}
+
+bool
+tc_run_snooze(const RunRow *run, TimestampTz until, Jsonb *state, const char *reason)
+{
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	bool		ours;
+
+	tc_bind_int64(&bindings, run->run_id);
+	tc_bind_int64(&bindings, run->token);
+	tc_bind_datum(&bindings, TimestampTzGetDatum(until), false);
+	tc_bind_jsonb(&bindings, state);
+	tc_bind_text(&bindings, reason);
+	tc_store_begin(&frame);
+	ours = tc_run_bound(&statements[STATEMENT_SNOOZE], &bindings) == 1;
 	tc_store_end(&frame);
 	return ours;
 }

@@ -51,6 +51,10 @@ extern int64 tc_runs_room(int64 queue_id, int64 task_id, int64 task_in_turn);
  * transaction may be read only by the command's own wish.
  */
 extern bool tc_run_finish(const RunRow *run, const RunOutcome *outcome, bool forced);
+
+/* a step waits on, and has spent no attempt; false: it is not this attempt's any more */
+extern bool tc_run_snooze(const RunRow *run, TimestampTz until, Jsonb *state,
+						  const char *reason);
 extern bool tc_run_retry(const RunRow *run, const RunOutcome *outcome);
 
 /* succeeded runs of one claim in one set; returns how many were ours */

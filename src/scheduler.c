@@ -24,10 +24,12 @@
 #include "utils/wait_event.h"
 
 #include "compat.h"
+#include "decision_store.h"
 #include "definition_store.h"
 #include "dispatch.h"
 #include "fire.h"
 #include "fire_store.h"
+#include "graph_advance.h"
 #include "guarded.h"
 #include "lease.h"
 #include "lockstep.h"
@@ -41,6 +43,8 @@
 
 #define UNSETTLED_US (200 * INT64CONST(1000))	/* between two looks at lost
 												 * runs that somebody holds */
+#define HELD_GRAPH_US (1 * USECS_PER_SEC)	/* between two looks at a graph
+											 * that a user's session holds */
 #define LEFT_OUT_US (500 * INT64CONST(1000))	/* between two looks for lanes
 												 * that have no place */
 #define MAINTENANCE_US (6 * USECS_PER_HOUR)
@@ -60,6 +64,8 @@ typedef struct SchedulersView
 	TimestampTz next_lease;		/* when a worker's lease ends; as above */
 	TimestampTz next_maintenance;
 	TimestampTz last_seen;		/* wall clock at the end of the last cycle */
+	bool		graphs_known;	/* advanced since we may dispatch */
+	TimestampTz graphs_again;	/* somebody held one of them */
 	bool		lanes_known;	/* found in the table since we may dispatch */
 	TimestampTz lanes_found_at;
 	bool		settled;		/* what the server lost, since we may work
@@ -104,11 +110,31 @@ typedef struct Calls
 	bool		schedules_changed;
 	bool		lanes_unknown;
 	bool		guards_altered;
+	bool		roots_waiting;
+	bool		signals_waiting;
 	TimestampTz schedules_earliest;
 	TimestampTz leases_earliest;
 	uint64		control_version;
 	int			refusals;
 } Calls;
+
+/*
+ * Has an executor ended steps, and is now held up by a slow run?  Has one died
+ * before it looked what comes after them?  The lock is held.
+ */
+static bool
+has_slow_roots(void)
+{
+	for (int i = 0; i < tc_shared->executor_capacity; i++)
+	{
+		const ExecutorSlot *slot = &tc_shared->executors[i];
+
+		if (slot->database == MyDatabaseId && slot->has_roots &&
+			(slot->slow_front || slot->state == EXECUTOR_STATE_ENDED))
+			return true;
+	}
+	return false;
+}
 
 static Calls
 take_calls(void)
@@ -131,6 +157,10 @@ take_calls(void)
 		slot->leases_earliest = DT_NOEND;
 		slot->schedules_changed = false;
 		slot->schedules_earliest = DT_NOEND;
+		calls.roots_waiting = slot->roots_waiting || has_slow_roots();
+		slot->roots_waiting = false;
+		calls.signals_waiting = slot->signals_waiting;
+		slot->signals_waiting = false;
 		slot->lanes_unknown = false;
 		slot->guards_altered = false;
 		slot->later_changed = false;
@@ -296,6 +326,25 @@ find_lanes(const Calls *calls, TimestampTz now)
 	view.lanes_found_at = now;
 }
 
+/* Graphs that no executor advances; all of them at the start. */
+static TimestampTz
+advance_graphs(const Calls *calls, TimestampTz now)
+{
+	if (calls->signals_waiting || !view.graphs_known)
+	{
+		tc_worker_begin("look who waits for signals");
+		tc_signals_match(now);
+		tc_worker_commit();
+	}
+	if (view.graphs_known && !calls->roots_waiting && now < view.graphs_again)
+		return DT_NOEND;
+	view.graphs_again = DT_NOEND;
+	if (!tc_graph_sweep(!view.graphs_known, now))
+		view.graphs_again = now + HELD_GRAPH_US;
+	view.graphs_known = true;
+	return view.graphs_again;
+}
+
 /* In a copy that is not adopted, not even what was lost is touched. */
 static TimestampTz
 settle_lost(TimestampTz now)
@@ -347,11 +396,12 @@ cycle(void)
 		again = Min(again, tc_refusals_record(now, &view.refusals_left));
 	if (!view.control->adopted || view.control->disabled)
 	{
-		view.lanes_known = false;
+		view.lanes_known = view.graphs_known = false;
 		return again;
 	}
 
 	find_lanes(&calls, now);
+	again = Min(again, advance_graphs(&calls, now));
 	fire(&calls, now);
 	now = GetCurrentTimestamp();
 	again = Min(again, tc_dispatch(now));
@@ -390,6 +440,7 @@ was_called(void)
 	slot = tc_shared_database(MyDatabaseId);
 	called = slot == NULL || slot->stop_requested || slot->schedules_changed ||
 		slot->lanes_unknown || slot->guards_altered || slot->later_changed ||
+		slot->roots_waiting || slot->signals_waiting ||
 		slot->control_version != view.control_version ||
 		slot->leases_earliest < view.next_lease ||
 		slot->refusals > view.refusals_left;

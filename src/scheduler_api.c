@@ -28,6 +28,7 @@
 #include "compat.h"
 #include "control_store.h"
 #include "current_run.h"
+#include "graph_start.h"
 #include "partitions.h"
 #include "setting_keys.h"
 #include "shared_state.h"
@@ -79,6 +80,8 @@ set_state(const char *state, const char *what, char *reason)
 	if (strcmp(row.state, state) != 0)
 		tc_control_set_state(state, reason, tc_audit_actor(tc_statement_caller()), now);
 	in_flight = tc_control_in_flight(NULL, own_run());
+	if (strcmp(state, "running") != 0 && tc_current_run() != NULL)
+		tc_graph_exempt(tc_current_run()->parent_run_id);
 	tc_store_end(&frame);
 	tc_audit_call_reason(NULL);
 	if (strcmp(state, "running") != 0)

@@ -152,6 +152,7 @@ tc_executor_free(ExecutorSlot *slot)
 	slot->current_attempt = 0;
 	slot->ended_token = 0;
 	slot->slow_front = false;
+	slot->has_roots = false;
 	slot->cancel_token = 0;
 	slot->terminate_sent = false;
 	if (OidIsValid(slot->promised_role))

@@ -78,6 +78,14 @@ tc_shared_executor_publish(const ClaimedRun *runs, int count)
 	LWLockRelease(tc_shared->lock);
 }
 
+bool
+tc_shared_executor_has_more(void)
+{
+	uint64		position = pg_atomic_read_u64(&tc_my_executor->position);
+
+	return NEXT_OF(position) < LIMIT_OF(position);
+}
+
 int
 tc_shared_executor_take(void)
 {

@@ -82,6 +82,9 @@ typedef struct DatabaseSlot
 	bool		guards_altered; /* a commit touched triggers or functions of
 								 * ours; scheduler clears it */
 	bool		lanes_unknown;	/* lanes must be read from the table again */
+	bool		signals_waiting;	/* for somebody to look who waits for them */
+	bool		roots_waiting;	/* steps have ended that nobody is about to
+								 * look at */
 	TimestampTz lanes_left_out; /* the earliest due time of lanes for which
 								 * there was no place; DT_NOEND: none */
 	bool		later_changed;	/* a lane has work later than was known;
@@ -222,6 +225,8 @@ typedef struct ExecutorSlot
 	TimestampTz current_deadline;	/* DT_NOEND: no time limit */
 	bool		slow_front;		/* set by its timer: a slow run holds others
 								 * up */
+	bool		has_roots;		/* steps have ended here; it looks before its
+								 * next claim */
 	int64		cancel_token;	/* attempt that somebody wants cancelled */
 	TimestampTz cancel_requested_at;
 	bool		terminate_sent;
@@ -433,6 +438,7 @@ extern void tc_shared_executor_publish(const ClaimedRun *runs, int count);
 
 /* executor: take the next claimed run; -1: none left */
 extern int	tc_shared_executor_take(void);
+extern bool tc_shared_executor_has_more(void);
 
 /* anybody: cut off what the executor has not taken; copies it, returns the count */
 extern int	tc_shared_executor_cut(int slot, ClaimedRun *tail);
@@ -487,6 +493,26 @@ typedef enum LaneTouch
 /* A run will be claimable in a lane: lowered at commit. */
 extern void tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
 								 TimestampTz run_at, int64 run_id, LaneTouch touch);
+
+/* Copies of the lanes of a role that this transaction touched, due now. */
+extern int	tc_shared_touched_lanes(Oid role, TimestampTz now, Lane *lanes, int max);
+
+/*
+ * A step of that root has ended.  At commit an executor notes it for itself;
+ * anybody else calls the scheduler.
+ */
+extern void tc_shared_touch_root(int64 root_run_id);
+
+/* A signal was sent: at commit the scheduler looks who waits for it. */
+extern void tc_shared_touch_signals(void);
+
+/* Executors: the roots that their own commits have noted, in ascending order, and forget them. */
+#define TC_MAX_ROOTS 64
+extern int	tc_shared_take_roots(int64 roots[TC_MAX_ROOTS]);
+extern bool tc_shared_has_roots(void);
+
+/* ask the scheduler to advance every root that has something to take */
+extern void tc_shared_call_for_roots(void);
 
 /*
  * What lanes may give changed: the scheduler finds those that hold work.  A

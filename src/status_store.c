@@ -60,7 +60,9 @@ static Statement in_flight = {
 	"       < $1 - coalesce(t.stuck_after, interval '2 minutes') END AS stuck"
 	"   FROM taskcenter.live_runs AS r"
 	"   LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
-	"   WHERE r.status = 'running' LIMIT $3) AS s",
+	"   WHERE r.status = 'running'"
+	"     AND (r.executor_id IS NOT NULL OR r.graph_version IS NULL AND r.definition_id IS NULL)"
+	"   LIMIT $3) AS s",
 	.nargs = 3,
 	.types = {TIMESTAMPTZOID, INT8ARRAYOID, INT8OID}
 };

@@ -14,6 +14,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "graph_cache.h"
 #include "shared_state.h"
 #include "task_cache.h"
 
@@ -112,6 +113,37 @@ tc_cache_task_is_fresh(int64 task_id)
 	return task != NULL && task->checked_at == current_version;
 }
 
+/* Of a task, or of a step that its graph defines. */
+static TaskDefinition *
+load_definition(int64 id)
+{
+	const CachedGraph *graph;
+	TaskDefinition *composite;
+	TaskDefinition *definition;
+	int			step;
+
+	if (!tc_is_step_definition(TC_CACHE_ID(id)))
+		return tc_definition_load(id);
+	graph = tc_graph_of_definition(TC_CACHE_ID(id), &step);
+	if (graph == NULL)
+		return NULL;
+	composite = tc_definition_load(graph->task_id);
+	if (composite == NULL)
+		return NULL;
+	definition = tc_graph_step_definition(graph, step, composite, CurrentMemoryContext);
+	definition->task_id = id;
+	if ((id & TC_CACHE_UNDO) != 0)
+		definition->command = pstrdup(graph->graph.steps[step].compensate);
+	if (id != TC_CACHE_ID(id))
+	{
+		definition->gated = false;
+		definition->repeatable = true;
+		definition->process_isolation = false;
+		definition->mode = TRANSACTION_MODE_ATOMIC;
+	}
+	return definition;
+}
+
 /* Load into a context of its own, so that a failure leaves no half an entry. */
 CachedTask *
 tc_cache_task(int64 task_id)
@@ -128,7 +160,7 @@ tc_cache_task(int64 task_id)
 	context = AllocSetContextCreate(CurrentMemoryContext, "taskcenter task load",
 									ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
-	definition = tc_definition_load(task_id);
+	definition = load_definition(task_id);
 	MemoryContextSwitchTo(old);
 
 	if (task != NULL && task->definition != NULL && definition != NULL &&

@@ -34,6 +34,14 @@ extern const ControlState *tc_cache_control(void);
 extern bool tc_cache_task_is_fresh(int64 task_id);
 extern CachedTask *tc_cache_task(int64 task_id);
 
+/*
+ * The key of what a run executes: the id of its task, or of the definition of
+ * a step, marked where its compensation or a node of for_each is meant.
+ */
+#define TC_CACHE_UNDO (INT64CONST(1) << 60)
+#define TC_CACHE_NODE (INT64CONST(1) << 61)
+#define TC_CACHE_ID(id) ((id) & ~(TC_CACHE_UNDO | TC_CACHE_NODE))
+
 /* the entry if there is one, fresh or not; NULL: none */
 extern CachedTask *tc_cache_peek(int64 task_id);
 

@@ -48,6 +48,10 @@ CREATE TABLE taskcenter.live_runs (
     lease_until     timestamptz,
     group_key       text,
     progress        jsonb,
+    definition_id   bigint,
+    graph_version   int,
+    item            int,
+    step_state      jsonb,
     CONSTRAINT live_runs_pkey PRIMARY KEY (run_id),
     /* the planner leaves this table out of queries for finished runs */
     CONSTRAINT live_run_status_known
@@ -70,6 +74,10 @@ CREATE INDEX live_runs_lease_idx ON taskcenter.live_runs (lease_until)
     WHERE lease_until IS NOT NULL;
 CREATE INDEX live_runs_worker_idx ON taskcenter.live_runs (worker_id)
     WHERE worker_id IS NOT NULL;
+CREATE INDEX live_runs_parent_idx ON taskcenter.live_runs (parent_run_id)
+    WHERE parent_run_id IS NOT NULL;
+CREATE INDEX live_runs_signal_idx ON taskcenter.live_runs ((step_state ->> 'signal'))
+    WHERE step_state ->> 'signal' IS NOT NULL;
 CREATE INDEX live_runs_lost_idx ON taskcenter.live_runs (run_id) WHERE lost > 0;
 CREATE UNIQUE INDEX live_runs_unique_key ON taskcenter.live_runs (task_id, unique_guard)
     WHERE unique_guard IS NOT NULL;
@@ -110,6 +118,9 @@ CREATE TABLE taskcenter.finished_runs (
     worker_id       bigint,
     token           bigint,
     group_key       text,
+    definition_id   bigint,
+    graph_version   int,
+    item            int,
     CONSTRAINT finished_run_status_known
         CHECK (status = ANY (ARRAY['succeeded', 'failed', 'timed_out', 'cancelled', 'skipped']))
 ) PARTITION BY LIST (retention_class);
@@ -178,6 +189,12 @@ CREATE INDEX task_run_history_1_rest_run_idx ON taskcenter.task_run_history_1_re
 CREATE INDEX task_run_history_3_rest_run_idx ON taskcenter.task_run_history_3_rest (run_id);
 CREATE INDEX task_run_logs_1_rest_run_idx ON taskcenter.task_run_logs_1_rest (run_id);
 CREATE INDEX task_run_logs_3_rest_run_idx ON taskcenter.task_run_logs_3_rest (run_id);
+CREATE INDEX finished_runs_1_rest_parent_idx ON taskcenter.finished_runs_1_rest
+    (parent_run_id, step) WHERE parent_run_id IS NOT NULL;
+CREATE INDEX finished_runs_2_rest_parent_idx ON taskcenter.finished_runs_2_rest
+    (parent_run_id, step) WHERE parent_run_id IS NOT NULL;
+CREATE INDEX finished_runs_3_rest_parent_idx ON taskcenter.finished_runs_3_rest
+    (parent_run_id, step) WHERE parent_run_id IS NOT NULL;
 CREATE INDEX finished_runs_1_rest_policy_idx ON taskcenter.finished_runs_1_rest
     (task_id, finished_at);
 CREATE INDEX finished_runs_2_rest_policy_idx ON taskcenter.finished_runs_2_rest

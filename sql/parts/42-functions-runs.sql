@@ -89,7 +89,7 @@ COMMENT ON FUNCTION taskcenter.cancel_runs(text, text[], text) IS
 CREATE FUNCTION taskcenter.retry_run(run_id bigint, reason text = NULL) RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_retry_run';
 COMMENT ON FUNCTION taskcenter.retry_run(bigint, text) IS
-'Queue a failed, timed_out or cancelled run again: the same run, with one more attempt';
+'Queue a failed, timed_out or cancelled run again: the same run, with one more attempt. A graph goes on from where it was: steps that succeeded are kept';
 
 CREATE FUNCTION taskcenter.retry_runs(task text = NULL, statuses text[] = NULL,
     reason text = NULL) RETURNS SETOF taskcenter.run_change

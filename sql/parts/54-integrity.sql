@@ -320,6 +320,11 @@ BEGIN ATOMIC
         UNION ALL SELECT 'dead_letters', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.dead_letters AS x
         UNION ALL SELECT 'workers', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.workers AS x
         UNION ALL SELECT 'rate_buckets', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.rate_buckets AS x
+        UNION ALL SELECT 'graph_progress', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.graph_progress AS x
+        UNION ALL SELECT 'graph_exemptions', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.graph_exemptions AS x
+        UNION ALL SELECT 'arrivals', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.arrivals AS x
+        UNION ALL SELECT 'decisions', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.decisions AS x
+        UNION ALL SELECT 'signals', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.signals AS x
         UNION ALL SELECT 'live_runs', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.live_runs AS x
         UNION ALL SELECT 'finished_runs', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.finished_runs AS x
         UNION ALL SELECT 'task_run_history', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.task_run_history AS x

@@ -28,7 +28,7 @@ BEGIN ATOMIC
     SELECT t.topic, t.title, string_to_array(t.members, ' ')
     FROM (VALUES
         ('tasks', 'Defining tasks', 'create_task declare_task alter_task rename_task alter_task_owner tasks task_overview'),
-        ('graphs', 'Composite tasks: graphs of steps', 'save_graph get_graph plan_task task_tree task_dot task_mermaid graphs'),
+        ('graphs', 'Composite tasks: graphs of steps', 'save_graph get_graph plan_task task_tree task_dot task_mermaid graphs decide_step send_signal pause_run resume_run graph_progress decisions signals'),
         ('schedules', 'When tasks fire', 'schedule_task drop_schedule pause_schedule resume_schedule preview_schedule preview_fires schedules next_fires skipped_fires'),
         ('hold', 'Holding and ending tasks', 'pause_task resume_task disable_task enable_task archive_task unarchive_task'),
         ('enqueue', 'Making runs, and waiting for them', 'enqueue_task enqueue_tasks wait_for_run await_run perform_run perform_due_runs'),

@@ -165,6 +165,10 @@ my @functions = (
 	[ q{task_tree('graphed')}, \@read ],
 	[ q{task_dot('graphed')}, \@read ],
 	[ q{task_mermaid('graphed')}, \@read ],
+	[ q{decide_step(:graph, 'ask', 'approve')}, [qw(operator super)] ],
+	[ q{send_signal('go')}, \@roles ],
+	[ q{pause_run(:graph)}, \@operate ],
+	[ q{resume_run(:graph)}, \@operate ],
 	[ q{export_tasks()}, \@roles ],
 	[ q{apply_tasks('{"format": 1, "tasks": []}', 'none')}, \@roles ],
 	[ q{register_worker('mine', '{default}')}, [ @own, qw(worker admin keeper) ] ],
@@ -187,9 +191,13 @@ my @relations = (
 	[ 'access_levels', \@roles ],
 	[ 'databases', \@roles ],
 	[ 'dead_letters', \@read ],
+	[ 'arrivals', ['super'], '42501', 'reader=empty' ],
+	[ 'decisions', ['super'], '42501', 'reader=empty' ],
 	[ 'failed_runs', \@view ],
 	[ 'failure_codes', \@roles ],
 	[ 'finished_runs', ['super'], '42501', 'reader=empty' ],
+	[ 'graph_exemptions', ['super'], '42501', 'reader=empty' ],
+	[ 'graph_progress', ['super'], '42501', 'reader=empty' ],
 	[ 'graphs', \@read ],
 	[ 'guarded_tables', [ @own, 'monitor' ] ],
 	[ 'kept_keys', ['super'], '42501', 'reader=empty' ],
@@ -206,6 +214,7 @@ my @relations = (
 	[ 'schedules', \@view ],
 	[ 'setting_values', [qw(reader super)], '42501' ],
 	[ 'settings', \@roles ],
+	[ 'signals', ['super'], '42501', 'reader=empty' ],
 	[ 'skipped_fires', \@view ],
 	[ 'status', \@roles ],
 	[ 'storage', \@roles ],
@@ -273,6 +282,8 @@ as('owner', q{SELECT taskcenter.create_task('fails', 'SELECT 1 / 0', application
 as('owner', q{SELECT taskcenter.create_task('moved', kind => 'manual', application => 'app')});
 as('owner', q{SELECT taskcenter.create_task('graphed', kind => 'composite', application => 'app',
 	options => '{"graph": {"steps": {"a": {"command": "SELECT 1"}}}}')});
+as('owner', q{SELECT taskcenter.create_task('asks', kind => 'composite', application => 'app',
+	options => '{"graph": {"steps": {"ask": {"approval": {"roles": ["r_operator"]}}}}}')});
 as('owner', q{SELECT taskcenter.create_task('gone', 'SELECT 1', application => 'app')});
 as('owner', q{SELECT taskcenter.archive_task('gone')});
 as('owner', "SELECT taskcenter.grant_access('r_$_', '$_', application => 'app')") for qw(viewer enqueuer worker operator admin);
@@ -303,6 +314,23 @@ SELECT taskcenter.create_workflow('spare', 'a', '{"a": ["b"], "b": []}');
 INSERT INTO taskcenter.rate_buckets VALUES (1, 'key', now());
 INSERT INTO taskcenter.kept_keys (task_id, unique_key, run_id, params, expires_at)
 SELECT task_id, 'old', 1, '{}', now() - interval '1 hour' FROM taskcenter.tasks WHERE name = 't';
+INSERT INTO taskcenter.live_runs (run_id, task_id, run_as_id, owner_id, queue_id, run_at, created_at,
+	priority, max_attempts, status, token, attempt, created_by, graph_version, claimed_at)
+SELECT 1000010, t.task_id, t.run_as_id, t.owner_id, 1, now(), now(), 0, 1, 'running', 1000010, 1, 'r_owner', 1, now()
+FROM taskcenter.tasks AS t WHERE t.name = 'asks';
+INSERT INTO taskcenter.live_runs (run_id, task_id, run_as_id, owner_id, queue_id, run_at, created_at,
+	priority, max_attempts, status, created_by, parent_run_id, step, definition_id, step_state)
+SELECT 1000011, t.task_id, t.run_as_id, t.owner_id, 1, 'infinity', now(), 0, 1, 'queued', 'r_owner', 1000010,
+	'ask', g.first_definition_id, '{}'
+FROM taskcenter.tasks AS t JOIN taskcenter.graphs AS g USING (task_id) WHERE t.name = 'asks';
+INSERT INTO taskcenter.graph_progress (run_id, task_id, version, owner_id, state)
+SELECT 1000010, t.task_id, 1, t.owner_id, 'r' FROM taskcenter.tasks AS t WHERE t.name = 'asks';
+INSERT INTO taskcenter.graph_exemptions (run_id) VALUES (1000010);
+INSERT INTO taskcenter.arrivals (root_run_id, run_id, step, outcome, arrived_at)
+VALUES (1000012, 1000013, 'gone', 'succeeded', now());
+INSERT INTO taskcenter.decisions (run_id, role_id, role, owner_id, decision, decided_at)
+VALUES (1000013, 10, 'postgres', 10, 'approve', now());
+INSERT INTO taskcenter.signals (signal, sent_at, sent_by, sender_id) VALUES ('gone', now(), 'postgres', 10);
 CALL taskcenter.purge();
 CREATE SCHEMA aliases AUTHORIZATION r_owner;
 CREATE TABLE public.free (id int PRIMARY KEY, status text);
@@ -328,6 +356,7 @@ SELECT 1000000 + n, task_id, run_as_id, owner_id, 1, now(), now(), 0, 1, CASE n 
 FROM taskcenter.tasks, generate_series(1, 2) AS n WHERE name = 't';
 SQL
 $runs{fired} = 1000002;
+$runs{graph} = 1000010;
 
 # What a statement comes to; it is undone.  rows: how many it returned or changed.
 sql($node, 'app', <<'SQL');
@@ -361,7 +390,7 @@ sub called
 sub spelt
 {
 	my ($call) = @_;
-	$call =~ s/:(done|failed|queued|cancelled|theirs|fired|worker|held|token)\b/$runs{$1}/g;
+	$call =~ s/:(done|failed|queued|cancelled|theirs|fired|worker|held|token|graph)\b/$runs{$1}/g;
 	return $call if $call =~ /^(?:SELECT|UPDATE) /;
 	return $call =~ /^CALL (.*)/ ? "CALL taskcenter.$1" : "SELECT * FROM taskcenter.$call";
 }

@@ -1,0 +1,226 @@
+/*-------------------------------------------------------------------------
+ *
+ * graph_advance.c
+ *		Graphs go on when steps have ended.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "graph_advance.h"
+#include "graph_end.h"
+#include "shared_state.h"
+#include "worker_process.h"
+
+bool
+tc_graph_in_phase(const Advance *advance, const char *phase)
+{
+	return strcmp(advance->progress.phase, phase) == 0;
+}
+
+/* Write what the walk has found, and end the graph if nothing is left of it. */
+void
+tc_graph_go_on(Advance *advance)
+{
+	GraphProgress *progress = &advance->progress;
+	GraphWalk  *walk = &advance->walk;
+	bool		stops = walk->stopping && tc_graph_in_phase(advance, TC_PHASE_RUNNING);
+
+	tc_release(advance);
+	if (stops)
+	{
+		progress->phase = TC_PHASE_STOPPING;
+		progress->reason = psprintf("step \"%s\" failed", walk->stopped_by);
+		/* their cancellations arrive as any other end does */
+		tc_steps_cancel(advance->root.run_id, true, progress->reason, "graph", advance->now);
+	}
+	if (tc_walk_count(walk, STEP_STATE_STARTED) > 0 ||
+		(progress->paused && tc_walk_count(walk, STEP_STATE_PENDING) > 0))
+		tc_progress_update(progress);
+	else
+		tc_graph_close(advance, tc_graph_verdict(advance));
+}
+
+/* The ends of steps into the state; true: a compensation is among them. */
+bool
+tc_graph_take_arrivals(Advance *advance)
+{
+	Arrival    *arrivals;
+	int			count = tc_arrivals_take(advance->root.run_id, &arrivals);
+	bool		undone = false;
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		StepState	outcome = tc_walk_outcome(arrivals[i].outcome);
+		int			step;
+
+		if (advance->graph == NULL)
+		{
+			if (outcome == STEP_STATE_SUCCEEDED)
+				advance->progress.items_succeeded++;
+			else
+				advance->progress.items_failed++;
+			continue;
+		}
+		if (strncmp(arrivals[i].step, TC_UNDO_PREFIX, strlen(TC_UNDO_PREFIX)) == 0)
+		{
+			undone = true;
+			continue;
+		}
+		step = tc_graph_find(&advance->graph->graph, arrivals[i].step, strlen(arrivals[i].step));
+		if (step >= 0)
+			(void) tc_walk_arrive(&advance->walk, step, outcome);
+	}
+	return undone;
+}
+
+static void
+advance_items(Advance *advance)
+{
+	GraphProgress *progress = &advance->progress;
+	const char *status = "succeeded";
+
+	(void) tc_graph_take_arrivals(advance);
+	if (progress->items_succeeded + progress->items_failed < progress->items)
+	{
+		tc_progress_update(progress);
+		return;
+	}
+	if (tc_graph_in_phase(advance, TC_PHASE_CANCELLING))
+		status = "cancelled";
+	else if (progress->items_failed > 0)
+	{
+		status = "failed";
+		progress->reason = psprintf("%d of %d items failed", progress->items_failed,
+									progress->items);
+	}
+	tc_graph_end(advance, status, tc_items_output(&advance->root), progress->reason);
+}
+
+static void
+advance_graph(Advance *advance)
+{
+	bool		undone;
+
+	tc_walk_begin(&advance->walk, &advance->graph->graph, advance->progress.state,
+				  !tc_graph_in_phase(advance, TC_PHASE_RUNNING));
+	undone = tc_graph_take_arrivals(advance);
+	if (tc_graph_in_phase(advance, TC_PHASE_COMPENSATING))
+	{
+		if (undone && !tc_graph_compensate(advance))
+			tc_graph_end(advance, advance->progress.end_status, NULL, tc_graph_reason(advance));
+	}
+	else if (tc_graph_in_phase(advance, TC_PHASE_CANCELLING))
+	{
+		if (tc_walk_count(&advance->walk, STEP_STATE_STARTED) > 0)
+			tc_progress_update(&advance->progress);
+		else
+			tc_graph_close(advance, "cancelled");
+	}
+	else
+	{
+		if (!advance->progress.paused)
+			tc_walk_settle(&advance->walk);
+		tc_graph_go_on(advance);
+	}
+}
+
+/* Its progress is locked until the end of the transaction; false: nothing is to be done. */
+bool
+tc_graph_open(Advance *advance)
+{
+	int64		run_id = advance->progress.run_id;
+	Arrival    *nobodys;
+
+	if (!tc_root_read(run_id, &advance->root))
+	{
+		tc_progress_delete(run_id);
+		(void) tc_arrivals_take(run_id, &nobodys);
+		return false;
+	}
+	if (advance->progress.items >= 0)
+		return true;
+	advance->graph = tc_graph(advance->progress.task_id, advance->progress.version);
+	if (advance->graph != NULL &&
+		advance->graph->graph.count == advance->progress.state_length)
+		return true;
+	(void) tc_arrivals_take(run_id, &nobodys);
+	tc_graph_end(advance, "failed", NULL, "its graph is gone");
+	return false;
+}
+
+/* In a transaction; false: somebody holds it for long. */
+static bool
+advance_root(int64 run_id, TimestampTz now)
+{
+	Advance		advance = {0};
+	Arrival    *nobodys;
+
+	advance.now = now;
+	switch (tc_progress_lock_soon(run_id, &advance.progress))
+	{
+		case PROGRESS_BUSY:
+			return false;
+		case PROGRESS_GONE:
+			(void) tc_arrivals_take(run_id, &nobodys);
+			return true;
+		case PROGRESS_LOCKED:
+			break;
+	}
+	if (!tc_graph_open(&advance))
+		return true;
+	if (advance.graph == NULL)
+		advance_items(&advance);
+	else
+		advance_graph(&advance);
+	return true;
+}
+
+void
+tc_graph_advance_mine(TimestampTz now)
+{
+	int64		roots[TC_MAX_ROOTS];
+	int			count = tc_shared_take_roots(roots);
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (!advance_root(roots[i], now))
+			tc_shared_call_for_roots();
+	}
+}
+
+bool
+tc_graph_sweep(bool thorough, TimestampTz now)
+{
+	int64	   *roots;
+	bool		done = true;
+	int			count;
+	int			i;
+
+	tc_worker_begin("find graphs to advance");
+	if (thorough)
+		tc_progress_forget_ended();
+	count = tc_progress_waiting(&roots);
+	if (count > 0)
+	{
+		int64	   *kept = MemoryContextAlloc(TopMemoryContext, sizeof(int64) * count);
+
+		memcpy(kept, roots, sizeof(int64) * count);
+		roots = kept;
+	}
+	tc_worker_commit();
+	for (i = 0; i < count; i++)
+	{
+		tc_worker_begin("advance a graph");
+		done &= advance_root(roots[i], now);
+		tc_worker_commit();
+	}
+	if (count > 0)
+		pfree(roots);
+	return done;
+}

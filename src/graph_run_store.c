@@ -1,0 +1,599 @@
+/*-------------------------------------------------------------------------
+ *
+ * graph_run_store.c
+ *		The runs of graphs and of their steps.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type_d.h"
+#include "utils/builtins.h"
+
+#include "bindings.h"
+#include "graph_run_store.h"
+#include "statement.h"
+
+enum
+{
+	STATEMENT_ROOT_READ,
+	STATEMENT_ROOT_START,
+	STATEMENT_ROOT_END,
+	STATEMENT_STEP_INSERT,
+	STATEMENT_STEP_SKIP,
+	STATEMENT_STEPS_LIVE,
+	STATEMENT_STEPS_OLD,
+	STATEMENT_STEPS_AGAIN,
+	STATEMENT_STEPS_CANCEL,
+	STATEMENT_STEP_OUTPUT,
+	STATEMENT_ITEMS_OUTPUT,
+	STATEMENT_STEPS_SUCCEEDED,
+	STATEMENT_STEPS_COUNT,
+	STATEMENT_STEP_FIND
+};
+
+static Statement statements[] = {
+	[STATEMENT_ROOT_READ] = {
+		.label = "look at a run of steps",
+		.text =
+		"SELECT r.run_id, r.task_id, r.parent_run_id, r.definition_id, r.queue_id,"
+		"   r.graph_version, r.priority, r.item, r.created_at, r.step, r.created_by, r.trace_id,"
+		"   r.params"
+		" FROM taskcenter.live_runs AS r WHERE r.run_id = $1",
+		.nargs = 1,
+		.types = {INT8OID}
+	},
+	[STATEMENT_ROOT_START] = {
+		.label = "start a graph",
+		.text =
+		"UPDATE taskcenter.live_runs AS r SET executor_id = NULL, graph_version = nullif($3, 0),"
+		"   started_at = coalesce(r.started_at, $4), error = NULL, sqlstate = NULL"
+		" WHERE r.run_id = $1 AND r.token = $2 AND r.status = 'running'",
+		.nargs = 4,
+		.types = {INT8OID, INT8OID, INT4OID, TIMESTAMPTZOID}
+	},
+	[STATEMENT_ROOT_END] = {
+		.label = "end a graph",
+		.text =
+		"WITH gone AS ("
+		" DELETE FROM taskcenter.live_runs AS r"
+		" WHERE r.run_id = $1 AND r.status = 'running' AND r.executor_id IS NULL"
+		" RETURNING r.*, greatest($6, clock_timestamp()) AS moved_at),"
+		" kept AS ("
+		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
+		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
+		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
+		"   attempt, max_attempts, lost, is_catchup, status, params, output, step,"
+		"   unique_key, unique_until, reason, error, sqlstate, trace_id, created_by,"
+		"   definition_id, graph_version, item)"
+		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
+		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
+		"   g.catchup_count, g.started_at, g.moved_at,"
+		"   CASE WHEN g.retention_class = 1 AND $2 = 'failed' THEN 2 ELSE g.retention_class END,"
+		"   g.priority, g.attempt, g.max_attempts, g.lost, g.is_catchup, $2, g.params, $3, g.step,"
+		"   g.unique_key, g.unique_until, $4, $5, NULL, g.trace_id, g.created_by,"
+		"   g.definition_id, g.graph_version, g.item FROM gone AS g)"
+		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt,"
+		"   'running', $2, $4, 'graph' FROM gone AS g",
+		.nargs = 6,
+		.types = {INT8OID, TEXTOID, JSONBOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}
+	},
+	[STATEMENT_STEP_INSERT] = {
+		.label = "queue a step",
+		.text =
+		"WITH made AS ("
+		" INSERT INTO taskcenter.live_runs (run_id, task_id, run_as_id, owner_id, queue_id,"
+		"   gate, run_at, created_at, priority, max_attempts, retention_class, status, params,"
+		"   parent_run_id, step, item, trace_id, created_by, definition_id, step_state)"
+		" SELECT nextval('taskcenter.run_ids'), t.task_id, t.run_as_id, t.owner_id,"
+		"   CASE WHEN $16 THEN (SELECT c.queue_id FROM taskcenter.queues AS c"
+		"       WHERE c.queue = 'control')"
+		"     ELSE coalesce(nullif($3, 0), q.queue_id) END,"
+		"   CASE WHEN $2 <> 0 THEN $4 WHEN t.gated THEN t.task_id ELSE 0 END,"
+		"   $5, $6, coalesce($7, t.priority), coalesce(nullif($8, 0), t.max_attempts),"
+		"   t.retention_class, 'queued', $9, $10, $11, nullif($12, 0), $13, $14,"
+		"   nullif($2, 0), $15"
+		" FROM taskcenter.tasks AS t JOIN taskcenter.queues AS q ON q.queue = t.queue"
+		" WHERE t.task_id = $1"
+		" RETURNING run_id, owner_id, task_id, retention_class)"
+		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
+		"   task_id, retention_class, attempt, new_status, actor)"
+		" SELECT m.run_id, $6, m.owner_id, m.task_id, m.retention_class, 0, 'queued', 'graph'"
+		" FROM made AS m",
+		.nargs = 16,
+		.types = {INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID,
+			INT4OID, JSONBOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, JSONBOID,
+		BOOLOID}
+	},
+	[STATEMENT_STEP_SKIP] = {
+		.label = "skip a step",
+		.text =
+		"WITH made AS ("
+		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
+		"   queue_id, parent_run_id, run_at, created_at, finished_at, retention_class, priority,"
+		"   attempt, max_attempts, lost, is_catchup, status, params, step, reason, trace_id,"
+		"   created_by, definition_id)"
+		" SELECT nextval('taskcenter.run_ids'), t.task_id, t.run_as_id, t.owner_id, q.queue_id,"
+		"   $3, $4, $4, $4, t.retention_class, t.priority, 0, t.max_attempts, 0, false, 'skipped',"
+		"   '{}', $5, $6, $7, $8, nullif($2, 0)"
+		" FROM taskcenter.tasks AS t JOIN taskcenter.queues AS q ON q.queue = t.queue"
+		" WHERE t.task_id = $1"
+		" RETURNING run_id, owner_id, task_id, retention_class)"
+		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT m.run_id, $4, m.owner_id, m.task_id, m.retention_class, 0, s.old, s.new,"
+		"   CASE WHEN s.new = 'skipped' THEN $6 END, 'graph'"
+		" FROM made AS m, (VALUES (NULL::text, 'waiting'), ('waiting', 'skipped')) AS s (old, new)",
+		.nargs = 8,
+		.types = {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	},
+	[STATEMENT_STEPS_LIVE] = {
+		.label = "list the unfinished steps of a graph",
+		.text =
+		"SELECT r.run_id, r.attempt, r.status = 'running',"
+		"   EXISTS (SELECT FROM taskcenter.graph_progress AS p WHERE p.run_id = r.run_id)"
+		" FROM taskcenter.live_runs AS r WHERE r.parent_run_id = $1 ORDER BY r.run_id",
+		.nargs = 1,
+		.types = {INT8OID}
+	},
+	[STATEMENT_STEPS_OLD] = {
+		.label = "list the steps that an earlier go has ended",
+		.text =
+		"SELECT r.run_id, r.step, r.item, r.status,"
+		"   r.graph_version IS NOT NULL OR EXISTS (SELECT FROM taskcenter.finished_runs AS c"
+		"     WHERE c.parent_run_id = r.run_id AND c.finished_at >= $2), r.attempt"
+		" FROM taskcenter.finished_runs AS r"
+		" WHERE r.parent_run_id = $1 AND r.finished_at >= $2 ORDER BY r.run_id",
+		.nargs = 2,
+		.types = {INT8OID, TIMESTAMPTZOID}
+	},
+	[STATEMENT_STEPS_AGAIN] = {
+		.label = "queue steps again",
+		.text =
+		"WITH gone AS ("
+		" DELETE FROM taskcenter.finished_runs AS r"
+		" WHERE r.run_id = ANY ($1) AND r.parent_run_id = $2 AND r.finished_at >= $3"
+		"   AND r.status = ANY (ARRAY['failed', 'timed_out', 'cancelled', 'skipped'])"
+		" RETURNING r.*),"
+		" back AS ("
+		" INSERT INTO taskcenter.live_runs (run_id, task_id, run_as_id, owner_id, queue_id,"
+		"   gate, parent_run_id, run_at, created_at, priority, attempt, max_attempts, status,"
+		"   params, step, reason, trace_id, created_by, retention_class, definition_id,"
+		"   graph_version, item)"
+		" SELECT g.run_id, g.task_id, t.run_as_id, t.owner_id, g.queue_id,"
+		"   CASE WHEN g.definition_id IS NULL AND t.gated THEN t.task_id ELSE 0 END,"
+		"   g.parent_run_id, $4, g.created_at, g.priority, g.attempt,"
+		"   greatest(g.max_attempts, g.attempt + 1), 'queued', g.params, g.step,"
+		"   'its graph goes on', g.trace_id, g.created_by, t.retention_class, g.definition_id,"
+		"   g.graph_version, g.item"
+		" FROM gone AS g JOIN taskcenter.tasks AS t ON t.task_id = g.task_id"
+		" RETURNING run_id, retention_class)"
+		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT g.run_id, greatest($4, clock_timestamp()), g.owner_id, g.task_id,"
+		"   b.retention_class, g.attempt, s.old, s.new, 'its graph goes on', 'graph'"
+		" FROM gone AS g JOIN back AS b ON b.run_id = g.run_id, LATERAL (SELECT g.status, CASE WHEN g.status = 'skipped'"
+		"     THEN 'waiting' ELSE 'queued' END"
+		"   UNION ALL SELECT 'waiting', 'queued' WHERE g.status = 'skipped') AS s (old, new)",
+		.nargs = 4,
+		.types = {INT8ARRAYOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}
+	},
+	[STATEMENT_STEPS_CANCEL] = {
+		.label = "cancel the steps of a graph",
+		.text =
+		"WITH gone AS ("
+		" DELETE FROM taskcenter.live_runs AS r WHERE r.parent_run_id = $1"
+		"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying'])"
+		"   AND (NOT $2 OR r.step_state IS NOT NULL)"
+		" RETURNING r.*, greatest($5, clock_timestamp()) AS moved_at),"
+		" kept AS ("
+		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
+		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
+		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
+		"   attempt, max_attempts, lost, is_catchup, status, params, step, unique_key,"
+		"   unique_until, reason, error, sqlstate, trace_id, created_by,"
+		"   definition_id, graph_version, item)"
+		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
+		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
+		"   g.catchup_count, g.started_at, g.moved_at, g.retention_class, g.priority,"
+		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'cancelled', g.params, g.step,"
+		"   g.unique_key, g.unique_until, $3, g.error, g.sqlstate, g.trace_id, g.created_by,"
+		"   g.definition_id, g.graph_version, g.item"
+		" FROM gone AS g)"
+		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt,"
+		"   g.status, 'cancelled', $3, $4 FROM gone AS g",
+		.nargs = 5,
+		.types = {INT8OID, BOOLOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}
+	},
+	[STATEMENT_STEP_OUTPUT] = {
+		.label = "read the output of a step",
+		.text =
+		"SELECT r.output FROM taskcenter.finished_runs AS r"
+		" WHERE r.parent_run_id = $1 AND r.step = $2 AND r.finished_at >= $3"
+		"   AND r.item IS NULL AND r.status = 'succeeded'"
+		" ORDER BY r.run_id DESC LIMIT 1",
+		.nargs = 3,
+		.types = {INT8OID, TEXTOID, TIMESTAMPTZOID}
+	},
+	[STATEMENT_ITEMS_OUTPUT] = {
+		.label = "read the outputs of items",
+		.text =
+		"SELECT jsonb_agg(r.output ORDER BY r.item) FROM taskcenter.finished_runs AS r"
+		" WHERE r.parent_run_id = $1 AND r.finished_at >= $2 AND r.item IS NOT NULL",
+		.nargs = 2,
+		.types = {INT8OID, TIMESTAMPTZOID}
+	},
+	[STATEMENT_STEPS_SUCCEEDED] = {
+		/* not undone since */
+		.label = "list the steps that succeeded",
+		.text =
+		"SELECT r.step FROM taskcenter.finished_runs AS r"
+		" WHERE r.parent_run_id = $1 AND r.finished_at >= $2 AND r.item IS NULL"
+		"   AND r.status = 'succeeded' AND r.step NOT LIKE 'undo:%'"
+		"   AND NOT EXISTS (SELECT FROM taskcenter.finished_runs AS u"
+		"     WHERE u.parent_run_id = $1 AND u.finished_at >= $2"
+		"       AND u.step = 'undo:' || r.step AND u.run_id > r.run_id)"
+		" ORDER BY r.finished_at DESC, r.run_id DESC",
+		.nargs = 2,
+		.types = {INT8OID, TIMESTAMPTZOID}
+	},
+	[STATEMENT_STEPS_COUNT] = {
+		.label = "count steps that have ended",
+		.text =
+		"SELECT count(*) FROM taskcenter.finished_runs AS r"
+		" WHERE r.parent_run_id = $1 AND r.finished_at >= $2 AND r.step LIKE $3"
+		"   AND (r.status = 'succeeded') = $4",
+		.nargs = 4,
+		.types = {INT8OID, TIMESTAMPTZOID, TEXTOID, BOOLOID}
+	},
+	[STATEMENT_STEP_FIND] = {
+		.label = "find the unfinished run of a step",
+		.text =
+		"SELECT r.run_id FROM taskcenter.live_runs AS r"
+		" WHERE r.parent_run_id = $1 AND r.step = $2 AND r.item IS NULL",
+		.nargs = 2,
+		.types = {INT8OID, TEXTOID}
+	}
+};
+
+static bool muted = false;
+
+static uint64
+run(int statement, const Bindings *bindings)
+{
+	return tc_run_bound(&statements[statement], bindings);
+}
+
+bool
+tc_arrivals_muted(void)
+{
+	return muted;
+}
+
+bool
+tc_root_read(int64 run_id, RootRow *root)
+{
+	MemoryContext outside = CurrentMemoryContext;
+	MemoryContext inside;
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	bool		found;
+
+	tc_bind_int64(&bindings, run_id);
+	tc_store_begin(&frame);
+	found = run(STATEMENT_ROOT_READ, &bindings) > 0;
+	inside = MemoryContextSwitchTo(outside);
+	if (found)
+	{
+		root->run_id = tc_get_int64(0, 1);
+		root->task_id = tc_get_int64(0, 2);
+		root->parent_run_id = tc_get_int64(0, 3);
+		root->definition_id = tc_get_int64(0, 4);
+		root->queue_id = tc_get_int64(0, 5);
+		root->graph_version = tc_get_int32(0, 6);
+		root->priority = tc_get_int32(0, 7);
+		root->item = tc_get_int32(0, 8);
+		root->created_at = tc_get_timestamptz(0, 9);
+		root->step = tc_get_text(0, 10);
+		root->created_by = tc_get_text(0, 11);
+		root->trace_id = tc_get_text(0, 12);
+		root->params = tc_get_jsonb(0, 13);
+	}
+	MemoryContextSwitchTo(inside);
+	tc_store_end(&frame);
+	return found;
+}
+
+bool
+tc_root_start(int64 run_id, int64 token, int version, TimestampTz now)
+{
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	bool		ours;
+
+	tc_bind_int64(&bindings, run_id);
+	tc_bind_int64(&bindings, token);
+	tc_bind_int32(&bindings, version);
+	tc_bind_timestamptz(&bindings, now);
+	tc_store_begin(&frame);
+	ours = run(STATEMENT_ROOT_START, &bindings) == 1;
+	tc_store_end(&frame);
+	return ours;
+}
+
+bool
+tc_root_end(int64 run_id, const char *status, Jsonb *output, const char *reason,
+			const char *error, TimestampTz now)
+{
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	bool		ended;
+
+	tc_bind_int64(&bindings, run_id);
+	tc_bind_text(&bindings, status);
+	tc_bind_jsonb(&bindings, output);
+	tc_bind_redacted(&bindings, reason);
+	tc_bind_redacted(&bindings, error);
+	tc_bind_timestamptz(&bindings, now);
+	tc_store_begin(&frame);
+	ended = run(STATEMENT_ROOT_END, &bindings) == 1;
+	tc_store_end(&frame);
+	return ended;
+}
+
+/* ---- steps ---- */
+
+void
+tc_steps_insert(const RootRow *root, const NewStep *steps, int count, bool exempt,
+				TimestampTz now)
+{
+	StoreFrame	frame;
+	int			i;
+
+	tc_store_begin(&frame);
+	for (i = 0; i < count; i++)
+	{
+		Bindings	bindings = {0};
+
+		tc_bind_int64(&bindings, steps[i].task_id);
+		tc_bind_int64(&bindings, steps[i].definition_id);
+		tc_bind_int64(&bindings, steps[i].queue_id);
+		tc_bind_int64(&bindings, steps[i].gate);
+		tc_bind_datum(&bindings, TimestampTzGetDatum(steps[i].run_at), false);
+		tc_bind_timestamptz(&bindings, now);
+		tc_bind_datum(&bindings, Int32GetDatum(steps[i].priority), !steps[i].has_priority);
+		tc_bind_int32(&bindings, steps[i].max_attempts);
+		tc_bind_jsonb(&bindings, steps[i].params);
+		tc_bind_int64(&bindings, root->run_id);
+		tc_bind_text(&bindings, steps[i].step);
+		tc_bind_int32(&bindings, steps[i].item);
+		tc_bind_text(&bindings, root->trace_id);
+		tc_bind_text(&bindings, root->created_by);
+		tc_bind_jsonb(&bindings, steps[i].state);
+		tc_bind_bool(&bindings, exempt);
+		(void) run(STATEMENT_STEP_INSERT, &bindings);
+	}
+	tc_store_end(&frame);
+}
+
+void
+tc_steps_skip(const RootRow *root, const NewStep *steps, int count, TimestampTz now)
+{
+	StoreFrame	frame;
+	int			i;
+
+	muted = true;
+	PG_TRY();
+	{
+		tc_store_begin(&frame);
+		for (i = 0; i < count; i++)
+		{
+			Bindings	bindings = {0};
+
+			tc_bind_int64(&bindings, steps[i].task_id);
+			tc_bind_int64(&bindings, steps[i].definition_id);
+			tc_bind_int64(&bindings, root->run_id);
+			tc_bind_timestamptz(&bindings, now);
+			tc_bind_text(&bindings, steps[i].step);
+			tc_bind_text(&bindings, steps[i].reason);
+			tc_bind_text(&bindings, root->trace_id);
+			tc_bind_text(&bindings, root->created_by);
+			(void) run(STATEMENT_STEP_SKIP, &bindings);
+		}
+		tc_store_end(&frame);
+	}
+	PG_FINALLY();
+	{
+		muted = false;
+	}
+	PG_END_TRY();
+}
+
+int
+tc_steps_live(int64 root_run_id, LiveStep **steps)
+{
+	MemoryContext outside = CurrentMemoryContext;
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	int			count;
+	int			i;
+
+	tc_bind_int64(&bindings, root_run_id);
+	tc_store_begin(&frame);
+	count = (int) run(STATEMENT_STEPS_LIVE, &bindings);
+	*steps = MemoryContextAlloc(outside, sizeof(LiveStep) * Max(count, 1));
+	for (i = 0; i < count; i++)
+	{
+		(*steps)[i].run_id = tc_get_int64(i, 1);
+		(*steps)[i].attempt = tc_get_int32(i, 2);
+		(*steps)[i].running = tc_get_bool(i, 3);
+		(*steps)[i].is_root = tc_get_bool(i, 4);
+	}
+	tc_store_end(&frame);
+	return count;
+}
+
+int
+tc_steps_old(const RootRow *root, OldStep **steps)
+{
+	MemoryContext outside = CurrentMemoryContext;
+	MemoryContext inside;
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	int			count;
+	int			i;
+
+	tc_bind_int64(&bindings, root->run_id);
+	tc_bind_timestamptz(&bindings, root->created_at);
+	tc_store_begin(&frame);
+	count = (int) run(STATEMENT_STEPS_OLD, &bindings);
+	inside = MemoryContextSwitchTo(outside);
+	*steps = palloc(sizeof(OldStep) * Max(count, 1));
+	for (i = 0; i < count; i++)
+	{
+		(*steps)[i].run_id = tc_get_int64(i, 1);
+		(*steps)[i].step = tc_get_text(i, 2);
+		(*steps)[i].item = tc_get_int32(i, 3);
+		(*steps)[i].status = tc_get_text(i, 4);
+		(*steps)[i].is_root = tc_get_bool(i, 5);
+		(*steps)[i].attempt = tc_get_int32(i, 6);
+	}
+	MemoryContextSwitchTo(inside);
+	tc_store_end(&frame);
+	return count;
+}
+
+void
+tc_steps_again(const int64 *run_ids, int count, const RootRow *root, TimestampTz now)
+{
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+
+	if (count == 0)
+		return;
+	tc_bind_ids(&bindings, run_ids, count);
+	tc_bind_int64(&bindings, root->run_id);
+	tc_bind_timestamptz(&bindings, root->created_at);
+	tc_bind_timestamptz(&bindings, now);
+	tc_store_begin(&frame);
+	(void) run(STATEMENT_STEPS_AGAIN, &bindings);
+	tc_store_end(&frame);
+}
+
+void
+tc_steps_cancel(int64 root_run_id, bool waiting_only, const char *reason,
+				const char *actor, TimestampTz now)
+{
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+
+	tc_bind_int64(&bindings, root_run_id);
+	tc_bind_bool(&bindings, waiting_only);
+	tc_bind_redacted(&bindings, reason);
+	tc_bind_redacted(&bindings, actor);
+	tc_bind_timestamptz(&bindings, now);
+	tc_store_begin(&frame);
+	(void) run(STATEMENT_STEPS_CANCEL, &bindings);
+	tc_store_end(&frame);
+}
+
+static Jsonb *
+read_output(int statement, const Bindings *bindings)
+{
+	MemoryContext outside = CurrentMemoryContext;
+	MemoryContext inside;
+	StoreFrame	frame;
+	Jsonb	   *output = NULL;
+
+	tc_store_begin(&frame);
+	if (run(statement, bindings) > 0)
+	{
+		inside = MemoryContextSwitchTo(outside);
+		output = tc_get_jsonb(0, 1);
+		MemoryContextSwitchTo(inside);
+	}
+	tc_store_end(&frame);
+	return output;
+}
+
+Jsonb *
+tc_step_output(const RootRow *root, const char *step)
+{
+	Bindings	bindings = {0};
+
+	tc_bind_int64(&bindings, root->run_id);
+	tc_bind_text(&bindings, step);
+	tc_bind_timestamptz(&bindings, root->created_at);
+	return read_output(STATEMENT_STEP_OUTPUT, &bindings);
+}
+
+Jsonb *
+tc_items_output(const RootRow *root)
+{
+	Bindings	bindings = {0};
+
+	tc_bind_int64(&bindings, root->run_id);
+	tc_bind_timestamptz(&bindings, root->created_at);
+	return read_output(STATEMENT_ITEMS_OUTPUT, &bindings);
+}
+
+int
+tc_steps_succeeded(const RootRow *root, char ***steps)
+{
+	MemoryContext outside = CurrentMemoryContext;
+	MemoryContext inside;
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	int			count;
+	int			i;
+
+	tc_bind_int64(&bindings, root->run_id);
+	tc_bind_timestamptz(&bindings, root->created_at);
+	tc_store_begin(&frame);
+	count = (int) run(STATEMENT_STEPS_SUCCEEDED, &bindings);
+	inside = MemoryContextSwitchTo(outside);
+	*steps = palloc(sizeof(char *) * Max(count, 1));
+	for (i = 0; i < count; i++)
+		(*steps)[i] = tc_get_text(i, 1);
+	MemoryContextSwitchTo(inside);
+	tc_store_end(&frame);
+	return count;
+}
+
+int
+tc_steps_count(const RootRow *root, const char *like, bool succeeded)
+{
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	int			count;
+
+	tc_bind_int64(&bindings, root->run_id);
+	tc_bind_timestamptz(&bindings, root->created_at);
+	tc_bind_text(&bindings, like);
+	tc_bind_bool(&bindings, succeeded);
+	tc_store_begin(&frame);
+	(void) run(STATEMENT_STEPS_COUNT, &bindings);
+	count = (int) tc_get_int64(0, 1);
+	tc_store_end(&frame);
+	return count;
+}
+
+int64
+tc_step_find(int64 root_run_id, const char *step)
+{
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+	int64		run_id = 0;
+
+	tc_bind_int64(&bindings, root_run_id);
+	tc_bind_text(&bindings, step);
+	tc_store_begin(&frame);
+	if (run(STATEMENT_STEP_FIND, &bindings) > 0)
+		run_id = tc_get_int64(0, 1);
+	tc_store_end(&frame);
+	return run_id;
+}

@@ -1,0 +1,101 @@
+/*-------------------------------------------------------------------------
+ *
+ * shared_roots.c
+ *		Graphs whose steps have ended: who looks at them next.
+ *
+ * An executor notes them for its own next claim, and says in its slot that it
+ * has some; for anybody else the scheduler is called.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "shared_pending_internal.h"
+
+/* of an executor: roots that its commits have noted since it looked */
+static int64 my_roots[TC_MAX_ROOTS];
+static int	my_root_count = 0;
+
+int
+tc_roots_add(int64 *roots, int count, int64 root)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (roots[i] == root)
+			return count;
+	}
+	roots[count] = root;
+	return count + 1;
+}
+
+/* The lock is held. */
+void
+tc_roots_apply(void)
+{
+	DatabaseSlot *database = tc_shared_database(MyDatabaseId);
+	bool		full = tc_pending.roots_full;
+
+	if (tc_my_executor != NULL)
+	{
+		for (int i = 0; i < tc_pending.root_count; i++)
+		{
+			if (my_root_count < TC_MAX_ROOTS)
+				my_root_count = tc_roots_add(my_roots, my_root_count, tc_pending.roots[i]);
+			else
+				full = true;
+		}
+		tc_my_executor->has_roots = my_root_count > 0;
+	}
+	if (database != NULL && tc_pending.signals)
+	{
+		database->signals_waiting = true;
+		tc_shared_set_scheduler_latch(MyDatabaseId);
+	}
+	if (database == NULL || (!full && (tc_my_executor != NULL || tc_pending.root_count == 0)))
+		return;
+	database->roots_waiting = true;
+	tc_shared_set_scheduler_latch(MyDatabaseId);
+}
+
+static int
+compare_roots(const void *a, const void *b)
+{
+	int64		left = *(const int64 *) a;
+	int64		right = *(const int64 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
+int
+tc_shared_take_roots(int64 roots[TC_MAX_ROOTS])
+{
+	int			count = my_root_count;
+
+	memcpy(roots, my_roots, sizeof(int64) * count);
+	qsort(roots, count, sizeof(int64), compare_roots);
+	my_root_count = 0;
+	if (tc_my_executor != NULL)
+		tc_my_executor->has_roots = false;
+	return count;
+}
+
+bool
+tc_shared_has_roots(void)
+{
+	return my_root_count > 0;
+}
+
+void
+tc_shared_call_for_roots(void)
+{
+	DatabaseSlot *database;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	database = tc_shared_database(MyDatabaseId);
+	if (database != NULL)
+		database->roots_waiting = true;
+	tc_shared_set_scheduler_latch(MyDatabaseId);
+	LWLockRelease(tc_shared->lock);
+}

@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * step_state.h
+ *		What a step notes in its row for its next look.
+ *
+ * Layer 2: an object of texts.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TC_STEP_STATE_H
+#define TC_STEP_STATE_H
+
+#include "utils/jsonb.h"
+
+/* a NULL value is left out */
+extern Jsonb *tc_state_object(const char *const *keys, const char *const *values, int count);
+
+/* an object with one key more, or in place of the one that it has */
+extern Jsonb *tc_params_over(const Jsonb *under, const char *key, const Jsonb *over);
+
+#endif							/* TC_STEP_STATE_H */
