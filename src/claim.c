@@ -23,6 +23,7 @@
 #include "recover_store.h"
 #include "role_check.h"
 #include "settings.h"
+#include "shared_roots.h"
 #include "shared_state.h"
 #include "task_cache.h"
 #include "worker_process.h"

@@ -31,6 +31,7 @@
 #include "run_timer.h"
 #include "session_scrub.h"
 #include "settings.h"
+#include "shared_roots.h"
 #include "shared_state.h"
 #include "task_cache.h"
 #include "worker_process.h"

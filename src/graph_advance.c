@@ -12,6 +12,7 @@
 
 #include "graph_advance.h"
 #include "graph_end.h"
+#include "shared_roots.h"
 #include "shared_state.h"
 #include "worker_process.h"
 

@@ -24,6 +24,7 @@
 #include "graph_start.h"
 #include "redact_json.h"
 #include "run_control_store.h"
+#include "shared_roots.h"
 #include "shared_state.h"
 #include "statement.h"
 

@@ -14,6 +14,7 @@
 #include "graph_advance.h"
 #include "graph_end.h"
 #include "graph_start.h"
+#include "shared_roots.h"
 #include "shared_state.h"
 #include "step_state.h"
 #include "task_cache.h"

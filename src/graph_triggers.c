@@ -20,6 +20,7 @@
 #include "graph_run_store.h"
 #include "progress_store.h"
 #include "plain_writer.h"
+#include "shared_roots.h"
 #include "shared_state.h"
 #include "statement.h"
 #include "trigger_call.h"

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 
 #include "shared_pending_internal.h"
+#include "shared_roots.h"
 
 /* of an executor: roots that its commits have noted since it looked */
 static int64 my_roots[TC_MAX_ROOTS];
@@ -28,6 +29,23 @@ tc_roots_add(int64 *roots, int count, int64 root)
 	}
 	roots[count] = root;
 	return count + 1;
+}
+
+void
+tc_shared_touch_root(int64 root_run_id)
+{
+	tc_wake_note_work();
+	if (tc_pending.root_count < TC_MAX_ROOTS)
+		tc_pending.root_count = tc_roots_add(tc_pending.roots, tc_pending.root_count, root_run_id);
+	else
+		tc_pending.roots_full = true;
+}
+
+void
+tc_shared_touch_signals(void)
+{
+	tc_wake_note_work();
+	tc_pending.signals = true;
 }
 
 /* The lock is held. */

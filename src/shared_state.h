@@ -494,25 +494,11 @@ typedef enum LaneTouch
 extern void tc_shared_touch_lane(Oid role, int64 queue_id, int32 priority, int64 gate,
 								 TimestampTz run_at, int64 run_id, LaneTouch touch);
 
+#define TC_MAX_ROOTS 64			/* graphs that a process notes; see
+								 * shared_roots.h */
+
 /* Copies of the lanes of a role that this transaction touched, due now. */
 extern int	tc_shared_touched_lanes(Oid role, TimestampTz now, Lane *lanes, int max);
-
-/*
- * A step of that root has ended.  At commit an executor notes it for itself;
- * anybody else calls the scheduler.
- */
-extern void tc_shared_touch_root(int64 root_run_id);
-
-/* A signal was sent: at commit the scheduler looks who waits for it. */
-extern void tc_shared_touch_signals(void);
-
-/* Executors: the roots that their own commits have noted, in ascending order, and forget them. */
-#define TC_MAX_ROOTS 64
-extern int	tc_shared_take_roots(int64 roots[TC_MAX_ROOTS]);
-extern bool tc_shared_has_roots(void);
-
-/* ask the scheduler to advance every root that has something to take */
-extern void tc_shared_call_for_roots(void);
 
 /*
  * What lanes may give changed: the scheduler finds those that hold work.  A

@@ -115,23 +115,6 @@ tc_shared_touch_finish(int64 run_id, int64 queue_id, int64 task_id)
 	finish->task_id = task_id;
 }
 
-void
-tc_shared_touch_root(int64 root_run_id)
-{
-	tc_wake_note_work();
-	if (tc_pending.root_count < TC_MAX_ROOTS)
-		tc_pending.root_count = tc_roots_add(tc_pending.roots, tc_pending.root_count, root_run_id);
-	else
-		tc_pending.roots_full = true;
-}
-
-void
-tc_shared_touch_signals(void)
-{
-	tc_wake_note_work();
-	tc_pending.signals = true;
-}
-
 int
 tc_shared_touched_lanes(Oid role, TimestampTz now, Lane *lanes, int max)
 {
