@@ -33,6 +33,7 @@ BEGIN ATOMIC
         ('hold', 'Holding and ending tasks', 'pause_task resume_task disable_task enable_task archive_task unarchive_task'),
         ('enqueue', 'Making runs, and waiting for them', 'enqueue_task enqueue_tasks wait_for_run await_run perform_run perform_due_runs'),
         ('runs', 'Looking at runs, and steering them', 'recent_runs running_runs failed_runs list_runs task_runs task_run_history task_run_logs explain_run cancel_run cancel_runs retry_run retry_runs run_transitions'),
+        ('pictures', 'How a composite task goes', 'run_tree run_timeline run_dot run_mermaid open_decisions'),
         ('inside', 'Inside a run', 'current_run param write_log report_progress set_output step_output'),
         ('dead letters', 'What failed for good', 'open_dead_letters dead_letters redrive_dead_letter redrive_dead_letters resolve_dead_letter discard_dead_letter export_dead_letters dlq_stats failure_codes set_failure_code failure_code_of watchdog_metrics'),
         ('workers', 'External workers', 'register_worker unregister_worker await_runs claim_runs heartbeat complete_run complete_runs fail_run snooze_run log_run report_run_progress workers worker_runs'),

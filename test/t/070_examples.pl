@@ -237,6 +237,48 @@ is(sql($node, 'app', "SELECT to_regnamespace('example_blog') IS NULL, count(*) F
 wait_for($node, 'app', "SELECT count(*) FROM taskcenter.task_status_history AS h JOIN taskcenter.tasks USING (task_id) WHERE name = 'example article' AND new_status = 'validation_failed' AND h.old_status = 'rejected' AND requested_status = 'published'", '1');
 is(sql($node, 'app', "SELECT count(*) FROM taskcenter.task_status_history AS h JOIN taskcenter.tasks USING (task_id) WHERE name = 'example article' AND NOT accepted"), 3, 'every refused attempt is in the history');
 
+# ---- package-graph.sql ----
+
+my $leftovers = q{SELECT count(*) FROM taskcenter.live_runs AS r JOIN taskcenter.tasks AS t USING (task_id) WHERE t.name LIKE 'example%' AND t.kind = 'composite'};
+($code, $out, $err) = run_file('package-graph.sql');
+is("$code$err", '0', 'package-graph.sql runs');
+like($out, qr/^1\. .*\bmeasure: command, for each/ms, 'shows the graph');
+like($out, qr/^3\. .*\bapprove\b.*0 of 1 approved.*^4\. /ms, 'a run goes up to its approval');
+like($out, qr/^4\. [^\n]*\n0\nexample packages\|approve\|\{example_releaser\}\|1\|0\|\w+\n/m, 'which somebody else sees');
+like($out, qr/^succeeded\|\n/m, 'his approval lets it succeed');
+like($out, qr/^1\|1\n4\|300\n5\. /m, 'all is published, section by section');
+like($out, qr/^5\. [^\n]*\nfailed\n.*\bgate\b[^\n]*(?:failed|timed_out).*\n1\n6\. /ms, 'bad data stops at the gate, and is undone');
+like($out, qr/^package-1\|changed\|1\.1\|1\.1\.1$/m, 'changes are found');
+like($out, qr/^6\. .*^failed\n(?:[^\n]*\n)*load\|succeeded\n(?:[^\n]*\n)*undo:load\|succeeded\n1\|1\n7\. /ms, 'what is rejected is undone too');
+is(sql($node, 'app', $leftovers), 0, 'nothing of it is unfinished');
+is(sql($node, 'app', q{SELECT to_regnamespace('example_packages') IS NULL AND to_regrole('example_releaser') IS NULL}), 't', 'and nothing stays');
+my $listed = PostgreSQL::Test::Utils::tempdir . '/packages.tsv';
+append_to_file($listed, join('', map { "p$_\t1\tamd64\tsome/s" . $_ % 3 . "\t$_\t1700000000\t\n" } 1 .. 30));
+($code, $out, $err) = run_file('package-graph.sql', packages => $listed);
+is("$code$err", '0', 'package-graph.sql takes a file');
+like($out, qr/^1\|1\n3\|30\n5\. /m, 'with what is in it');
+
+# ---- upgrade-checklist.sql ----
+
+my $dump = PostgreSQL::Test::Utils::tempdir . '/before.dump';
+my @upgrade = (backup => $dump, pg_dump => $node->installed_command('pg_dump'));
+create_task($node, 'app', 'app_owner', 'weekly', 'SELECT 1', schedule => '0 5 * * 1');
+my $active = sql($node, 'app', q{SELECT count(*) FROM taskcenter.schedules WHERE state = 'active'});
+($code, $out, $err) = run_file('upgrade-checklist.sql', @upgrade, answer => 'reject', release => 'bad release');
+is("$code$err", '0', 'upgrade-checklist.sql runs');
+like($out, qr/^64\n5\. /m, 'takes a backup with its checksum');
+like($out, qr/^5\. .*\bforced run\b[^\n]*succeeded/ms, 'validates the upgrade');
+like($out, qr/^go\|\{example_operators\}$/m, 'asks');
+like($out, qr/^failed\n6\. .*undo:drain.*^agent\|release 1\nbeat\|release 1\nworker\|release 1\nrunning\n0\n/ms, 'and rolls back when the answer is no');
+is(sql($node, 'app', q{SELECT count(*) FROM taskcenter.schedules WHERE state = 'active'}), $active, 'schedules fire as before');
+ok(-s $dump, 'the backup is there');
+unlink $dump;
+($code, $out, $err) = run_file('upgrade-checklist.sql', @upgrade);
+is("$code$err", '0', 'upgrade-checklist.sql runs again');
+like($out, qr/^succeeded\n6\. .*^agent\|release 2\nbeat\|release 2\nworker\|release 2\nrunning\n0\nrelease 2, backup \Q$dump\E, sha256 [0-9a-f]{64}$/ms, 'and goes when it is yes');
+is(sql($node, 'app', q{SELECT count(*) FROM taskcenter.schedules WHERE state = 'active'}), $active, 'schedules fire again');
+is(sql($node, 'app', $leftovers), 0, 'nothing of it is unfinished');
+
 check_log($node, per_minute => 12);
 $node->stop;
 done_testing();

@@ -160,15 +160,15 @@ is(effects($root, 'always'), 0, 'no rule starts anything after a cancel');
 composite($tc, 'raced', {
 	a => { command => q{SELECT act('ok', 5)} }, b => { command => q{SELECT act('ok', 3)}, after => ['a'] },
 	c => { command => q{SELECT act('ok', 4)}, after => ['a'] }, d => { command => $works, after => [ 'b', 'c' ] } });
-my %ends;
-my @raced;
+my (@raced, @answers);
 for my $round (1 .. ($long ? 500 : 40))
 {
 	push @raced, start_root($tc, 'raced');
 	usleep(rand 25_000);
 	my ($answer, $error) = $tc->try("SELECT taskcenter.cancel_run($raced[-1], 'race')");
-	like($error, qr/^(?:|.*55000.*)$/s, 'an answer, or that it has ended') unless $error eq '' || $error =~ /55000/;
+	push @answers, $error if $error ne '' && $error !~ /55000/;
 }
+is("@answers", '', 'who cancels gets an answer, or hears that it has ended');
 ok(end_of_roots($tc, 30), 'cancel against finish: all end');
 is(invariant_problems($tc), '', 'nothing is left over');
 $tc->is_sql("SELECT string_agg(DISTINCT status, ' ' ORDER BY status) FROM taskcenter.finished_runs WHERE run_id IN (" . join(',', @raced) . ')',
@@ -210,8 +210,6 @@ $row = $tc->finish($root);
 is(outcome($root, $row), 'succeeded; a: succeeded, b: succeeded, c: succeeded, d: succeeded, e: succeeded', 'is resumed by retry_run()');
 is(join(' ', map { effects($root, $_) } qw(a b c d e)), '1 1 1 1 1', 'what had succeeded is kept');
 is(invariant_problems($tc), '', 'and nothing is left over');
-my ($same) = $tc->rows("SELECT count(*) AS runs FROM taskcenter.finished_runs WHERE parent_run_id = $root");
-is($same->{runs}, 5, 'in the same runs');
 $tc->refused("SELECT taskcenter.retry_run($root)", '55000', 'a root that succeeded is not repeated');
 
 # of a nested one, and of a cancelled one

@@ -100,21 +100,22 @@ sub step_rows
 		WHERE r.parent_run_id = $root ORDER BY r.run_id});
 }
 
-# the one run of a step, as in step_rows()
+# the run of a step, as in step_rows(); after a retry the last one
 sub step_row
 {
 	my ($tc, $root, $step, $item) = @_;
 	my @rows = grep { $_->{step} eq $step && ($_->{item} // 0) == ($item // 0) } step_rows($tc, $root);
 
-	return $rows[0];
+	return $rows[-1];
 }
 
-# "a: succeeded, b: failed", by name
+# "a: succeeded, b: failed", by name; after a retry the last run of each step
 sub statuses
 {
 	my ($tc, $root) = @_;
-	return join ', ', map { "$_->{step}: $_->{status}" }
-	  sort { $a->{step} cmp $b->{step} } grep { !defined $_->{item} } step_rows($tc, $root);
+	my %last = map { $_->{step} => $_->{status} } grep { !defined $_->{item} } step_rows($tc, $root);
+
+	return join ', ', map { "$_: $last{$_}" } sort keys %last;
 }
 
 # end_of_roots(SERVER, SECONDS): waits until nothing is unfinished
@@ -134,10 +135,13 @@ sub invariant_problems
 			SELECT format('run %s (%s) is %s under the finished run %s', c.run_id, c.step, c.status, p.run_id)
 			FROM taskcenter.live_runs AS c JOIN taskcenter.finished_runs AS p ON p.run_id = c.parent_run_id
 			UNION ALL
-			SELECT format('step %s %s of run %s has %s runs', step, item, parent_run_id, count(*))
+			SELECT format('step %s %s of run %s has %s runs that are open or succeeded', step, item, parent_run_id, count(*))
 			FROM (SELECT parent_run_id, step, item FROM taskcenter.live_runs
-				UNION ALL SELECT parent_run_id, step, item FROM taskcenter.finished_runs) AS r
-			WHERE parent_run_id IS NOT NULL GROUP BY parent_run_id, step, item HAVING count(*) > 1
+				UNION ALL SELECT parent_run_id, step, item FROM taskcenter.finished_runs AS f WHERE status = 'succeeded'
+					AND NOT EXISTS (SELECT FROM taskcenter.finished_runs AS u
+						WHERE u.parent_run_id = f.parent_run_id AND u.step = 'undo:' || f.step AND u.run_id > f.run_id)) AS r
+			WHERE parent_run_id IS NOT NULL AND NOT starts_with(step, 'undo:')
+			GROUP BY parent_run_id, step, item HAVING count(*) > 1
 			UNION ALL
 			SELECT format('run %s is in both tables', run_id)
 			FROM taskcenter.live_runs JOIN taskcenter.finished_runs USING (run_id)
@@ -284,6 +288,7 @@ sub problems_of
 	my %failure = map { $_ => 1 } grep {
 		$outcome_of{ $rows{$_}{status} } eq 'failed' && ($steps->{$_}{on_error} // 'stop') eq 'stop'
 	} keys %$steps;
+	my $stops = grep { $rows{$_}{status} ne 'cancelled' } keys %failure;
 	my ($first_failure) = sort { $a <=> $b } map { $rows{$_}{finished} } keys %failure;
 
 	for my $name (keys %$steps)
@@ -297,6 +302,8 @@ sub problems_of
 		my $condition = $plan->{$name}{when} // 1;
 		my $can_stop = $wants_success{ $step->{rule} // 'all_success' };
 		my $ran = $row->{status} ne 'skipped';
+		# what merely waits is cancelled when a failure has stopped the root
+		my $gave_up = $stops && $step->{wait} && $row->{status} eq 'cancelled';
 		my $seen = "$name (" . ($step->{rule} // 'all_success') . "): $row->{status}";
 
 		if ($ran)
@@ -305,7 +312,7 @@ sub problems_of
 			push @problems, "$seen, though its condition is false" unless $condition;
 			push @problems, "$seen, not $plan->{$name}{status}: "
 			  . ($row->{error} // $row->{reason} // '')
-			  if $row->{status} ne $plan->{$name}{status};
+			  if $row->{status} ne $plan->{$name}{status} && !$gave_up;
 			push @problems, "$seen, begun before its rule held"
 			  if defined $row->{started} && $row->{started} < $at;
 			push @problems, "$seen, which follows from a failure that stops the root"
