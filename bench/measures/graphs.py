@@ -20,20 +20,15 @@ from lib.report import percentile
 
 RATIO = 1.5
 SUCCESSOR_MS, START_MS = 1, 2
-SAVE_S, LINEAR = 2, 1.5
-SMALLER = 4                     # times fewer steps, to see what grows how
 
 NOOP = {"command": "select 1", "transaction_mode": "atomic"}
 
 
-def save_graph(conn, name, steps):
-    """Seconds of save_graph(); the task is made if there is none."""
-    if not conn.query("SELECT 1 FROM taskcenter.tasks WHERE name = $1", name):
-        conn.query("SELECT taskcenter.create_task($1, kind => 'composite')", name)
-    graph = json.dumps({"steps": steps})
-    start = time.monotonic()
-    conn.query("SELECT taskcenter.save_graph($1, $2::jsonb)", name, graph)
-    return time.monotonic() - start
+def make_composite(conn, name, steps):
+    """A composite task of these steps."""
+    conn.query("SELECT taskcenter.create_task($1, kind => 'composite')", name)
+    conn.query("SELECT taskcenter.save_graph($1, $2::jsonb)", name,
+               json.dumps({"steps": steps}))
 
 
 def chain(count):
@@ -56,19 +51,6 @@ def diamonds(count):
         for side in "ab":
             steps[f"{side}{place}"] = dict(NOOP, after=[f"j{place - 1}"])
         steps[f"j{place}"] = dict(NOOP, after=[f"a{place}", f"b{place}"])
-    return steps
-
-
-def layers(count, edges=2, width=100):
-    """Layers of steps, each after so many of the layer before."""
-    steps = {}
-    for place in range(count):
-        layer, at = divmod(place, width)
-        step = dict(NOOP)
-        if layer:
-            step["after"] = [f"s{(layer - 1) * width + (at * 7 + edge * 13) % width}"
-                             for edge in range(edges)]
-        steps[f"s{place}"] = step
     return steps
 
 
@@ -121,7 +103,7 @@ def compare_with_runs(bench, name, make, count, executors):
             with Database(bench) as where:
                 if side == "ours":
                     steps = make(count)
-                    save_graph(where.client, name, steps)
+                    make_composite(where.client, name, steps)
                     seconds, load = where.timed(lambda: where.run(name), len(steps) + 1)
                 else:
                     seconds, load = where.timed(
@@ -149,7 +131,7 @@ def measure_successors(bench, name, steps, executors):
     for _ in bench.rounds():
         load = bench.quiet()
         with Database(bench) as where:
-            save_graph(where.client, name, steps)
+            make_composite(where.client, name, steps)
             root = where.run(name)
             engine.wait_live_empty(where.admin, 60)
             where.admin.execute(f"ANALYZE {engine.FINISHED}")
@@ -165,7 +147,7 @@ def measure_successors(bench, name, steps, executors):
 def measure_start(bench, count):
     bench.cluster.configure()
     with Database(bench) as where:
-        save_graph(where.client, "ten", {f"s{place}": NOOP for place in range(10)})
+        make_composite(where.client, "ten", {f"s{place}": NOOP for place in range(10)})
         load = bench.quiet()
         roots = []
         for _ in range(count):
@@ -187,26 +169,6 @@ def measure_start(bench, count):
     bench.report.limit("transactions in which its steps were queued", commits, "", 1)
 
 
-def measure_save(bench, count):
-    with Database(bench) as where:
-        load = bench.quiet()
-        best = {}
-        for _ in bench.rounds():
-            for size in (count // SMALLER, count):
-                seconds = save_graph(where.client, f"saved {size}", layers(size))
-                best[size] = min(best.get(size, seconds), seconds)
-        wide = save_graph(where.client, "wide", layers(count // 10, edges=100))
-    for size, seconds in best.items():
-        bench.report.number("graphs", "ours", f"save of {size} steps, {2 * size} edges", seconds,
-                            "s", load=load)
-    bench.report.number("graphs", "ours", f"save of {count // 10} steps, {count * 10} edges", wide,
-                        "s", load=load)
-    bench.report.limit(f"save of a graph of {count} steps", best[count], "s", SAVE_S)
-    bench.report.compare(f"save: {SMALLER} times the steps", best[count], "s",
-                         best[count // SMALLER] * SMALLER, f"s {SMALLER} x a quarter",
-                         at_most=LINEAR)
-
-
 def measure(bench):
     if not bench.side("ours"):
         return
@@ -215,4 +177,3 @@ def measure(bench):
     measure_successors(bench, "chain", chain(bench.size(500, 100)), executors=1)
     measure_successors(bench, "diamonds", diamonds(bench.size(150, 30)), executors=4)
     measure_start(bench, bench.size(200, 30))
-    measure_save(bench, bench.size(10000, 2000))

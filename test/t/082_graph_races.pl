@@ -178,6 +178,21 @@ $tc->is_sql('SELECT count(*) FROM taskcenter.finished_runs AS r JOIN taskcenter.
 $tc->is_sql('SELECT count(*) FROM taskcenter.finished_runs AS r JOIN taskcenter.finished_runs AS c ON c.parent_run_id = r.run_id'
 	  . ' WHERE c.finished_at > r.finished_at AND r.run_id IN (' . join(',', @raced) . ')', '0', 'and no step ended after its root');
 
+# the same where nothing ends by itself, at whatever moment of its start
+composite($tc, 'asks', { question => { approval => { roles => ['ops'] } }, late => { command => $works, after => ['question'], rule => 'all_done' } });
+composite($tc, 'asks_nested', { first => { command => $works }, nested => { task => 'asks' }, later => { task => 'asks', after => ['first'] } });
+@raced = ();
+for my $round (1 .. ($long ? 500 : 40))
+{
+	push @raced, start_root($tc, 'asks_nested');
+	usleep(rand 12_000);
+	$tc->sql("SELECT taskcenter.cancel_run($raced[-1], 'race')");
+}
+ok(end_of_roots($tc, 30), 'cancel against start: nothing goes on')
+  or diag($tc->sql(q{SELECT string_agg(format('%s under %s: %s %s, executor %s', run_id, parent_run_id, step, status, executor_id), E'\n') FROM taskcenter.live_runs}));
+is(invariant_problems($tc), '', 'nothing is left over');
+$tc->is_sql("SELECT string_agg(DISTINCT status, ' ') FROM taskcenter.finished_runs WHERE run_id IN (" . join(',', @raced) . ')', 'cancelled', 'all were cancelled');
+
 # a step by itself
 composite($tc, 'step_cancelled', { a => { command => $tc->gate(4) }, next => { command => $works, after => ['a'] },
 	cleanup => { command => $works, after => ['a'], rule => 'all_done' } });
