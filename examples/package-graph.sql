@@ -38,6 +38,7 @@ FROM generate_series(1, 300) AS n;
 
 \echo '1. The graph'
 CREATE ROLE example_releaser;
+CREATE ROLE example_loader;
 SELECT create_task('example packages', kind => 'composite', application => 'examples',
     description => 'takes the staged packages in as a new snapshot') AS task \g /dev/null
 -- a string in JSON is one line: white space is folded
@@ -111,6 +112,8 @@ SELECT save_graph('example packages', regexp_replace($graph$
 }}$graph$, '\s+', ' ', 'g')::jsonb) AS version;
 SELECT task_tree('example packages');
 
+SELECT grant_access('example_loader', 'enqueuer', task => 'example packages') AS granted \g /dev/null
+
 \echo '2. What would be done  (nothing is)'
 SELECT * FROM plan_task('example packages');
 
@@ -127,12 +130,15 @@ BEGIN
 END $$;
 
 \echo '3. A run, up to the question'
+SET ROLE example_loader;
 SELECT enqueue_task('example packages') AS run \gset
+RESET ROLE;
 CALL await_question(:run);
 SELECT run_tree(:run);
 
 \echo '4. Who asked cannot answer; somebody of the role sees the question, and does'
-SELECT count(*) AS questions_for_me FROM open_decisions WHERE run_id = :run;
+SET ROLE example_loader;
+SELECT count(*) AS questions_for_me FROM open_decisions;
 SET ROLE example_releaser;
 SELECT task, step, roles, quorum, approved, requester FROM open_decisions;
 SELECT decide_step(:run, 'approve', 'approve', note => 'sizes look right') AS answer;
@@ -144,7 +150,9 @@ SELECT count(*) AS sections, sum(packages) AS packages FROM section_sizes;
 
 \echo '5. Data that does not pass the gate: what was loaded is undone'
 INSERT INTO staging VALUES ('broken', '1', 'amd64', 'libs', -1, 0, NULL);
+SET ROLE example_loader;
 SELECT enqueue_task('example packages') AS run \gset
+RESET ROLE;
 SELECT status FROM wait_for_run(:run);
 SELECT run_tree(:run);
 SELECT count(*) AS snapshots FROM snapshots;
@@ -152,7 +160,9 @@ SELECT count(*) AS snapshots FROM snapshots;
 \echo '6. Mended, and tried again; this time the answer is no'
 DELETE FROM staging WHERE package = 'broken';
 UPDATE staging SET version = version || '.1' WHERE package = (SELECT min(package) FROM staging);
+SET ROLE example_loader;
 SELECT enqueue_task('example packages') AS run \gset
+RESET ROLE;
 CALL await_question(:run);
 SELECT package, change, old_version, new_version FROM changes ORDER BY snapshot_id DESC, package LIMIT 1;
 SET ROLE example_releaser;
@@ -163,6 +173,7 @@ SELECT step, status FROM task_runs WHERE parent_run_id = :run ORDER BY step;
 SELECT count(*) AS snapshots, count(*) FILTER (WHERE published) AS published FROM snapshots;
 
 \echo '7. Away with it'
+SELECT revoke_access('example_loader') AS revoked \g /dev/null
 SELECT archive_task('example packages') AS state;
 DROP SCHEMA example_packages CASCADE;
-DROP ROLE example_releaser;
+DROP ROLE example_releaser, example_loader;

@@ -66,7 +66,7 @@ SELECT declare_task('example upgrade', kind => 'composite', application => 'exam
     },
     "backup": {
         "after": ["snapshot"],
-        "signal": "backup taken", "key": {"$param": "release"}, "deadline": "2 hours"
+        "signal": {"name": "backup taken", "key": {"$param": "release"}, "deadline": "2 hours"}
     },
     "drain": {
         "after": ["backup"],

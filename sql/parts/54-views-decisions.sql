@@ -42,9 +42,9 @@ CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(e.role ORDER BY e.place), '{}') AS roles
     FROM jsonb_array_elements_text(a.approval->'roles') WITH ORDINALITY AS e (role, place)) AS w
 WHERE EXISTS (SELECT FROM pg_roles AS o
-        WHERE o.rolname = ANY (w.roles) AND pg_has_role(o.oid, 'MEMBER'))
+        WHERE o.rolname = ANY (w.roles) AND pg_has_role(o.oid, 'USAGE'))
   AND NOT (coalesce((a.approval->>'exclude_requester')::boolean, false)
-        AND p.created_by = CURRENT_USER::text)
+        AND p.created_by = ANY (ARRAY[CURRENT_USER::text, SESSION_USER::text]))
   AND NOT EXISTS (SELECT FROM taskcenter.decisions AS d
         WHERE d.run_id = a.run_id AND d.role_id = (
             SELECT o.oid::bigint FROM pg_roles AS o WHERE o.rolname = CURRENT_USER))
@@ -58,7 +58,7 @@ COMMENT ON COLUMN taskcenter.open_decisions.task IS 'Name of its task';
 COMMENT ON COLUMN taskcenter.open_decisions.step IS
 'The step to name to decide_step(); of nested composite tasks as outer/inner';
 COMMENT ON COLUMN taskcenter.open_decisions.roles IS
-'Members of any of these may decide';
+'Who has the privileges of any of these may decide';
 COMMENT ON COLUMN taskcenter.open_decisions.quorum IS
 'How many have to approve; one who rejects suffices';
 COMMENT ON COLUMN taskcenter.open_decisions.approved IS 'How many have';

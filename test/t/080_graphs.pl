@@ -46,7 +46,7 @@ my %starts = (
 my %parents = (
 	s1 => { command => $works }, s2 => { command => $works },
 	f1 => { command => $fails, on_error => 'continue' }, f2 => { command => $fails, on_error => 'continue' },
-	k1 => { command => $works, when => 'false' }, k2 => { command => $works, when => 'false' });
+	k1 => { command => $works, when => 'SELECT false' }, k2 => { command => $works, when => 'SELECT false' });
 my %mixed = %parents;
 for my $rule (keys %starts)
 {
@@ -128,21 +128,31 @@ is("$row->{status}; " . statuses($tc, $root), 'succeeded; next: succeeded, slow:
 
 # ---- conditions ----
 
+$tc->task('inner_later', $works);
 ($root, $row) = run_graph('conditions', {
 	count => { command => q{SELECT taskcenter.set_output('{"rows": 3}')} },
-	many => { command => $works, after => ['count'], when => q{(taskcenter.step_output('count')->>'rows')::int > 2} },
-	few => { command => $works, after => ['count'], when => q{(taskcenter.step_output('count')->>'rows')::int <= 2} },
-	asked => { command => $works, when => q{taskcenter.param('full') = 'true'} },
-	unknown => { command => $works, when => 'NULL::boolean' } },
+	many => { command => $works, after => ['count'], when => q{SELECT (taskcenter.step_output('count')->>'rows')::int > 2} },
+	few => { command => $works, after => ['count'], when => q{SELECT (taskcenter.step_output('count')->>'rows')::int <= 2} },
+	asked => { command => $works, when => q{SELECT taskcenter.param('full') = 'true'} },
+	unknown => { command => $works, when => 'SELECT NULL::boolean' } },
 	params => { full => $true });
 is("$row->{status}; " . statuses($tc, $root),
 	'succeeded; asked: succeeded, count: succeeded, few: skipped, many: succeeded, unknown: skipped',
 	'conditions see outputs and params; null is no');
 like(step_row($tc, $root, 'few')->{reason}, qr/condition/, 'the reason says so');
 
+($root, $row) = run_graph('conditional_wait', {
+	map { $_->[0] => { %{ $_->[1] }, when => 'SELECT false' } } (
+		[ 'approve', { approval => { roles => ['pg_monitor'] } } ], [ 'soak', { wait => '1 day' } ],
+		[ 'signal', { signal => 'never' } ], [ 'check', { check => { sql => 'SELECT 1', op => '=', value => 2 } } ],
+		[ 'each', { for_each => 'SELECT 1', command => $works } ], [ 'task', { task => 'inner_later' } ]) });
+is("$row->{status}; " . statuses($tc, $root),
+	'succeeded; approve: skipped, check: skipped, each: skipped, signal: skipped, soak: skipped, task: skipped',
+	'whatever a step waits for, its condition comes first');
+
 ($root, $row) = run_graph('bad_condition', {
-	wrong => { command => $works, when => '1/0 = 1', on_error => 'continue' },
-	writes => { command => $works, when => q{(SELECT count(*) FROM act('ok')) = 1}, on_error => 'continue' },
+	wrong => { command => $works, when => 'SELECT 1/0 = 1', on_error => 'continue' },
+	writes => { command => $works, when => q{SELECT count(*) = 1 FROM act('ok')}, on_error => 'continue' },
 	after => { command => $works, after => [ 'wrong', 'writes' ], rule => 'all_failed' } });
 is("$row->{status}; " . statuses($tc, $root), 'succeeded; after: succeeded, wrong: failed, writes: failed',
 	'a condition that cannot be evaluated, or writes, fails its step');
@@ -236,7 +246,7 @@ like((decide('anna', $root, 'approve'))[1], qr/55000/, 'nobody decides twice');
 is((decide('bert', $root, 'approve'))[1], '', 'the second approves');
 $row = $tc->finish($root);
 is("$row->{status}; " . statuses($tc, $root), 'succeeded; approve: succeeded, next: succeeded', 'a quorum lets it go on');
-$tc->is_sql(q{SELECT count(*) FROM taskcenter.task_audit_logs WHERE action LIKE '%decide%' AND actor = ANY ('{anna,bert}')}, '2', 'both are audited');
+$tc->is_sql(q{SELECT count(*) FROM taskcenter.task_audit_logs WHERE action = ANY ('{approve,reject}') AND actor = ANY ('{anna,bert}')}, '2', 'both are audited');
 like((decide('bert', $root, 'reject'))[1], qr/55000|42704/, 'afterwards there is nothing to decide');
 
 composite($tc, 'rejected', {
@@ -255,7 +265,7 @@ for my $outcome ([ 'approve', 'succeeded; approve: succeeded' ], [ 'reject', 'fa
 }
 
 composite($tc, 'signals', {
-	early => { signal => 'go', key => 'a' }, late => { signal => 'go', key => { '$param' => 'key' } },
+	early => { signal => { name => 'go', key => 'a' } }, late => { signal => { name => 'go', key => { '$param' => 'key' } } },
 	next => { command => $note, after => [ 'early', 'late' ], params => { got => { '$output' => 'late' } } } });
 $tc->sql(q{SELECT taskcenter.send_signal('go', 'a'), taskcenter.send_signal('go', 'other')});
 $root = start_root($tc, 'signals', params => { key => 'b' });
@@ -264,7 +274,7 @@ $tc->sql(q{SELECT taskcenter.send_signal('go', 'b', '{"who": "me"}')});
 $row = $tc->finish($root);
 is("$row->{status}; " . statuses($tc, $root), 'succeeded; early: succeeded, late: succeeded, next: succeeded', 'each key has its step');
 $tc->is_sql(q{SELECT params FROM given WHERE step = 'next'}, '{"got": {"who": "me"}}', 'the payload is the output');
-($root, $row) = run_graph('no_signal', { never => { signal => 'never', deadline => '200 milliseconds' } });
+($root, $row) = run_graph('no_signal', { never => { signal => { name => 'never', deadline => '200 milliseconds' } } });
 like($row->{status} . '; ' . statuses($tc, $root), qr/^failed; never: (?:failed|timed_out)$/, 'a signal that does not come in time');
 
 # ---- for_each ----

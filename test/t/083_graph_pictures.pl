@@ -40,7 +40,7 @@ $tc->sql('SELECT taskcenter.create_task(\'outer\', kind => \'composite\'); SELEC
 			first => { command => $works },
 			held => { command => $tc->gate(1), after => ['first'] },
 			bad => { command => q{SELECT 1 / 0 AS "a secret"}, on_error => 'continue' },
-			skipped => { command => $works, when => 'false' },
+			skipped => { command => $works, when => 'SELECT false' },
 			shaky => { command => q{SELECT act('fail1')}, max_attempts => 2, backoff => 'none' },
 			each => { for_each => 'SELECT generate_series(1, 40) AS n', command => q{SELECT CASE WHEN (taskcenter.param('item')->>'n')::int > 12 THEN pg_advisory_xact_lock_shared(1) END} },
 			nested => { task => 'inner' }, soak => { wait => '1 day' },

@@ -416,7 +416,7 @@ sub random_graph
 		if (rand() < 0.15)
 		{
 			$plan{$name}{when} = rand() < 0.5 ? 1 : 0;
-			$step->{when} = $plan{$name}{when} ? one_of('true', '1 = 1') : one_of('false', 'NULL::boolean', '1 = 2');
+			$step->{when} = $plan{$name}{when} ? one_of('SELECT true', 'SELECT 1 = 1') : one_of('SELECT false', 'SELECT NULL::boolean', 'SELECT true WHERE false');
 		}
 		$step->{on_error} = 'continue' if rand() >= $stopping;
 		$steps{$name} = $step;
