@@ -198,7 +198,7 @@ cmp_ok($soak->{finished} - $soak->{created}, '>=', 300_000, 'as long as they say
 
 $tc->sql('CREATE TABLE gauge AS SELECT 5.0 AS value; GRANT ALL ON gauge TO PUBLIC');
 composite($tc, 'checks', {
-	gate => { check => { sql => 'SELECT value FROM gauge', op => '<', value => 1, for => '300 milliseconds', every => '50 milliseconds', on_breach => 'restart', deadline => '30 seconds' } },
+	gate => { check => { sql => 'SELECT value FROM gauge', op => '<', value => 1, for => '300 milliseconds', every => '100 milliseconds', on_breach => 'restart', deadline => '30 seconds' } },
 	next => { command => $works, after => ['gate'] } });
 $root = start_root($tc, 'checks');
 $tc->until("SELECT status = 'queued' AND step_state IS NOT NULL FROM taskcenter.live_runs WHERE parent_run_id = $root AND step = 'gate'",
@@ -213,7 +213,7 @@ is($gate->{attempt}, 1, 'in one attempt');
 
 $tc->sql('UPDATE gauge SET value = 5');
 ($root, $row) = run_graph('breached', {
-	gate => { check => { sql => 'SELECT value FROM gauge', op => '<', value => 1, every => '50 milliseconds', deadline => '300 milliseconds' } },
+	gate => { check => { sql => 'SELECT value FROM gauge', op => '<', value => 1, every => '100 milliseconds', deadline => '300 milliseconds' } },
 	next => { command => $works, after => ['gate'] } });
 like("$row->{status}; " . statuses($tc, $root), qr/^failed; gate: (?:failed|timed_out), next: skipped$/, 'a check that never holds fails at its deadline');
 
