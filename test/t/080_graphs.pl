@@ -154,7 +154,7 @@ is("$row->{status}; " . statuses($tc, $root),
 	wrong => { command => $works, when => 'SELECT 1/0 = 1', on_error => 'continue' },
 	writes => { command => $works, when => q{SELECT count(*) = 1 FROM act('ok')}, on_error => 'continue' },
 	after => { command => $works, after => [ 'wrong', 'writes' ], rule => 'all_failed' } });
-is("$row->{status}; " . statuses($tc, $root), 'succeeded; after: succeeded, wrong: failed, writes: failed',
+is("$row->{status}; " . statuses($tc, $root), 'succeeded; after: succeeded, writes: failed, wrong: failed',
 	'a condition that cannot be evaluated, or writes, fails its step');
 is(join(' ', map { step_row($tc, $root, $_)->{sqlstate} // '-' } qw(wrong writes)), '22012 25006', 'with the error');
 

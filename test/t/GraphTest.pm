@@ -225,7 +225,7 @@ sub history_problems
 {
 	my ($row) = @_;
 	my @history = @{ $row->{history} // [] };
-	my ($last, %started, @problems);
+	my ($last, $begun, %started, @problems);
 
 	return ("no history") unless @history;
 	for my $entry (@history)
@@ -233,9 +233,10 @@ sub history_problems
 		my ($old, $new, $attempt, $at) = @$entry;
 		push @problems, 'from ' . ($old // 'nothing') . ' to ' . $new . ' after ' . ($last // 'nothing')
 		  if ($old // '') ne ($last // '');
-		$started{$attempt}++ if $new eq 'running';
-		# given back before it began, or its executor died: the same attempt begins again
-		$started{$attempt}-- if ($old // '') eq 'running' && $new eq 'queued';
+		# given back before it began, put back to look again, or its executor died: the same
+		# attempt begins again
+		$started{$begun}-- if ($old // '') eq 'running' && $new eq 'queued';
+		($begun = $attempt, $started{$attempt}++) if $new eq 'running';
 		$last = $new;
 	}
 	push @problems, "ends as $last, but is $row->{status}" if $last ne $row->{status};
