@@ -40,9 +40,9 @@ $tc->sql('SELECT taskcenter.create_task(\'outer\', kind => \'composite\'); SELEC
 			first => { command => $works },
 			held => { command => $tc->gate(1), after => ['first'] },
 			bad => { command => q{SELECT 1 / 0 AS "a secret"}, on_error => 'continue' },
-			skipped => { command => $works, when => 'SELECT false' },
+			skipped => { command => $works, when => 'SELECT false' }, never => { command => $works, after => ['bad'] },
 			shaky => { command => q{SELECT act('fail1')}, max_attempts => 2, backoff => 'none' },
-			each => { for_each => 'SELECT generate_series(1, 40) AS n', command => q{SELECT CASE WHEN (taskcenter.param('item')->>'n')::int > 12 THEN pg_advisory_xact_lock_shared(1) END} },
+			each => { after => [ 'bad', 'first', 'shaky', 'skipped' ], rule => 'all_done', for_each => 'SELECT generate_series(1, 40) AS n', command => q{SELECT CASE WHEN (taskcenter.param('item')->>'n')::int > 12 THEN pg_advisory_xact_lock_shared(1) END} },
 			nested => { task => 'inner' }, soak => { wait => '1 day' },
 			$long => { command => $works, after => [ 'held', 'nested', 'soak' ] } } }) . ')', 'app');
 
@@ -53,7 +53,7 @@ like($queued, qr/outer, run $root/, 'a tree has a title');
 $tc->until(qq{SELECT count(*) >= 12 FROM taskcenter.finished_runs AS i JOIN taskcenter.live_runs AS n ON n.run_id = i.parent_run_id
 	WHERE n.parent_run_id = $root AND n.step = 'each'}, 'items end');
 $tc->until(q{SELECT count(*) = 1 FROM taskcenter.open_decisions}, 'a nested approval waits');
-$tc->wait_until("SELECT count(*) = 4 FROM taskcenter.finished_runs WHERE parent_run_id = $root");
+$tc->wait_until("SELECT count(*) = 5 FROM taskcenter.finished_runs WHERE parent_run_id = $root");
 
 my ($tree, $timeline, $dot, $mermaid) = pictures($root, 'app');
 fits($tree, 'the tree');
@@ -67,7 +67,7 @@ like($tree, qr/\beach\b.*1\d of 40 done/, 'how far the items are');
 like($tree, qr/\bnested\b.*1 of 2 done/, 'and the nested ones');
 like($tree, qr/a step with a name.*waiting/, 'and what waits for others');
 like($timeline, qr/^first +succeeded +\[\.*=+ *\] +\d/m, 'a bar for what ran');
-like($timeline, qr/^skipped +skipped +\[ *\.*\| *\]$/m, 'a mark for what did not');
+like($timeline, qr/^never +skipped +\[ *\.*\| *\]$/m, 'a mark for what did not');
 unlike($timeline, qr/a step with a name/, 'nothing for what waits');
 like($dot, qr/^digraph /, 'dot');
 like($mermaid, qr/^(?:flowchart|graph) /m, 'mermaid');
