@@ -14,7 +14,7 @@
 SET client_min_messages = warning;
 
 CREATE SCHEMA example_packages;
-SET search_path = taskcenter, example_packages;
+SET search_path = example_packages, taskcenter;
 CREATE TABLE staging (package text, version text, architecture text, section text,
     installed_kib bigint, changed_epoch bigint, depends text);
 CREATE TABLE snapshots (snapshot_id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

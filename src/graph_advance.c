@@ -30,14 +30,18 @@ tc_graph_go_on(Advance *advance)
 	GraphWalk  *walk = &advance->walk;
 	bool		stops = walk->stopping && tc_graph_in_phase(advance, TC_PHASE_RUNNING);
 
-	tc_release(advance);
 	if (stops)
 	{
 		progress->phase = TC_PHASE_STOPPING;
 		progress->reason = psprintf("step \"%s\" failed", walk->stopped_by);
-		/* their cancellations arrive as any other end does */
+
+		/*
+		 * Their cancellations arrive as any other end does.  What follows from
+		 * the failure begins to wait afterwards.
+		 */
 		tc_steps_cancel(advance->root.run_id, true, progress->reason, "graph", advance->now);
 	}
+	tc_release(advance);
 	if (tc_walk_count(walk, STEP_STATE_STARTED) > 0 ||
 		(progress->paused && tc_walk_count(walk, STEP_STATE_PENDING) > 0))
 		tc_progress_update(progress);
@@ -59,6 +63,8 @@ tc_graph_take_arrivals(Advance *advance)
 		StepState	outcome = tc_walk_outcome(arrivals[i].outcome);
 		int			step;
 
+		/* what follows from an end is not dated before it */
+		advance->now = Max(advance->now, arrivals[i].arrived_at);
 		if (advance->graph == NULL)
 		{
 			if (outcome == STEP_STATE_SUCCEEDED)

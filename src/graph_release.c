@@ -41,10 +41,10 @@ tc_release_choose_task(const Advance *advance, const char *name, NewStep *new)
 	inside = MemoryContextSwitchTo(outside);
 	if (!tc_task_find(name, false, &task) ||
 		!tc_access_may((Oid) advance->progress.owner_id, &task, TASK_RIGHT_ENQUEUE))
-		problem = psprintf("Task \"%s\" does not exist, or the owner of the graph may not have it run.",
+		problem = psprintf("task \"%s\" does not exist, or the owner of the graph may not have it run",
 						   name);
 	else if (!tc_task_accepts_runs(&task))
-		problem = psprintf("Task \"%s\" is %s.", name, task.state);
+		problem = psprintf("task \"%s\" is %s", name, task.state);
 	if (problem != NULL)
 		note_problem(new, problem);
 	else
@@ -68,14 +68,6 @@ tc_release_gate(const CachedGraph *graph, int step)
 		return 0;
 	definition = tc_graph_step_definition(graph, step, composite, CurrentMemoryContext);
 	return definition->gated ? graph->first_definition_id + step : 0;
-}
-
-static TimestampTz
-later(TimestampTz now, int64 delay)
-{
-	if (delay > DT_NOEND - now - 1)
-		return DT_NOEND;
-	return now + delay;
 }
 
 /* GraphOutput */
@@ -106,17 +98,21 @@ begin_waiting(const Advance *advance, const GraphStep *step, NewStep *new)
 	static const char *const keys[] = {"signal", "key"};
 	const char *values[2] = {NULL, NULL};
 	const char *problem = NULL;
+	bool		asks_first = step->condition != NULL;	/* it waits if that holds */
 
 	switch (step->kind)
 	{
 		case STEP_WAIT:
-			new->run_at = step->wait_until != DT_NOBEGIN ? Max(step->wait_until, advance->now)
-				: later(advance->now, step->wait_for);
+			if (!asks_first)
+				new->run_at = step->wait_until != DT_NOBEGIN
+					? Max(step->wait_until, advance->now)
+					: tc_state_later(advance->now, step->wait_for);
 			new->state = tc_state_object(keys, values, 0);
 			break;
 		case STEP_APPROVAL:
-			new->run_at = step->approval->expires > 0
-				? later(advance->now, step->approval->expires) : DT_NOEND;
+			if (!asks_first)
+				new->run_at = step->approval->expires > 0
+					? tc_state_later(advance->now, step->approval->expires) : DT_NOEND;
 			new->state = tc_state_object(keys, values, 0);
 			break;
 		case STEP_SIGNAL:

@@ -118,7 +118,7 @@ static Statement statements[] = {
 		.label = "take the ends of steps",
 		.text =
 		"DELETE FROM taskcenter.arrivals AS a WHERE a.root_run_id = $1"
-		" RETURNING a.run_id, a.step, a.item, a.outcome",
+		" RETURNING a.run_id, a.step, a.item, a.outcome, a.arrived_at",
 		.nargs = 1,
 		.types = {INT8OID}
 	},
@@ -335,6 +335,7 @@ tc_arrivals_take(int64 root_run_id, Arrival **arrivals)
 		(*arrivals)[i].step = tc_get_text(i, 2);
 		(*arrivals)[i].item = tc_get_int32(i, 3);
 		(*arrivals)[i].outcome = tc_get_text(i, 4);
+		(*arrivals)[i].arrived_at = tc_get_timestamptz(i, 5);
 	}
 	MemoryContextSwitchTo(inside);
 	tc_store_end(&frame);

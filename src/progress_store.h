@@ -46,6 +46,7 @@ typedef struct Arrival
 	char	   *step;
 	int			item;			/* 0: none */
 	char	   *outcome;		/* a status of a finished run */
+	TimestampTz arrived_at;		/* of one that was taken */
 } Arrival;
 
 /* ---- progress ---- */

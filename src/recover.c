@@ -18,6 +18,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "graph_start.h"
+#include "progress_store.h"
 #include "recover.h"
 #include "recover_store.h"
 #include "run_cancel.h"
@@ -296,10 +298,42 @@ tc_recover_tails(TimestampTz now)
 	return again;
 }
 
+/* AskToEnd */
+static void
+ask_executor(int64 run_id, int32 attempt, const void *change)
+{
+	const RunChange *by = change;
+
+	tc_shared_cancel_at_commit(run_id, attempt, by->reason, by->actor);
+}
+
 /*
- * In a transaction: cancel the run if it waits for an executor.  Returns when
- * to look again; DT_NOEND: nothing is left to do.  One that runs is about to
- * begin or to end.
+ * A run that became a graph after it was to be cancelled.  Returns when to look
+ * again; one that is no graph is about to begin or to end.
+ */
+static TimestampTz
+cancel_graph(int64 run_id, const RunChange *change)
+{
+	GraphProgress progress;
+
+	switch (tc_progress_lock_soon(run_id, &progress))
+	{
+		case PROGRESS_BUSY:
+			return change->now + HELD_LOOK_US;
+		case PROGRESS_GONE:
+			break;
+		case PROGRESS_LOCKED:
+			if (tc_graph_cancel(run_id, change->reason, change->actor, ask_executor, change,
+								change->now))
+				return DT_NOEND;
+			break;
+	}
+	return change->now + CANCEL_LOOK_US;
+}
+
+/*
+ * In a transaction: cancel the run if it waits for an executor, or is a graph.
+ * Returns when to look again; DT_NOEND: nothing is left to do.
  */
 static TimestampTz
 cancel_waiting(CancelRequest *request, TimestampTz now)
@@ -316,7 +350,7 @@ cancel_waiting(CancelRequest *request, TimestampTz now)
 	{
 		if (strcmp(run.status, "running") == 0)
 			again = tc_run_ask_worker(request->run_id, run.attempt, change.reason, now) ? DT_NOEND
-				: now + CANCEL_LOOK_US;
+				: cancel_graph(request->run_id, &change);
 		else if (!tc_run_hold_waiting(request->run_id))
 			again = now + HELD_LOOK_US;
 		else

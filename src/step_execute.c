@@ -375,15 +375,46 @@ look_at_check(Attempt *attempt, const StepCheck *check, MemoryContext context)
 	}
 }
 
+/* It was due for its condition, and begins to wait only now. */
+static bool
+begins_to_wait(const Attempt *attempt, const GraphStep *step)
+{
+	return step->condition != NULL && noted(attempt->run->step_state, "since") == 0;
+}
+
+static void
+look_at_wait(Attempt *attempt, const GraphStep *step)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz until = step->wait_until != DT_NOBEGIN ? step->wait_until
+		: tc_state_later(now, step->wait_for);
+
+	if (begins_to_wait(attempt, step) && until > now)
+		snooze(attempt, until, notes(now, 0), NULL);
+	else
+		finish_alone(attempt, "succeeded", NULL, NULL);
+}
+
 /* It is due because enough have decided, or because it has expired. */
 static void
-look_at_approval(Attempt *attempt, const StepApproval *approval, MemoryContext context)
+look_at_approval(Attempt *attempt, const GraphStep *step, MemoryContext context)
 {
+	const StepApproval *approval = step->approval;
+	TimestampTz now = GetCurrentTimestamp();
 	Decisions	decisions;
 	const char *problem = NULL;
 
 	tc_worker_begin("look at an approval");
 	tc_decisions_read(attempt->run->run_id, &decisions);
+	if (begins_to_wait(attempt, step) && decisions.rejected_by == NULL &&
+		decisions.approved < approval->quorum)
+	{
+		(void) tc_run_snooze(attempt->run, approval->expires > 0
+							 ? tc_state_later(now, approval->expires) : DT_NOEND,
+							 notes(now, 0), NULL);
+		tc_worker_commit();
+		return;
+	}
 	if (decisions.rejected_by != NULL)
 		problem = psprintf("rejected by %s", decisions.rejected_by);
 	else if (decisions.approved < approval->quorum && !approval->expiry_approves)
@@ -454,13 +485,13 @@ execute(Attempt *attempt, const CachedGraph *graph, int number, MemoryContext co
 	switch (step->kind)
 	{
 		case STEP_WAIT:
-			finish_alone(attempt, "succeeded", NULL, NULL);
+			look_at_wait(attempt, step);
 			return true;
 		case STEP_CHECK:
 			look_at_check(attempt, step->check, context);
 			return true;
 		case STEP_APPROVAL:
-			look_at_approval(attempt, step->approval, context);
+			look_at_approval(attempt, step, context);
 			return true;
 		case STEP_SIGNAL:
 			look_for_signal(attempt, step, context);
@@ -490,7 +521,8 @@ tc_step_execute(RunRow *run, const TaskDefinition *task, const char *queue,
 	tc_attempt_describe(attempt, queue, context);
 	if (problem != NULL)
 	{
-		fail(attempt, ERRCODE_INVALID_PARAMETER_VALUE, "the step cannot start", problem, context);
+		fail(attempt, ERRCODE_INVALID_PARAMETER_VALUE, 
+			 psprintf("the step cannot start: %s", problem), NULL, context);
 		return true;
 	}
 	if (run->item != 0)

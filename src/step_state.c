@@ -58,3 +58,11 @@ tc_params_over(const Jsonb *under, const char *key, const Jsonb *over)
 	(void) pushJsonbValue(&state, WJB_VALUE, &value);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
+
+TimestampTz
+tc_state_later(TimestampTz now, int64 delay)
+{
+	if (delay > DT_NOEND - now - 1)
+		return DT_NOEND;
+	return now + delay;
+}

@@ -10,6 +10,7 @@
 #ifndef TC_STEP_STATE_H
 #define TC_STEP_STATE_H
 
+#include "datatype/timestamp.h"
 #include "utils/jsonb.h"
 
 /* a NULL value is left out */
@@ -17,5 +18,8 @@ extern Jsonb *tc_state_object(const char *const *keys, const char *const *values
 
 /* an object with one key more, or in place of the one that it has */
 extern Jsonb *tc_params_over(const Jsonb *under, const char *key, const Jsonb *over);
+
+/* so much later, at most DT_NOEND */
+extern TimestampTz tc_state_later(TimestampTz now, int64 delay);
 
 #endif							/* TC_STEP_STATE_H */
