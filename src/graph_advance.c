@@ -36,8 +36,8 @@ tc_graph_go_on(Advance *advance)
 		progress->reason = psprintf("step \"%s\" failed", walk->stopped_by);
 
 		/*
-		 * Their cancellations arrive as any other end does.  What follows from
-		 * the failure begins to wait afterwards.
+		 * Their cancellations arrive as any other end does.  What follows
+		 * from the failure begins to wait afterwards.
 		 */
 		tc_steps_cancel(advance->root.run_id, true, progress->reason, "graph", advance->now);
 	}

@@ -98,7 +98,8 @@ begin_waiting(const Advance *advance, const GraphStep *step, NewStep *new)
 	static const char *const keys[] = {"signal", "key"};
 	const char *values[2] = {NULL, NULL};
 	const char *problem = NULL;
-	bool		asks_first = step->condition != NULL;	/* it waits if that holds */
+	bool		asks_first = step->condition != NULL;	/* it waits if that
+														 * holds */
 
 	switch (step->kind)
 	{

@@ -153,7 +153,7 @@ put_row(StringInfo text, const Scale *scale, const TimelineRow *row, int name_co
 	put_padded(text, row->status, STATUS_COLUMNS);
 	appendStringInfo(text, " [%s] %*s", draw_bar(scale, row, until), DURATION_COLUMNS, duration);
 	while (text->data[text->len - 1] == ' ')
-		text->data[--text->len] = '\0';
+		text	  ->data[--text->len] = '\0';
 }
 
 char *

@@ -387,7 +387,7 @@ look_at_wait(Attempt *attempt, const GraphStep *step)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz until = step->wait_until != DT_NOBEGIN ? step->wait_until
-		: tc_state_later(now, step->wait_for);
+	: tc_state_later(now, step->wait_for);
 
 	if (begins_to_wait(attempt, step) && until > now)
 		snooze(attempt, until, notes(now, 0), NULL);
@@ -521,7 +521,7 @@ tc_step_execute(RunRow *run, const TaskDefinition *task, const char *queue,
 	tc_attempt_describe(attempt, queue, context);
 	if (problem != NULL)
 	{
-		fail(attempt, ERRCODE_INVALID_PARAMETER_VALUE, 
+		fail(attempt, ERRCODE_INVALID_PARAMETER_VALUE,
 			 psprintf("the step cannot start: %s", problem), NULL, context);
 		return true;
 	}
