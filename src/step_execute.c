@@ -385,7 +385,7 @@ begins_to_wait(const Attempt *attempt, const GraphStep *step)
 static void
 look_at_wait(Attempt *attempt, const GraphStep *step)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = attempt->started_at;
 	TimestampTz until = step->wait_until != DT_NOBEGIN ? step->wait_until
 	: tc_state_later(now, step->wait_for);
 
@@ -400,7 +400,7 @@ static void
 look_at_approval(Attempt *attempt, const GraphStep *step, MemoryContext context)
 {
 	const StepApproval *approval = step->approval;
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = attempt->started_at;
 	Decisions	decisions;
 	const char *problem = NULL;
 
