@@ -94,14 +94,18 @@ tc_shared_take_roots(int64 roots[TC_MAX_ROOTS])
 	memcpy(roots, my_roots, sizeof(int64) * count);
 	qsort(roots, count, sizeof(int64), compare_roots);
 	my_root_count = 0;
-	if (tc_my_executor != NULL)
-		tc_my_executor->has_roots = false;
 	return count;
 }
 
+/*
+ * Its slot says so until what was taken is committed: should the process end
+ * before, the scheduler goes on.
+ */
 bool
 tc_shared_has_roots(void)
 {
+	if (my_root_count == 0 && tc_my_executor != NULL)
+		tc_my_executor->has_roots = false;
 	return my_root_count > 0;
 }
 

@@ -286,6 +286,20 @@ $row = $tc->finish($root);
 is(outcome($root, $row), 'succeeded; drain: succeeded, resume: succeeded, work: succeeded', 'goes on itself');
 $tc->is_sql('SELECT state FROM taskcenter.scheduler_state', 'running', 'and ends the drain');
 
+# ---- an executor ends while it lets steps start ----
+
+my $fan = $long ? 10000 : 3000;
+composite($tc, 'fan', { first => { command => $works }, map { ("f$_" => { command => 'SELECT 1', after => ['first'] }) } 1 .. $fan });
+for my $round (1 .. ($long ? 10 : 2))
+{
+	$root = start_root($tc, 'fan');
+	my $staged = $tc->wait_until("SELECT count(*) = 1 FROM taskcenter.finished_runs WHERE parent_run_id = $root");
+	$tc->sql('SELECT pg_terminate_backend(pid) FROM taskcenter.executor_activity()');
+	$tc->wait_until('SELECT count(*) > 0 FROM taskcenter.executor_activity()', 2);
+	$row = $tc->finish($root, 60);
+	is($row->{status}, 'succeeded', "an executor ends while it lets $fan steps start, round $round");
+}
+
 # ---- the server dies under it ----
 
 composite($tc, 'crashes', {
