@@ -2,6 +2,7 @@
 # crashes of the server: what happened is what the rules say.
 #
 # A failure prints the seed of its graph; GRAPH_SEED=n repeats that one alone.
+# GRAPH_COUNT and GRAPH_SIZE choose how many there are, and how many steps one has at most.
 
 use strict;
 use warnings;
@@ -15,8 +16,8 @@ use Test::More;
 use Time::HiRes qw(usleep);
 
 my $long = $ENV{TASKCENTER_LONG} ? 1 : 0;
-my $count = $long ? 1000 : 50;
-my $largest = $long ? 1000 : 40;
+my $count = $ENV{GRAPH_COUNT} // ($long ? 1000 : 50);
+my $largest = $ENV{GRAPH_SIZE} // ($long ? 1000 : 40);
 my $at_once = $long ? 20 : 17;
 
 my $tc = Taskcenter->start('graph_random', conf => "taskcenter.max_executors = 4\n");

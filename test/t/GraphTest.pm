@@ -228,9 +228,11 @@ sub history_problems
 	my ($last, $begun, %started, @problems);
 
 	return ("no history") unless @history;
-	for my $entry (@history)
+	while (@history)
 	{
-		my ($old, $new, $attempt, $at) = @$entry;
+		# of those at one moment, the one that goes on from the last
+		my ($next) = grep { $history[$_][3] == $history[0][3] && ($history[$_][0] // '') eq ($last // '') } 0 .. $#history;
+		my ($old, $new, $attempt, $at) = @{ splice @history, $next // 0, 1 };
 		push @problems, 'from ' . ($old // 'nothing') . ' to ' . $new . ' after ' . ($last // 'nothing')
 		  if ($old // '') ne ($last // '');
 		# given back before it began, put back to look again, or its executor died: the same
