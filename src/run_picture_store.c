@@ -51,12 +51,10 @@ static Statement list_progress = {
 	.label = "see how far the runs under a run are",
 	.text =
 	"SELECT p.run_id, coalesce(p.items, length(p.state)),"
-	"   p.items_succeeded + length(s.state) - length(replace(s.state, 's', '')),"
-	"   p.items_failed + length(s.state) - length(replace(s.state, 'f', '')),"
-	"   length(s.state) - length(replace(s.state, 'k', ''))"
-	" FROM taskcenter.graph_progress AS p"
-	" CROSS JOIN LATERAL (SELECT encode(p.state, 'escape')) AS s (state)"
-	" WHERE p.parent_run_id = $1",
+	"   p.items_succeeded + length(p.state) - length(replace(p.state, 's', '')),"
+	"   p.items_failed + length(p.state) - length(replace(p.state, 'f', '')),"
+	"   length(p.state) - length(replace(p.state, 'k', ''))"
+	" FROM taskcenter.graph_progress AS p WHERE p.parent_run_id = $1",
 	.nargs = 1,
 	.types = {INT8OID}
 };

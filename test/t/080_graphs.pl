@@ -353,6 +353,6 @@ $tc->is_sql(q{SELECT count(*) FROM undone WHERE step = 'never'}, '0', 'nothing i
 
 is(invariant_problems($tc), '', 'at the end nothing is left over');
 $tc->never_crashed;
-$tc->none_failed('no process of ours ended with an error');
+unlike($tc->log_since(0), qr/XX000/, 'no internal error');
 $tc->stop;
 done_testing();
