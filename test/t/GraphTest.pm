@@ -312,7 +312,7 @@ sub problems_of
 		if ($ran)
 		{
 			push @problems, "$seen, though its rule forbids it" if $verdict eq 'skip';
-			push @problems, "$seen, though its condition is false" unless $condition;
+			push @problems, "$seen, though its condition is false" unless $condition || $gave_up;
 			push @problems, "$seen, not $plan->{$name}{status}: "
 			  . ($row->{error} // $row->{reason} // '')
 			  if $row->{status} ne $plan->{$name}{status} && !$gave_up;
