@@ -399,15 +399,16 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, TimestampTz now, RunRo
 	return false;
 }
 
-static bool
-holds_lane(const Lane *lanes, int count, const LaneKey *key)
+/* NULL: it is not among them */
+static Lane *
+find_lane(Lane *lanes, int count, const LaneKey *key)
 {
 	int			i;
 
 	for (i = 0; i < count; i++)
 		if (memcmp(&lanes[i].key, key, sizeof(LaneKey)) == 0)
-			return true;
-	return false;
+			return &lanes[i];
+	return NULL;
 }
 
 /*
@@ -428,8 +429,12 @@ advance_roots(Oid role, TimestampTz now, Lane *lanes, int count)
 											lengthof(touched));
 	for (i = 0; i < touched_count && count + added < TC_MAX_LANES; i++)
 	{
-		if (!holds_lane(lanes, count, &touched[i].key))
+		Lane	   *held = find_lane(lanes, count, &touched[i].key);
+
+		if (held == NULL)
 			lanes[count + added++] = touched[i];
+		else
+			held->next_due = DT_NOBEGIN;
 	}
 	return added;
 }
