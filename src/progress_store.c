@@ -59,8 +59,11 @@ static Statement statements[] = {
 	[STATEMENT_PROGRESS_TRY] = {
 		.label = "lock the progress of a graph, if nobody has",
 		.text =
-		"SELECT p.run_id FROM taskcenter.graph_progress AS p WHERE p.run_id = $1"
-		" FOR UPDATE SKIP LOCKED",
+		"SELECT p.run_id, p.parent_run_id, p.task_id, p.version, p.owner_id, p.state, p.phase,"
+		"   p.paused, EXISTS (SELECT FROM taskcenter.graph_exemptions AS e"
+		"     WHERE e.run_id = ANY (ARRAY[p.run_id, p.parent_run_id])), coalesce(p.items, -1), p.items_succeeded, p.items_failed,"
+		"   p.reason, p.end_status"
+		" FROM taskcenter.graph_progress AS p WHERE p.run_id = $1 FOR UPDATE OF p SKIP LOCKED",
 		.nargs = 1,
 		.types = {INT8OID}
 	},
@@ -173,8 +176,9 @@ tc_progress_insert(const GraphProgress *progress)
 	tc_store_end(&frame);
 }
 
-bool
-tc_progress_lock(int64 run_id, GraphProgress *progress)
+/* what the statement that locks it returned; false: nothing */
+static bool
+lock_progress(int statement, int64 run_id, GraphProgress *progress)
 {
 	MemoryContext outside = CurrentMemoryContext;
 	MemoryContext inside;
@@ -184,7 +188,7 @@ tc_progress_lock(int64 run_id, GraphProgress *progress)
 
 	tc_bind_int64(&bindings, run_id);
 	tc_store_begin(&frame);
-	found = run(STATEMENT_PROGRESS_LOCK, &bindings) > 0;
+	found = run(statement, &bindings) > 0;
 	inside = MemoryContextSwitchTo(outside);
 	if (found)
 	{
@@ -209,30 +213,33 @@ tc_progress_lock(int64 run_id, GraphProgress *progress)
 	return found;
 }
 
+bool
+tc_progress_lock(int64 run_id, GraphProgress *progress)
+{
+	return lock_progress(STATEMENT_PROGRESS_LOCK, run_id, progress);
+}
+
 ProgressLock
 tc_progress_lock_soon(int64 run_id, GraphProgress *progress)
 {
 	StoreFrame	frame;
 	Bindings	bindings = {0};
-	ProgressLock result = PROGRESS_BUSY;
+	bool		exists = true;
 	int			tries;
 
 	tc_bind_int64(&bindings, run_id);
-	for (tries = 0; tries < LOCK_TRIES && result == PROGRESS_BUSY; tries++)
+	for (tries = 0; tries < LOCK_TRIES && exists; tries++)
 	{
 		if (tries > 0)
 			pg_usleep(LOCK_PAUSE_US);
 		CHECK_FOR_INTERRUPTS();
+		if (lock_progress(STATEMENT_PROGRESS_TRY, run_id, progress))
+			return PROGRESS_LOCKED;
 		tc_store_begin(&frame);
-		if (run(STATEMENT_PROGRESS_TRY, &bindings) > 0)
-			result = PROGRESS_LOCKED;
-		else if (run(STATEMENT_PROGRESS_EXISTS, &bindings) == 0)
-			result = PROGRESS_GONE;
+		exists = run(STATEMENT_PROGRESS_EXISTS, &bindings) > 0;
 		tc_store_end(&frame);
 	}
-	if (result == PROGRESS_LOCKED && !tc_progress_lock(run_id, progress))
-		result = PROGRESS_GONE;
-	return result;
+	return exists ? PROGRESS_BUSY : PROGRESS_GONE;
 }
 
 void
