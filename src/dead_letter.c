@@ -16,9 +16,11 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "access.h"
 #include "dead_letter.h"
 #include "enqueue.h"
 #include "run_retry.h"
+#include "statement.h"
 
 static Redrive
 refuse(const char *problem, const char *hint)
@@ -75,22 +77,43 @@ static Redrive
 retry(const DeadLetter *letter, const TaskRow *task, const RunFacts *run, TimestampTz run_at,
 	  bool dry_run, const RunChange *change)
 {
-	Redrive		redrive = {letter->run_id, NULL, NULL};
+	Redrive		redrive = {run->run_id, NULL, NULL};
 	RetryTarget target = tc_retry_target(task, run_at);
 	ChosenRun	chosen;
 	int64	   *moved;
 
+	if (!tc_task_accepts_runs(task))
+		return refuse(psprintf("Its task \"%s\" is %s.", task->name, task->state),
+					  "Enable or unarchive the task first.");
 	if (!run->finished)
-		return refuse(psprintf("Its run is %s already.", run->status), "Wait for its end.");
-	if (!tc_run_retryable(letter->run_id, &chosen))
-		return refuse(psprintf("Its run is %s.", run->status),
+		return refuse(psprintf("Run %lld is %s already.", (long long) run->run_id, run->status),
+					  "Wait for its end.");
+	if (!tc_run_retryable(run->run_id, &chosen))
+		return refuse(psprintf("Run %lld is %s.", (long long) run->run_id, run->status),
 					  "Call taskcenter.resolve_dead_letter() if nothing is left to do.");
 	if (chosen.key_taken)
 		return refuse("Another unfinished run of its task has its unique key.",
 					  "Leave the work to that run, or cancel it first.");
-	if (!dry_run && tc_runs_retry(&target, &letter->run_id, 1, change, &moved) == 0)
+	if (!dry_run && tc_runs_retry(&target, &run->run_id, 1, change, &moved) == 0)
 		return tell_second(letter);
 	return redrive;
+}
+
+/* A step goes again with the composite that it belongs to, which goes on from there. */
+static Redrive
+resume(const DeadLetter *letter, TimestampTz run_at, bool dry_run, const RunChange *change)
+{
+	RunFacts	root;
+	TaskRow		task;
+
+	if (!tc_run_find(letter->root_run_id, &root) ||
+		!tc_task_find_id(root.task_id, false, &task))
+		return refuse("It is a step of a composite whose run is purged.",
+					  "Enqueue the composite anew, and resolve the dead letter.");
+	if (!tc_access_may(tc_statement_caller(), &task, TASK_RIGHT_OPERATE))
+		return refuse("It is a step of a composite that is not yours to operate.",
+					  "Ask the owner of the composite.");
+	return retry(letter, &task, &root, run_at, dry_run, change);
 }
 
 static int64
@@ -122,9 +145,9 @@ replace(const DeadLetter *letter, const TaskRow *task, TimestampTz run_at, bool 
 	Redrive		redrive = {letter->run_id, NULL, NULL};
 	DeadLetter	now;
 
-	if (letter->parent_run_id != 0)
-		return refuse("Its run is purged, and was a step of a composite.",
-					  "Enqueue the composite anew, and resolve the dead letter.");
+	if (!tc_task_accepts_runs(task))
+		return refuse(psprintf("Its task \"%s\" is %s.", task->name, task->state),
+					  "Enable or unarchive the task first.");
 	if (letter->params_redacted)
 		return refuse("Its run is purged, and its params held secrets, which are not kept.",
 					  "Call taskcenter.enqueue_task() with its params, and resolve the dead letter.");
@@ -147,15 +170,9 @@ tc_dead_letter_redrive(const DeadLetter *letter, const TaskRow *task, TimestampT
 
 	if (problem != NULL)
 		return refuse(problem, "Only open dead letters are redriven.");
-	if (!tc_task_accepts_runs(task))
-		return refuse(psprintf("Its task \"%s\" is %s.", task->name, task->state),
-					  "Enable or unarchive the task first.");
+	if (letter->root_run_id != 0)
+		return resume(letter, run_at, dry_run, change);
 	if (!tc_run_find(letter->run_id, &run))
 		return replace(letter, task, run_at, dry_run, change);
-	if (letter->parent_run_id != 0)
-		return refuse(psprintf("Its run is a step of run %lld.",
-							   (long long) letter->parent_run_id),
-					  psprintf("taskcenter.retry_run(%lld) resumes the composite.",
-							   (long long) letter->parent_run_id));
 	return retry(letter, task, &run, run_at, dry_run, change);
 }

@@ -22,7 +22,7 @@
 #define ROW_COLUMNS \
 	"d.dead_letter_id, d.run_id, d.task_id, d.parent_run_id, t.name, d.state, d.code, q.queue," \
 	" d.priority, d.max_attempts, d.params_redacted, d.params, d.trace_id, d.redriven_at," \
-	" d.closed_at, d.redriven_by, d.closed_by, d.note"
+	" d.closed_at, d.redriven_by, d.closed_by, d.note, d.root_run_id"
 #define ROW_RELATIONS \
 	" FROM taskcenter.dead_letters AS d" \
 	" JOIN taskcenter.tasks AS t ON t.task_id = d.task_id" \
@@ -47,8 +47,10 @@
 
 enum
 {
+	STATEMENT_FOLLOW_STEPS,
 	STATEMENT_OPEN,
 	STATEMENT_SETTLE,
+	STATEMENT_SETTLE_STEPS,
 	STATEMENT_FIND,
 	STATEMENT_FIND_LOCKED,
 	STATEMENT_OF_RUN,
@@ -63,27 +65,62 @@ enum
 };
 
 static Statement statements[] = {
+	[STATEMENT_FOLLOW_STEPS] = {
+		/* a composite that goes on makes new runs for its steps */
+		.label = "let dead letters follow their steps",
+		.text =
+		"UPDATE taskcenter.dead_letters AS d SET run_id = f.run_id"
+		" FROM unnest($1::bigint[], $2::timestamptz[], $3::int[])"
+		"   AS e (run_id, finished_at, retention_class)"
+		" JOIN taskcenter.finished_runs AS f ON f.run_id = e.run_id"
+		"   AND f.finished_at = e.finished_at AND f.retention_class = e.retention_class"
+		" WHERE d.parent_run_id = f.parent_run_id AND d.step = f.step"
+		"   AND d.item IS NOT DISTINCT FROM f.item AND d.run_id <> f.run_id",
+		.nargs = 3,
+		.types = {INT8ARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID}
+	},
 	[STATEMENT_OPEN] = {
 		/*
 		 * A row that fails again opens its letter again and adds its errors;
-		 * a row that was only moved has the letter that it had.
+		 * a row that was only moved has the letter that it had.  In a
+		 * composite the steps that failed have letters; what only fails with
+		 * them (it, or the node of their items) has none, nor has a step
+		 * whose failure is allowed.
 		 */
 		.label = "open dead letters",
 		.text =
 		"WITH ended AS ("
 		" SELECT f.*, taskcenter.redact_json(f.params) AS shown,"
 		"   coalesce(f.code, taskcenter.failure_code_of(f.sqlstate, f.status)) AS failure,"
-		"   coalesce(e.report, f.error, f.reason, '') AS report"
+		"   coalesce(e.report, f.error, f.reason, '') AS report, c.root_run_id"
 		" FROM unnest($1::bigint[], $2::timestamptz[], $3::int[], $4::text[])"
 		"   AS e (run_id, finished_at, retention_class, report)"
 		" JOIN taskcenter.finished_runs AS f ON f.run_id = e.run_id"
 		"   AND f.finished_at = e.finished_at AND f.retention_class = e.retention_class"
-		" JOIN taskcenter.tasks AS t ON t.task_id = f.task_id"
-		" WHERE e.finished_at > $5 AND NOT (t.kind = 'composite' AND f.parent_run_id IS NULL))"
+		" LEFT JOIN LATERAL (WITH RECURSIVE up AS ("
+		"     SELECT f.parent_run_id AS id, 1 AS depth WHERE f.parent_run_id IS NOT NULL"
+		"     UNION ALL SELECT r.parent_run_id, u.depth + 1 FROM up AS u"
+		"     JOIN taskcenter.live_runs AS r ON r.run_id = u.id"
+		"     WHERE r.parent_run_id IS NOT NULL)"
+		"   SELECT u.id AS root_run_id FROM up AS u ORDER BY u.depth DESC LIMIT 1) AS c ON true"
+		" WHERE e.finished_at > $5 AND (EXISTS (SELECT FROM taskcenter.dead_letters AS d"
+		"     WHERE d.run_id = f.run_id)"
+		"   OR NOT EXISTS (SELECT FROM taskcenter.dead_letters AS d"
+		"       WHERE d.parent_run_id = f.run_id AND d.state = 'open')"
+		"     AND NOT (f.graph_version IS NOT NULL"
+		"       AND EXISTS (SELECT FROM taskcenter.dead_letters AS d"
+		"         WHERE d.root_run_id = coalesce(c.root_run_id, f.run_id) AND d.state = 'open'))"
+		"     AND NOT (f.parent_run_id IS NOT NULL AND EXISTS ("
+		"       SELECT FROM taskcenter.live_runs AS p"
+		"       LEFT JOIN taskcenter.live_runs AS o ON o.run_id = p.parent_run_id"
+		"       JOIN taskcenter.graphs AS g ON g.version = coalesce(p.graph_version, o.graph_version)"
+		"         AND g.task_id = CASE WHEN p.graph_version IS NULL THEN o.task_id ELSE p.task_id END"
+		"       WHERE p.run_id = f.parent_run_id"
+		"         AND g.graph #>> ARRAY['steps', f.step, 'on_error'] = 'continue'))))"
 		" INSERT INTO taskcenter.dead_letters AS d (run_id, task_id, owner_id, first_run_id,"
 		"   queue_id, failed_at, first_failed_at, attempts, max_attempts, lost, priority,"
 		"   params_redacted, run_status, code, sqlstate, error, errors, params, created_by,"
-		"   parent_run_id, step, trace_id)"
+		"   parent_run_id, root_run_id, step, item, trace_id)"
 		" SELECT f.run_id, f.task_id, f.owner_id, f.run_id, f.queue_id, f.finished_at,"
 		"   f.finished_at, f.attempt, f.max_attempts, f.lost, f.priority, f.shown <> f.params,"
 		"   f.status, f.failure, f.sqlstate, f.report,"
@@ -103,7 +140,8 @@ static Statement statements[] = {
 		"     || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object('attempt', f.attempt,"
 		"       'at', f.finished_at, 'status', f.status, 'error', left(f.report, 2000),"
 		"       'code', f.failure, 'sqlstate', f.sqlstate))),"
-		"   f.shown, f.created_by, f.parent_run_id, f.step, f.trace_id"
+		"   f.shown, f.created_by, f.parent_run_id, f.root_run_id, f.step,"
+		"   f.item, f.trace_id"
 		" FROM ended AS f"
 		" ON CONFLICT (run_id) DO UPDATE SET state = 'open', failed_at = excluded.failed_at,"
 		"   attempts = excluded.attempts, max_attempts = excluded.max_attempts,"
@@ -132,6 +170,29 @@ static Statement statements[] = {
 		"   AS e (run_id, finished_at, status)"
 		" WHERE d.run_id = e.run_id AND (d.state = 'redriven'"
 		"   OR d.state = 'open' AND e.status <> 'cancelled')",
+		.nargs = 3,
+		.types = {INT8ARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID}
+	},
+	[STATEMENT_SETTLE_STEPS] = {
+		/* when a composite that went on has ended */
+		.label = "settle the dead letters of steps",
+		.text =
+		"UPDATE taskcenter.dead_letters AS d"
+		" SET state = CASE WHEN c.done THEN 'resolved' ELSE 'open' END,"
+		"   closed_at = CASE WHEN c.done THEN c.finished_at END,"
+		"   closed_by = CASE WHEN c.done THEN 'taskcenter' END,"
+		"   note = CASE WHEN c.done THEN concat_ws('; ', d.note, 'its step succeeded')"
+		"     ELSE d.note END"
+		" FROM (SELECT x.dead_letter_id, x.state, e.finished_at, e.status = 'succeeded'"
+		"     OR EXISTS (SELECT FROM taskcenter.finished_runs AS s"
+		"       WHERE s.parent_run_id = x.parent_run_id AND s.step = x.step"
+		"         AND s.item IS NOT DISTINCT FROM x.item AND s.status = 'succeeded'"
+		"         AND s.finished_at > x.failed_at) AS done"
+		"   FROM unnest($1::bigint[], $2::timestamptz[], $3::text[])"
+		"     AS e (run_id, finished_at, status)"
+		"   JOIN taskcenter.dead_letters AS x ON x.root_run_id = e.run_id"
+		"   WHERE x.state = ANY (ARRAY['open', 'redriven'])) AS c"
+		" WHERE d.dead_letter_id = c.dead_letter_id AND (c.done OR c.state = 'redriven')",
 		.nargs = 3,
 		.types = {INT8ARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID}
 	},
@@ -296,30 +357,66 @@ bind_ended(Bindings *arguments, const EndedRun *runs, int count)
 	bind_array(arguments, values, NULL, count, TIMESTAMPTZOID);
 }
 
+static void
+bind_classes(Bindings *arguments, const EndedRun *runs, int count)
+{
+	Datum	   *values = palloc(sizeof(Datum) * count);
+	int			i;
+
+	for (i = 0; i < count; i++)
+		values[i] = Int32GetDatum(runs[i].retention_class);
+	bind_array(arguments, values, NULL, count, INT4OID);
+}
+
+static bool
+has_step(const EndedRun *runs, int count)
+{
+	int			i;
+
+	for (i = 0; i < count && !runs[i].is_step; i++)
+		;
+	return i < count;
+}
+
 void
 tc_dead_letters_open(const EndedRun *runs, int count, TimestampTz since)
 {
+	Bindings	steps = {0};
 	Bindings	arguments = {0};
-	Datum	   *classes = palloc(sizeof(Datum) * count);
-	int			i;
 
+	if (has_step(runs, count))
+	{
+		bind_ended(&steps, runs, count);
+		bind_classes(&steps, runs, count);
+		tc_run_bound(&statements[STATEMENT_FOLLOW_STEPS], &steps);
+	}
 	bind_ended(&arguments, runs, count);
-	for (i = 0; i < count; i++)
-		classes[i] = Int32GetDatum(runs[i].retention_class);
-	bind_array(&arguments, classes, NULL, count, INT4OID);
+	bind_classes(&arguments, runs, count);
 	bind_texts(&arguments, runs, count, true);
 	tc_bind_timestamptz(&arguments, since);
 	tc_run_bound(&statements[STATEMENT_OPEN], &arguments);
 }
 
-void
-tc_dead_letters_settle(const EndedRun *runs, int count)
+static void
+settle(Statement *statement, const EndedRun *runs, int count)
 {
 	Bindings	arguments = {0};
 
 	bind_ended(&arguments, runs, count);
 	bind_texts(&arguments, runs, count, false);
-	tc_run_bound(&statements[STATEMENT_SETTLE], &arguments);
+	tc_run_bound(statement, &arguments);
+}
+
+void
+tc_dead_letters_settle(const EndedRun *runs, int count)
+{
+	settle(&statements[STATEMENT_SETTLE], runs, count);
+}
+
+void
+tc_dead_letters_settle_steps(const EndedRun *runs, int count)
+{
+	settle(&statements[STATEMENT_SETTLE_STEPS], runs, count);
 }
 
 /* ---- reading ---- */
@@ -345,6 +442,7 @@ read_letter(uint64 row, DeadLetter *letter)
 	letter->redriven_by = tc_get_text(row, 16);
 	letter->closed_by = tc_get_text(row, 17);
 	letter->note = tc_get_text(row, 18);
+	letter->root_run_id = tc_get_int64(row, 19);
 }
 
 static bool

@@ -21,6 +21,7 @@ typedef struct EndedRun
 	int32		retention_class;
 	const char *status;
 	const char *report;			/* the error in full; NULL: as in the row */
+	bool		is_step;
 } EndedRun;
 
 /*
@@ -32,12 +33,16 @@ extern void tc_dead_letters_open(const EndedRun *runs, int count, TimestampTz si
 /* runs that ended otherwise, of which some may have a letter */
 extern void tc_dead_letters_settle(const EndedRun *runs, int count);
 
+/* composites among them that went on: the letters of their steps */
+extern void tc_dead_letters_settle_steps(const EndedRun *runs, int count);
+
 typedef struct DeadLetter
 {
 	int64		dead_letter_id;
 	int64		run_id;
 	int64		task_id;
 	int64		parent_run_id;	/* 0: none */
+	int64		root_run_id;	/* 0: none */
 	char	   *task;
 	char	   *state;
 	char	   *code;

@@ -35,6 +35,7 @@ PG_FUNCTION_INFO_V1(taskcenter_guard_dead_letter);
 typedef struct WaitingEnd
 {
 	EndedRun	run;			/* texts are copies */
+	int32		attempt;
 	int			level;			/* of the transaction that ended it */
 } WaitingEnd;
 
@@ -100,6 +101,21 @@ choose(bool failed, EndedRun *runs)
 	return count;
 }
 
+/* those that may be composites that went on */
+static int
+choose_composites(EndedRun *runs)
+{
+	int			count = 0;
+	int			i;
+
+	for (i = 0; i < waiting_count; i++)
+	{
+		if (waiting[i].attempt > 1 && !waiting[i].run.is_step)
+			runs[count++] = waiting[i].run;
+	}
+	return count;
+}
+
 static void
 write_waiting(void)
 {
@@ -126,6 +142,9 @@ write_waiting(void)
 		count = choose(false, runs);
 		if (count > 0)
 			tc_dead_letters_settle(runs, count);
+		count = choose_composites(runs);
+		if (count > 0)
+			tc_dead_letters_settle_steps(runs, count);
 		tc_store_end(&frame);
 	}
 	MemoryContextSwitchTo(old);
@@ -144,6 +163,15 @@ column(Relation rel, HeapTuple tuple, const char *name)
 	return tc_column_value(rel, tuple, name, &isnull);
 }
 
+static bool
+is_null(Relation rel, HeapTuple tuple, const char *name)
+{
+	bool		isnull;
+
+	(void) tc_column_value(rel, tuple, name, &isnull);
+	return isnull;
+}
+
 static void
 add(Relation rel, HeapTuple tuple)
 {
@@ -159,6 +187,8 @@ add(Relation rel, HeapTuple tuple)
 	end->run.finished_at = DatumGetTimestampTz(column(rel, tuple, "finished_at"));
 	end->run.retention_class = DatumGetInt32(column(rel, tuple, "retention_class"));
 	end->run.status = TextDatumGetCString(column(rel, tuple, "status"));
+	end->run.is_step = !is_null(rel, tuple, "parent_run_id");
+	end->attempt = DatumGetInt32(column(rel, tuple, "attempt"));
 	report = tc_failure_report_of(end->run.run_id);
 	end->run.report = report == NULL ? NULL : pstrdup(report);
 	MemoryContextSwitchTo(old);

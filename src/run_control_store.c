@@ -176,8 +176,8 @@ static Statement statements[] = {
 	[STATEMENT_RETRY] = {
 		/*
 		 * One that failed before it began counts as tried, so that its next
-		 * end is seen to be one after a failure.  Its dead letter goes with
-		 * it.
+		 * end is seen to be one after a failure.  Its dead letter, and those
+		 * of its steps, go with it.
 		 */
 		.label = "queue finished runs again",
 		.text =
@@ -203,7 +203,12 @@ static Statement statements[] = {
 		" UPDATE taskcenter.dead_letters AS d SET state = 'redriven', redrives = d.redrives + 1,"
 		"   redriven_at = greatest($7, clock_timestamp()), redriven_by = $9, due_at = $10,"
 		"   closed_at = NULL, closed_by = NULL, note = coalesce($8, d.note)"
-		" FROM gone AS g WHERE d.run_id = g.run_id),"
+		" FROM (SELECT x.dead_letter_id FROM gone AS g"
+		"     JOIN taskcenter.dead_letters AS x ON x.run_id = g.run_id"
+		"   UNION ALL SELECT x.dead_letter_id FROM gone AS g"
+		"     JOIN taskcenter.dead_letters AS x ON x.root_run_id = g.run_id"
+		"     WHERE x.state = 'open') AS c"
+		" WHERE d.dead_letter_id = c.dead_letter_id),"
 		" noted AS ("
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"

@@ -40,7 +40,9 @@ CREATE TABLE taskcenter.dead_letters (
     params          jsonb NOT NULL,
     created_by      text NOT NULL,
     parent_run_id   bigint,
+    root_run_id     bigint,
     step            text,
+    item            int,
     trace_id        text,
     due_at          timestamptz,
     redriven_at     timestamptz,
@@ -64,6 +66,10 @@ CREATE INDEX dead_letters_open_idx ON taskcenter.dead_letters (failed_at)
 CREATE INDEX dead_letters_redriven_idx ON taskcenter.dead_letters (due_at)
     WHERE state = 'redriven';
 CREATE INDEX dead_letters_task_idx ON taskcenter.dead_letters (task_id, dead_letter_id);
+CREATE INDEX dead_letters_parent_idx ON taskcenter.dead_letters (parent_run_id)
+    WHERE parent_run_id IS NOT NULL;
+CREATE INDEX dead_letters_root_idx ON taskcenter.dead_letters (root_run_id)
+    WHERE root_run_id IS NOT NULL;
 CREATE INDEX dead_letters_owner_idx ON taskcenter.dead_letters (owner_id);
 
 RESET ROLE;

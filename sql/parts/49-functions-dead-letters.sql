@@ -53,7 +53,7 @@ RETURNS bigint
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskcenter_redrive_dead_letter';
 COMMENT ON FUNCTION taskcenter.redrive_dead_letter(bigint, text) IS
-'Let the run of an open dead letter go again: the same run with one more attempt, or, where it is purged, a new run with the params that the letter kept, laid over those that the task has now. The letter is closed if that succeeds and open again if not. Returns the id of the run. For operators of its task: 42501 for others, 42704 for an unknown id, 55000 unless it is open (the second of two callers is told so), and where the run cannot go again: its task accepts no runs, its unique key is taken, or it is purged and its params held secrets';
+'Let the run of an open dead letter go again: the same run with one more attempt, or, where it is purged, a new run with the params that the letter kept, laid over those that the task has now. The letter is closed if that succeeds and open again if not. That of a step lets the outermost composite go on. Returns the id of the run that goes. For operators of its task: 42501 for others, 42704 for an unknown id, 55000 unless it is open (the second of two callers is told so), and where the run cannot go again: its task accepts no runs, its unique key is taken, or it is purged and its params held secrets';
 
 CREATE FUNCTION taskcenter.redrive_dead_letters(filter jsonb = '{}', max_runs int = 1000,
     per_hour int = NULL, dry_run boolean = false, reason text = NULL)

@@ -164,14 +164,19 @@ BEGIN ATOMIC
     CROSS JOIN purged AS p
     WHERE f.finished_at >= (SELECT a.since FROM asked AS a) AND f.finished_at > p.letters
       AND f.status = ANY (ARRAY['failed', 'timed_out'])
-      AND NOT (t.kind = 'composite' AND f.parent_run_id IS NULL)
+      AND f.parent_run_id IS NULL AND t.kind <> 'composite'
       AND NOT EXISTS (SELECT FROM taskcenter.dead_letters AS d WHERE d.run_id = f.run_id)
     UNION ALL
     SELECT 'letter_disagrees', 'dead_letter', d.dead_letter_id, format('it is %s, and run %s %s', d.state, d.run_id, r.status)
     FROM taskcenter.dead_letters AS d
     JOIN runs AS r ON r.run_id = d.run_id
-    WHERE (d.state = 'open' AND r.status = 'succeeded')
-       OR (d.state = 'redriven' AND r.finished_at IS NOT NULL)
+    WHERE d.root_run_id IS NULL AND (d.state = 'open' AND r.status = 'succeeded'
+       OR d.state = 'redriven' AND r.finished_at IS NOT NULL)
+    UNION ALL
+    SELECT 'letter_disagrees', 'dead_letter', d.dead_letter_id, format('it is %s, and its composite %s %s', d.state, d.root_run_id, r.status)
+    FROM taskcenter.dead_letters AS d
+    JOIN taskcenter.finished_runs AS r ON r.run_id = d.root_run_id
+    WHERE d.state = 'redriven' OR (d.state = 'open' AND r.status = 'succeeded')
     UNION ALL
     SELECT 'letter_without_task', 'dead_letter', d.dead_letter_id, format('task %s does not exist', d.task_id)
     FROM taskcenter.dead_letters AS d

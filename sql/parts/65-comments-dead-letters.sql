@@ -43,7 +43,11 @@ COMMENT ON COLUMN taskcenter.dead_letters.params IS 'Params of the run, without 
 COMMENT ON COLUMN taskcenter.dead_letters.created_by IS 'Role that made the run';
 COMMENT ON COLUMN taskcenter.dead_letters.parent_run_id IS
 'Run of the composite that it is a step of; null for none';
+COMMENT ON COLUMN taskcenter.dead_letters.root_run_id IS
+'The outermost of these composites, which a redrive resumes; null for none';
 COMMENT ON COLUMN taskcenter.dead_letters.step IS 'Name of that step; null for none';
+COMMENT ON COLUMN taskcenter.dead_letters.item IS
+'Place of the item of that step, from 1; null for none';
 COMMENT ON COLUMN taskcenter.dead_letters.trace_id IS 'Trace id of the run; null for none';
 COMMENT ON COLUMN taskcenter.dead_letters.due_at IS
 'When the run that goes again is due; null before the first redrive';

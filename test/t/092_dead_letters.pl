@@ -158,6 +158,77 @@ $tc->is_sql(q{SELECT string_agg(DISTINCT d.state || ' ' || d.redrives, ', ') FRO
 	'resolved 1', 'and each letter was redriven once, and is closed');
 none_amiss('all agrees after the storm');
 
+# ---- composites ----
+
+sub graph
+{
+	my ($name, $steps) = @_;
+	$tc->sql("SELECT taskcenter.create_task('$name', kind => 'composite', run_as => 'app')");
+	$tc->sql("SELECT taskcenter.save_graph('$name', " . Taskcenter::quote({ steps => $steps }) . ')');
+	return;
+}
+
+# Letters of a composite, as "step state redrives"; with items their number.
+sub letters_of
+{
+	my ($root) = @_;
+	return $tc->sql("SELECT coalesce(string_agg(concat_ws(' ', step, state, redrives), ', ' ORDER BY step), 'none')
+		FROM taskcenter.dead_letters WHERE root_run_id = $root OR run_id = $root");
+}
+
+$tc->sql('UPDATE gauge SET level = 0');
+graph('house', {
+	ground => { command => 'SELECT 1' },
+	walls => { command => 'SELECT 1 / level FROM gauge', after => ['ground'] },
+	paint => { command => 'SELECT 1 / 0', after => ['ground'], on_error => 'continue' },
+	roof => { command => 'SELECT 1', after => ['walls'] } });
+$run = $tc->run('house');
+$tc->is_run($run, 'failed', 'a composite with a step that fails');
+is(letters_of($run->{run_id}), 'walls open 0', 'has one dead letter: of that step, not of one that may fail, nor its own');
+my $step = $tc->sql("SELECT dead_letter_id FROM taskcenter.dead_letters WHERE root_run_id = $run->{run_id}");
+$tc->is_sql("SELECT taskcenter.redrive_dead_letter($step)", $run->{run_id}, 'a redrive lets the composite go on');
+ok($tc->wait_until("SELECT finished_at IS NOT NULL AND status = 'failed' FROM taskcenter.task_runs WHERE run_id = $run->{run_id}"), 'which fails again');
+is(letters_of($run->{run_id}), 'walls open 1', 'into the same letter');
+$tc->sql('UPDATE gauge SET level = 1');
+$tc->sql("SELECT taskcenter.redrive_dead_letter($step, 'mended')");
+$tc->refused("SELECT taskcenter.redrive_dead_letter($step)", '55000', 'it does not go twice at once');
+$tc->is_run($tc->finish($run->{run_id}), 'succeeded', 'when the cause is gone it succeeds');
+is(letters_of($run->{run_id}), 'walls resolved 2', 'and closes the letter of the step');
+$tc->is_sql("SELECT redriven_by || ' ' || note FROM taskcenter.dead_letters WHERE dead_letter_id = $step", 'postgres mended; its step succeeded', 'with who and why');
+
+# resumed by hand: the letters follow
+$tc->sql('UPDATE gauge SET level = 0');
+$run = $tc->run('house');
+$tc->sql('UPDATE gauge SET level = 1');
+$tc->sql("SELECT taskcenter.retry_run($run->{run_id})");
+$tc->is_run($tc->finish($run->{run_id}), 'succeeded', 'a composite that is retried succeeds');
+is(letters_of($run->{run_id}), 'walls resolved 1', 'and closes the letters of its steps');
+
+graph('boxes', { all => { for_each => 'SELECT i FROM generate_series(0, 3) AS i',
+	command => q{SELECT 1 / (taskcenter.param('item') ->> 'i')::int} } });
+$run = $tc->run('boxes');
+$tc->is_run($run, 'failed', 'a composite with an item that fails');
+is(letters_of($run->{run_id}), 'all open 0', 'has the letter of the item');
+
+graph('nested', { inner => { task => 'boxes' } });
+$run = $tc->run('nested');
+is(letters_of($run->{run_id}), 'all open 0', 'in a composite of a composite it is the same');
+$step = $tc->sql("SELECT dead_letter_id FROM taskcenter.dead_letters WHERE root_run_id = $run->{run_id}");
+$tc->is_sql("SELECT taskcenter.redrive_dead_letter($step)", $run->{run_id}, 'and a redrive resumes the outermost');
+$tc->wait_until("SELECT finished_at IS NOT NULL FROM taskcenter.task_runs WHERE run_id = $run->{run_id}");
+is(letters_of($run->{run_id}), 'all open 1', 'down to the item');
+
+graph('lost', { first => { command => 'SELECT 1' },
+	second => { command => 'SELECT 1', after => ['first'], params => { x => { '$output' => 'first.nothing' } } } });
+$run = $tc->run('lost');
+$tc->is_run($run, 'failed', 'a step that cannot even begin');
+is(letters_of($run->{run_id}), 'second open 0', 'has a letter, too');
+$step = $tc->sql("SELECT dead_letter_id FROM taskcenter.dead_letters WHERE root_run_id = $run->{run_id}");
+$tc->sql("SELECT taskcenter.redrive_dead_letter($step)");
+$tc->wait_until("SELECT finished_at IS NOT NULL FROM taskcenter.task_runs WHERE run_id = $run->{run_id}");
+is(letters_of($run->{run_id}), 'second open 1', 'and the same one again');
+none_amiss('all agrees after the composites');
+
 # ---- crashes ----
 
 $tc->task('mixed', q{SELECT 1 / (taskcenter.param('i')::int % 2)}, max_attempts => 2, backoff => 'none');
