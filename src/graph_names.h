@@ -13,8 +13,6 @@
 #include "graph_rules.h"
 #include "task_store.h"
 
-#define TC_MAX_NESTING 8		/* composites within composites */
-
 /* is a task of that name about to be made? */
 typedef bool (*GraphPromise) (const char *name, void *argument);
 

@@ -27,6 +27,19 @@ note_problem(NewStep *new, const char *problem)
 	new->state = tc_state_object(keys, &problem, 1);
 }
 
+/* How many graphs the root is nested in: names can come to mean other tasks after a save. */
+static int
+depth_of(const RootRow *root)
+{
+	RootRow		outer = *root;
+	int			depth = 0;
+
+	while (outer.parent_run_id != 0 && depth < TC_MAX_NESTING &&
+		   tc_root_read(outer.parent_run_id, &outer))
+		depth += outer.graph_version != 0;
+	return depth;
+}
+
 /* The task that a step names, if the owner of the graph may have it run. */
 void
 tc_release_choose_task(const Advance *advance, const char *name, NewStep *new)
@@ -43,6 +56,9 @@ tc_release_choose_task(const Advance *advance, const char *name, NewStep *new)
 		!tc_access_may((Oid) advance->progress.owner_id, &task, TASK_RIGHT_ENQUEUE))
 		problem = psprintf("task \"%s\" does not exist, or the owner of the graph may not have it run",
 						   name);
+	else if (strcmp(task.kind, TC_KIND_COMPOSITE) == 0 &&
+			 depth_of(&advance->root) + 1 >= TC_MAX_NESTING)
+		problem = psprintf("Task \"%s\" would be nested in %d graphs.", name, TC_MAX_NESTING);
 	else if (!tc_task_accepts_runs(&task))
 		problem = psprintf("task \"%s\" is %s", name, task.state);
 	if (problem != NULL)

@@ -22,6 +22,7 @@
 #define TC_MAX_EDGES 200000
 #define TC_MAX_STEP_NAME 63		/* bytes */
 #define TC_UNDO_PREFIX "undo:"	/* of the step of a run that undoes one */
+#define TC_MAX_NESTING 8		/* composites within composites */
 #define TC_MAX_ITEMS 10000		/* of for_each, unless the step says less */
 #define TC_MAX_STEP_TEXT (1024 * 1024)	/* bytes of a command or a query */
 #define TC_MAX_GRAPH_SIZE (32 * 1024 * 1024)	/* bytes of a graph as jsonb */
