@@ -400,3 +400,23 @@ tc_graph_step_run(const CachedGraph *graph, int step, StepRun *run)
 	run->priority = node->priority;
 	run->max_attempts = node->max_attempts;
 }
+
+/* As with tasks: what is autonomous is not, unless it says so. */
+bool
+tc_graph_step_is_not_repeated(int64 definition_id)
+{
+	const CachedGraph *graph;
+	const Jsonb *document;
+	const char *unsaid = "retry";
+	int			step;
+
+	if (definition_id == 0)
+		return false;
+	graph = tc_graph_of_definition(definition_id, &step);
+	if (graph == NULL)
+		return false;
+	document = tc_graph_step_document(&graph->graph.steps[step]);
+	if (mode_of(document, graph->autonomous[step]) == TRANSACTION_MODE_AUTONOMOUS)
+		unsaid = "fail";
+	return strcmp(text_of(document, "on_crash", unsaid), "fail") == 0;
+}

@@ -52,6 +52,9 @@ extern TaskDefinition *tc_graph_step_definition(const CachedGraph *graph, int st
 												const TaskDefinition *composite,
 												MemoryContext context);
 
+/* is an attempt that was lost not to be repeated?  0: it is */
+extern bool tc_graph_step_is_not_repeated(int64 definition_id);
+
 /* what a run of a step gets */
 typedef struct StepRun
 {

@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "graph_cache.h"
 #include "graph_start.h"
 #include "progress_store.h"
 #include "recover.h"
@@ -96,7 +97,8 @@ settle(const LostRun *runs, int count, const Remains *remains, const char *what,
 			join_fate(&cancelled, run);
 		else if (remains->over_limit && run->token == remains->executing)
 			join_fate(&timed_out, run);
-		else if (run->fail || run->lost + 1 >= run->max_lost)
+		else if (run->fail || tc_graph_step_is_not_repeated(run->definition_id) ||
+				 run->lost + 1 >= run->max_lost)
 			join_fate(&failed, run);
 		else
 			join_fate(&again, run);

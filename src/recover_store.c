@@ -112,7 +112,8 @@ static Statement statements[] = {
 		.label = "find runs that lost their executor",
 		.text =
 		"SELECT r.run_id, r.token, r.executor_id, r.lost, coalesce(t.max_lost, 3),"
-		"   coalesce(t.on_crash = 'fail', false), r.definition_id"
+		"   coalesce(t.on_crash = 'fail', false),"
+		"   CASE WHEN r.gate > 0 THEN r.definition_id END"
 		" FROM taskcenter.live_runs AS r"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
 		" WHERE r.status = 'running' AND r.executor_id IS NOT NULL"
@@ -124,7 +125,8 @@ static Statement statements[] = {
 		.label = "find the runs of an executor",
 		.text =
 		"SELECT r.run_id, r.token, r.executor_id, r.lost, coalesce(t.max_lost, 3),"
-		"   coalesce(t.on_crash = 'fail', false), r.definition_id"
+		"   coalesce(t.on_crash = 'fail', false),"
+		"   CASE WHEN r.gate > 0 THEN r.definition_id END"
 		" FROM taskcenter.live_runs AS r"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
 		" WHERE r.status = 'running' AND r.executor_id = $1",

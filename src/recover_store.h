@@ -28,7 +28,8 @@ typedef struct LostRun
 	int32		lost;
 	int32		max_lost;
 	bool		fail;			/* on_crash = 'fail' */
-	int64		definition_id;	/* of a step; 0: the task's own */
+	int64		definition_id;	/* of a step whose runs have a lane of their
+								 * own; 0: none */
 } LostRun;
 
 /* running runs of executors other than these; allocated; returns the count */
