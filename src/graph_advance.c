@@ -7,11 +7,13 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "graph_advance.h"
 #include "graph_end.h"
+#include "guarded.h"
 #include "shared_roots.h"
 #include "shared_state.h"
 #include "worker_process.h"
@@ -85,6 +87,13 @@ tc_graph_take_arrivals(Advance *advance)
 	return undone;
 }
 
+/* One that could not go on fails. */
+static const char *
+cancelled_status(const Advance *advance)
+{
+	return advance->progress.end_status != NULL ? advance->progress.end_status : "cancelled";
+}
+
 static void
 advance_items(Advance *advance)
 {
@@ -98,7 +107,7 @@ advance_items(Advance *advance)
 		return;
 	}
 	if (tc_graph_in_phase(advance, TC_PHASE_CANCELLING))
-		status = "cancelled";
+		status = cancelled_status(advance);
 	else if (progress->items_failed > 0)
 	{
 		status = "failed";
@@ -126,7 +135,7 @@ advance_graph(Advance *advance)
 		if (tc_walk_count(&advance->walk, STEP_STATE_STARTED) > 0)
 			tc_progress_update(&advance->progress);
 		else
-			tc_graph_close(advance, "cancelled");
+			tc_graph_close(advance, cancelled_status(advance));
 	}
 	else
 	{
@@ -201,6 +210,82 @@ tc_graph_advance_mine(TimestampTz now)
 	}
 }
 
+/* a root to be advanced in a sub-transaction */
+typedef struct GuardedAdvance
+{
+	int64		run_id;
+	TimestampTz now;
+	bool		done;
+} GuardedAdvance;
+
+static void
+advance_guarded(void *argument)
+{
+	GuardedAdvance *guarded = argument;
+
+	guarded->done = advance_root(guarded->run_id, guarded->now);
+}
+
+/* AskToEnd, of nobody's own */
+static void
+ask_to_end(int64 run_id, int32 attempt, const void *reason)
+{
+	tc_shared_cancel_at_commit(run_id, attempt, reason, "graph");
+}
+
+/*
+ * It cannot go on: nothing of it starts any more, and it fails when nothing
+ * of it runs.
+ */
+static void
+give_up(int64 run_id, const char *problem, TimestampTz now)
+{
+	char	   *reason = psprintf("the graph cannot go on: %s", problem);
+	Advance		advance = {0};
+	Arrival    *nobodys;
+	LiveStep   *steps;
+	int			count;
+	int			i;
+
+	advance.now = now;
+	if (tc_progress_lock_soon(run_id, &advance.progress) != PROGRESS_LOCKED ||
+		!tc_root_read(run_id, &advance.root))
+		return;
+	tc_steps_cancel(run_id, false, reason, "graph", now);
+	count = tc_steps_live(run_id, &steps);
+	if (count == 0)
+	{
+		(void) tc_arrivals_take(run_id, &nobodys);
+		tc_graph_end(&advance, "failed", NULL, reason);
+		return;
+	}
+	advance.progress.phase = TC_PHASE_CANCELLING;
+	advance.progress.end_status = "failed";
+	advance.progress.reason = reason;
+	tc_progress_update(&advance.progress);
+	for (i = 0; i < count; i++)
+		ask_to_end(steps[i].run_id, steps[i].attempt, reason);
+}
+
+/* False: somebody holds it for long. */
+static bool
+sweep_root(int64 run_id, TimestampTz now)
+{
+	GuardedAdvance guarded = {run_id, now, true};
+	char	   *error;
+
+	tc_worker_begin("advance a graph");
+	if (!tc_guarded(advance_guarded, &guarded, &error))
+	{
+		ereport(LOG,
+				(errmsg("taskcenter: the graph of run %lld cannot go on", (long long) run_id),
+				 errdetail("%s", error)));
+		give_up(run_id, error, now);
+	}
+	tc_worker_commit();
+	return guarded.done;
+}
+
 bool
 tc_graph_sweep(bool thorough, TimestampTz now)
 {
@@ -223,9 +308,8 @@ tc_graph_sweep(bool thorough, TimestampTz now)
 	tc_worker_commit();
 	for (i = 0; i < count; i++)
 	{
-		tc_worker_begin("advance a graph");
-		done &= advance_root(roots[i], now);
-		tc_worker_commit();
+		CHECK_FOR_INTERRUPTS();
+		done &= sweep_root(roots[i], now);
 	}
 	if (count > 0)
 		pfree(roots);

@@ -300,6 +300,22 @@ for my $round (1 .. ($long ? 10 : 2))
 	is($row->{status}, 'succeeded', "an executor ends while it lets $fan steps start, round $round");
 }
 
+# ---- a graph that cannot be advanced ----
+
+$tc->sql(q{CREATE FUNCTION refuse_step() RETURNS trigger LANGUAGE plpgsql AS
+  $$BEGIN RAISE EXCEPTION 'no such step today'; END$$;
+CREATE TRIGGER refuse_step BEFORE INSERT ON taskcenter.live_runs FOR EACH ROW
+  WHEN (NEW.step = 'refused') EXECUTE FUNCTION refuse_step()});
+composite($tc, 'stuck', { first => { command => $works }, beside => { command => q{SELECT act('ok', 500)} },
+	refused => { command => $works, after => ['first'] } });
+$root = start_root($tc, 'stuck');
+$row = $tc->finish($root, 60);
+is($row->{status}, 'failed', 'a graph whose next step cannot be made fails');
+like($row->{error}, qr/cannot go on: no such step today/, 'and says why');
+$tc->run('raced');
+is(effects($root, 'refused'), 0, 'others go on');
+$tc->sql('DROP TRIGGER refuse_step ON taskcenter.live_runs');
+
 # ---- an executor ends within a step ----
 
 composite($tc, 'loses', {
