@@ -189,6 +189,9 @@ note_claimed(WorkerLane *lanes, int lane_count, WorkerRun *runs, int count, Time
 			if (!is_of_lane(&runs[j], lane))
 				continue;
 			runs[j].queue = lane->queue;
+			runs[j].task = lane->task;
+			runs[j].lease_until = lane->lease_until;
+			runs[j].deadline_at = lane->deadline_at;
 			got++;
 		}
 		if (got > 0)
@@ -197,6 +200,25 @@ note_claimed(WorkerLane *lanes, int lane_count, WorkerRun *runs, int count, Time
 			lane->closed = true;
 		if (got < lane->share && lane->rate_limit != NULL)
 			give_tokens_back(lane, lane->share - got, now);
+	}
+}
+
+/* The task can make leases shorter, and no lease goes beyond its time limit. */
+static void
+set_leases(WorkerLane *lanes, int count, int64 lease, TimestampTz now)
+{
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		WorkerLane *lane = &lanes[i];
+
+		lane->lease_until = now + lease;
+		if (lane->stuck_after > 0)
+			lane->lease_until = Min(lane->lease_until, now + lane->stuck_after);
+		lane->deadline_at = lane->timeout > 0 ? now + lane->timeout : DT_NOBEGIN;
+		if (lane->timeout > 0)
+			lane->lease_until = Min(lane->lease_until, lane->deadline_at);
 	}
 }
 
@@ -222,7 +244,7 @@ touch_leases(const WorkerRun *runs, int count)
 
 int
 tc_work_claim(const WorkerRow *worker, char *const *queues, int queue_count, int max_runs,
-			  const Interval *lease, TimestampTz now, WorkerRun **runs)
+			  int64 lease, TimestampTz now, WorkerRun **runs)
 {
 	WorkerLane *lanes;
 	TimestampTz next;
@@ -232,6 +254,7 @@ tc_work_claim(const WorkerRow *worker, char *const *queues, int queue_count, int
 	int			pass;
 
 	*runs = palloc(sizeof(WorkerRun) * Max(max_runs, 1));
+	set_leases(lanes, lane_count, lease, now);
 	for (pass = 0; pass < MAX_PASSES && claimed < max_runs && lane_count > 0; pass++)
 	{
 		WorkerRun  *got;
@@ -243,7 +266,7 @@ tc_work_claim(const WorkerRow *worker, char *const *queues, int queue_count, int
 		apply_limits(lanes, lane_count, now);
 		if (any_share(lanes, lane_count) == 0)
 			continue;
-		count = tc_worker_claim(worker, lanes, lane_count, lease, now, &got);
+		count = tc_worker_claim(worker, lanes, lane_count, now, &got);
 		note_claimed(lanes, lane_count, got, count, now);
 		memcpy(&(*runs)[claimed], got, sizeof(WorkerRun) * count);
 		claimed += count;

@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 
+#include "arguments.h"
 #include "bindings.h"
 #include "worker_store.h"
 
@@ -97,7 +98,8 @@ static Statement find_lanes = {
 	.text =
 	"SELECT q.queue_id, q.queue, l.priority, l.gate, l.task_id, t.owner_id, l.run_at,"
 	"   coalesce(l.group_key, t.group_key), q.max_running, t.max_running,"
-	"   t.rate_limit, coalesce(l.group_key, t.group_key, 'task ' || t.task_id)"
+	"   t.rate_limit, coalesce(l.group_key, t.group_key, 'task ' || t.task_id),"
+	"   t.name, t.timeout, t.stuck_after"
 	" FROM taskcenter.scheduler_state AS s"
 	" CROSS JOIN unnest($1::text[]) AS wanted (queue)"
 	" JOIN taskcenter.queues AS q ON q.queue = wanted.queue AND q.state = 'active'"
@@ -126,6 +128,7 @@ static Statement find_lanes = {
 	.types = {TEXTARRAYOID, TEXTARRAYOID, TEXTOID, INT8OID}
 };
 
+/* no join: it would cost a copy of each row for rechecks that locked rows never need */
 static Statement claim_runs = {
 	.label = "claim runs for a worker",
 	.text =
@@ -143,16 +146,14 @@ static Statement claim_runs = {
 	" UPDATE taskcenter.live_runs AS r SET status = 'running', attempt = r.attempt + 1,"
 	"   token = nextval('taskcenter.token_ids'), last_token = NULL, worker_id = $6,"
 	"   claimed_at = $5, started_at = $5, last_heartbeat_at = $5,"
-	"   lease_until = least($5 + least($7, t.stuck_after), $5 + t.timeout),"
+	"   lease_until = ($7::timestamptz[])[array_position($3, r.gate)],"
 	"   cancel_requested_at = NULL, progress = NULL,"
 	"   unique_guard = CASE WHEN r.unique_until = 'started' THEN NULL"
 	"     ELSE r.unique_guard END"
-	" FROM taskcenter.tasks AS t"
-	" WHERE r.ctid = ANY (ARRAY(SELECT d.place FROM due AS d)) AND t.task_id = r.task_id"
+	" WHERE r.ctid = ANY (ARRAY(SELECT d.place FROM due AS d))"
 	" RETURNING r.run_id, r.token, r.task_id, r.owner_id, r.queue_id, r.gate, r.priority,"
-	"   r.attempt, r.max_attempts, r.retention_class, r.is_catchup, t.name, r.params,"
-	"   r.lease_until, $5 + t.timeout AS deadline_at, r.scheduled_for, r.step,"
-	"   r.parent_run_id, r.trace_id, r.run_at),"
+	"   r.attempt, r.max_attempts, r.retention_class, r.is_catchup, r.params,"
+	"   r.scheduled_for, r.step, r.parent_run_id, r.trace_id, r.run_at),"
 	" noted AS ("
 	" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 	"   task_id, retention_class, attempt, old_status, new_status, actor)"
@@ -162,12 +163,12 @@ static Statement claim_runs = {
 	"     WHERE d.status = 'retrying')) THEN 'retrying' ELSE 'queued' END,"
 	"   'running', $8 FROM claimed AS c)"
 	" SELECT c.run_id, c.token, c.task_id, c.owner_id, c.queue_id, c.gate, c.priority,"
-	"   c.attempt, c.max_attempts, c.retention_class, c.is_catchup, c.name, c.params,"
-	"   c.lease_until, c.deadline_at, c.scheduled_for, c.step, c.parent_run_id, c.trace_id"
+	"   c.attempt, c.max_attempts, c.retention_class, c.is_catchup, c.params,"
+	"   c.scheduled_for, c.step, c.parent_run_id, c.trace_id"
 	" FROM claimed AS c ORDER BY c.priority, c.run_at, c.run_id",
 	.nargs = 8,
 	.types = {INT8ARRAYOID, INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID, INT8OID,
-	INTERVALOID, TEXTOID}
+	TIMESTAMPTZARRAYOID, TEXTOID}
 };
 
 static Statement probe = {
@@ -352,6 +353,15 @@ number_of_tenant(const char *group_key, int64 owner_id)
 	return hash_bytes_extended((const unsigned char *) group_key, strlen(group_key), 1);
 }
 
+/* 0: null */
+static int64
+usecs_of(const Interval *interval)
+{
+	int64		usecs;
+
+	return interval != NULL && tc_interval_usecs(interval, &usecs) ? usecs : 0;
+}
+
 static void
 read_lane(uint64 row, WorkerLane *lane)
 {
@@ -368,6 +378,9 @@ read_lane(uint64 row, WorkerLane *lane)
 	lane->task_limit = tc_is_null(row, 10) ? -1 : tc_get_int32(row, 10);
 	lane->rate_limit = tc_get_text(row, 11);
 	lane->rate_key = tc_get_text(row, 12);
+	lane->task = tc_get_text(row, 13);
+	lane->timeout = usecs_of(tc_get_interval(row, 14));
+	lane->stuck_after = usecs_of(tc_get_interval(row, 15));
 	lane->in_turn = lane->gate < TC_GATE_SUSPECT;
 }
 
@@ -428,6 +441,21 @@ bind_shares(Bindings *bindings, const WorkerLane *lanes, int count)
 	bind_array(bindings, columns[3], shares, INT8OID);
 }
 
+/* in the order of the shares */
+static void
+bind_leases(Bindings *bindings, const WorkerLane *lanes, int count)
+{
+	Datum	   *leases = palloc(sizeof(Datum) * Max(count, 1));
+	int			shares = 0;
+	int			i;
+
+	for (i = 0; i < count; i++)
+		if (lanes[i].share > 0)
+			leases[shares++] = TimestampTzGetDatum(lanes[i].lease_until);
+	tc_bind_datum(bindings, PointerGetDatum(construct_array(leases, shares, TIMESTAMPTZOID, 8,
+															true, TYPALIGN_DOUBLE)), false);
+}
+
 static void
 read_run(uint64 row, WorkerRun *run)
 {
@@ -442,19 +470,16 @@ read_run(uint64 row, WorkerRun *run)
 	run->max_attempts = tc_get_int32(row, 9);
 	run->retention_class = tc_get_int32(row, 10);
 	run->is_catchup = tc_get_bool(row, 11);
-	run->task = tc_get_text(row, 12);
-	run->params = tc_get_jsonb(row, 13);
-	run->lease_until = tc_get_timestamptz(row, 14);
-	run->deadline_at = tc_get_timestamptz(row, 15);
-	run->scheduled_for = tc_get_timestamptz(row, 16);
-	run->step = tc_get_text(row, 17);
-	run->parent_run_id = tc_get_int64(row, 18);
-	run->trace_id = tc_get_text(row, 19);
+	run->params = tc_get_jsonb(row, 12);
+	run->scheduled_for = tc_get_timestamptz(row, 13);
+	run->step = tc_get_text(row, 14);
+	run->parent_run_id = tc_get_int64(row, 15);
+	run->trace_id = tc_get_text(row, 16);
 }
 
 int
 tc_worker_claim(const WorkerRow *worker, const WorkerLane *lanes, int count,
-				const Interval *lease, TimestampTz now, WorkerRun **runs)
+				TimestampTz now, WorkerRun **runs)
 {
 	Bindings	bindings = {0};
 	int			found;
@@ -463,7 +488,7 @@ tc_worker_claim(const WorkerRow *worker, const WorkerLane *lanes, int count,
 	bind_shares(&bindings, lanes, count);
 	tc_bind_timestamptz(&bindings, now);
 	tc_bind_int64(&bindings, worker->worker_id);
-	tc_bind_interval(&bindings, lease);
+	bind_leases(&bindings, lanes, count);
 	tc_bind_text(&bindings, psprintf("worker %s", worker->name));
 	found = (int) tc_run_bound(&claim_runs, &bindings);
 	*runs = palloc(sizeof(WorkerRun) * Max(found, 1));

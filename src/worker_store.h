@@ -77,9 +77,9 @@ typedef struct WorkerRun
 	const char *trace_id;		/* NULL: none */
 } WorkerRun;
 
-/* the shares of the lanes, in one statement; rows by lane, then due time */
+/* the shares of the lanes, in one statement; what the lane knows is left to the caller */
 extern int	tc_worker_claim(const WorkerRow *worker, const WorkerLane *lanes, int count,
-							const Interval *lease, TimestampTz now, WorkerRun **runs);
+							TimestampTz now, WorkerRun **runs);
 
 /* is there a run in a lane with a share that nobody holds?  We do then, for this transaction. */
 extern bool tc_worker_probe(const WorkerLane *lanes, int count, TimestampTz now);

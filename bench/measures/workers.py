@@ -97,8 +97,7 @@ def measure(bench):
                 bench.report.number("workers", "ours", name, rate, "runs/s", load=load)
                 ours = max(ours or 0, rate)
             if bench.side("peers") and bench.peers.node:
-                # one by one it is slow: a part tells enough
-                rate, load = run_pgboss(bench, count if batch > 1 else count // 5, batch)
+                rate, load = run_pgboss(bench, count, batch)
                 bench.report.number("workers", "pg-boss", name, rate, "jobs/s", load=load)
                 theirs = max(theirs or 0, rate)
         bench.report.compare(f"workers, {name}", ours, "runs/s", theirs, "jobs/s pg-boss",
