@@ -11,6 +11,7 @@
 #ifndef TC_WORK_H
 #define TC_WORK_H
 
+#include "worker_claim_store.h"
 #include "worker_store.h"
 
 #define TC_MAX_WORKER_CLAIM 1000	/* runs in one claim */

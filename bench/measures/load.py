@@ -1,31 +1,32 @@
 """A hundred jobs at a time: how long until each begins, and whether all end.
 
-A hundred clients make runs of external tasks for so long, each the next one when
-its own has ended; twenty workers claim and complete them, waiting in
-await_runs() when there is none. Counted from the commit of the enqueue to the
-claim, on the server's clock.
+A hundred workers, each with one run at a time that lasts a quarter of a second,
+wait in await_runs() when there is none; a client enqueues as many runs as keep
+four fifths of them busy, at random moments. Counted from the commit of the
+enqueue to the claim, on the server's clock.
 """
 
+import random
 import threading
 import time
 
 from lib import engine
 from lib.report import percentile
 
-CLIENTS, WORKERS = 100, 20
+WORKERS, JOB_SECONDS, BUSY = 100, 0.25, 0.8
 LIMIT_MS = 50
 
 
 def make(cluster, database, until, failures):
+    dice = random.Random(7)
     try:
         with cluster.connect(database, "bench") as client:
             client.prepare("enqueue", "SELECT taskcenter.enqueue_task('job')")
-            client.prepare("wait", "SELECT status FROM taskcenter.wait_for_run($1, '30 s')")
-            while time.monotonic() < until:
-                (run_id,), = client.execute_prepared("enqueue")
-                (status,), = client.execute_prepared("wait", run_id)
-                if status != "succeeded":
-                    failures.append(f"run {run_id} is {status}")
+            moment = time.monotonic()
+            while moment < until:
+                client.execute_prepared("enqueue")
+                moment += dice.expovariate(WORKERS * BUSY / JOB_SECONDS)
+                time.sleep(max(moment - time.monotonic(), 0))
     except Exception as error:          # a thread's error is the measure's
         failures.append(repr(error))
 
@@ -39,6 +40,7 @@ def work(cluster, database, stop, failures):
             while not stop.is_set():
                 claimed = client.execute_prepared("claim", worker)
                 if claimed:
+                    time.sleep(JOB_SECONDS)
                     client.execute_prepared("complete", *claimed[0])
                 else:
                     client.query(f"CALL taskcenter.await_runs({worker}, '1 s')")
@@ -57,12 +59,10 @@ def run_ours(bench, seconds):
         workers = [threading.Thread(target=work, args=(cluster, database, stop, failures))
                    for _ in range(WORKERS)]
         until = time.monotonic() + seconds
-        makers = [threading.Thread(target=make, args=(cluster, database, until, failures))
-                  for _ in range(CLIENTS)]
-        for thread in workers + makers:
+        for thread in workers:
             thread.start()
-        for thread in makers:
-            thread.join()
+        make(cluster, database, until, failures)
+        engine.wait_live_empty(admin, 30)
         stop.set()
         for thread in workers:
             thread.join()
