@@ -1,13 +1,11 @@
 // A worker in Node: executes runs of external tasks, several at a time.
-//
 //   npm install pg
 //   PGDATABASE=app node worker.mjs QUEUE HANDLERS.mjs
 //
 // HANDLERS.mjs exports an object: task name -> async (run, { client, signal }) => output.
 // What a handler writes through `client` commits together with the success of the run, or not at
 // all.  `signal` is aborted when the run is cancelled or lost.  An error fails the run; its code,
-// retryable and retryAfter (such as "5 minutes") are passed on.  SIGTERM ends the worker when
-// what it has is done.
+// retryable, retryAfter ("5 minutes") are passed on.  SIGTERM: what it has is done, then it ends.
 import { hostname } from "node:os";
 import { pathToFileURL } from "node:url";
 import pg from "pg";
@@ -18,7 +16,6 @@ const concurrency = Number(process.env.CONCURRENCY ?? 4);
 const lease = Number(process.env.LEASE ?? 60); // seconds; beats come three times as often
 const pool = new pg.Pool({ max: concurrency + 2 });
 const running = new Map(); // run_id -> AbortController
-let stopping = false;
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 pool.on("error", () => {}); // a connection broke: the next query opens another
 
@@ -43,12 +40,13 @@ async function beat() {
 
 // The handler's writes and the success of the run are one transaction.
 async function execute(run) {
+  const controller = new AbortController();
+  running.set(run.run_id, controller);
   let client;
   try {
     client = await pool.connect();
     await client.query("BEGIN");
-    const signal = running.get(run.run_id).signal;
-    const output = await handlers[run.task](run, { client, signal });
+    const output = await handlers[run.task](run, { client, signal: controller.signal });
     await client.query("SELECT taskcenter.complete_run($1, $2, $3)",
       [run.run_id, run.token, JSON.stringify(output ?? null)]);
     await client.query("COMMIT");
@@ -65,14 +63,14 @@ async function execute(run) {
 
 const [{ worker }] = await ask("SELECT taskcenter.register_worker($1, $2, $3) AS worker",
   [`${hostname()} ${process.pid}`, [queue], Object.keys(handlers)]);
+let stopping = false;
 for (const name of ["SIGTERM", "SIGINT"]) process.on(name, () => { stopping = true; });
 setInterval(() => beat().catch(() => {}), (lease * 1000) / 3).unref();
 while (!stopping) {
   const free = concurrency - running.size;
   const runs = free === 0 ? [] : await ask("SELECT * FROM taskcenter.claim_runs($1, $2, $3)",
     [worker, free, `${lease} seconds`]);
-  for (const run of runs) running.set(run.run_id, new AbortController());
-  runs.forEach(execute);
+  for (const run of runs) execute(run);
   if (free === 0) await pause(20);
   else if (!runs.length) await ask("CALL taskcenter.await_runs($1, '5 seconds')", [worker]);
 }

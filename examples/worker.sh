@@ -71,6 +71,9 @@ while [ -z "$stop" ]; do
   claimed=$(sql w="$worker" l="$lease" <<< "SELECT run_id, token, task, params, attempt
     FROM taskcenter.claim_runs(:w, 1, make_interval(secs => :l))") || exit 1
   IFS=$'\x1f' read -r run token task params attempt <<< "$claimed"
-  if [ -n "$claimed" ]; then execute "$run" "$token" "$task" "$params" "$attempt"
-  else sql w="$worker" <<< "CALL taskcenter.await_runs(:w, '20 seconds')" || exit 1; fi > /dev/null
+  if [ -n "$claimed" ]; then execute "$run" "$token" "$task" "$params" "$attempt" > /dev/null
+  else
+    sql w="$worker" <<< "CALL taskcenter.await_runs(:w, '10 seconds')" > /dev/null &
+    wait $! || [ -n "$stop" ] || exit 1    # a signal ends it at once
+  fi
 done

@@ -122,6 +122,11 @@ explain_running(const Explanation *to, int64 run_id, const RunCircumstances *run
 	int			pid = 0;
 	int			i;
 
+	if (run->run_as_id == TC_ROLE_WORKERS)
+	{
+		say(to, "a worker holds it", "The view taskcenter.worker_runs shows which, and until when.");
+		return;
+	}
 	if (tc_shared_available())
 	{
 		LWLockAcquire(tc_shared->lock, LW_SHARED);
@@ -163,7 +168,7 @@ explain_due_time(const Explanation *to, const RunCircumstances *run)
 	else if (run->run_at > to->now)
 		say(to, "it is not due yet", psprintf("Its time is %s.", time_text(run->run_at)));
 	if (run->lost > 0)
-		say(to, "its executor was lost", psprintf("%d times; it is claimed alone.", run->lost));
+		say(to, "whoever executed it was lost", psprintf("%d times.", run->lost));
 }
 
 static void
@@ -212,6 +217,12 @@ explain_turn(const Explanation *to, const EngineState *engine, const RunCircumst
 {
 	if (run->run_at > to->now)
 		return;
+	if (run->run_as_id == TC_ROLE_WORKERS)
+	{
+		say(to, "it waits for a worker",
+			"The table taskcenter.workers shows who claims from its queue; rate limits and other tenants can be first.");
+		return;
+	}
 	if (engine->waiting_reason != NULL)
 		say(to, "the scheduler cannot start executors", engine->waiting_reason);
 	if (engine->busy > 0 && engine->executors + engine->executors_elsewhere >= engine->capacity &&

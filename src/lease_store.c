@@ -116,22 +116,23 @@ static Statement statements[] = {
 		.types = {INT8OID}
 	},
 	[STATEMENT_COMPLETE] = {
+		/*
+		 * No join: it would cost a copy of each row for rechecks.  The runs
+		 * come in the order of their ids, so that a row finds its place by
+		 * halving.
+		 */
 		.label = "complete runs of workers",
 		.text =
 		"WITH gone AS ("
 		" DELETE FROM taskcenter.live_runs AS r"
-		" USING unnest($1::bigint[], $2::bigint[], $3::jsonb[])"
-		"   AS c (run_id, token, output)"
-		" WHERE r.run_id = c.run_id AND r.token = c.token AND r.status = 'running'"
-		"   AND r.worker_id IS NOT NULL AND ($5 OR EXISTS ("
-		"     SELECT FROM taskcenter.workers AS w"
-		"     WHERE w.worker_id = r.worker_id AND w.role_id = ANY ($4)))"
+		" WHERE r.run_id = ANY ($1) AND r.token = ($2)[width_bucket(r.run_id, $1)]"
+		"   AND r.status = 'running' AND r.worker_id IS NOT NULL"
 		" RETURNING r.run_id, r.task_id, r.run_as_id, r.owner_id, r.queue_id, r.schedule_id,"
 		"   r.parent_run_id, r.run_at, r.created_at, r.scheduled_for, r.catchup_from,"
 		"   r.catchup_count, r.retention_class, r.priority, r.attempt, r.max_attempts, r.lost,"
 		"   r.is_catchup, r.params, r.step, r.unique_key, r.unique_until, r.trace_id,"
-		"   r.created_by, r.started_at, r.worker_id, r.token, r.group_key, c.output,"
-		"   greatest($7, r.started_at) AS moved_at),"
+		"   r.created_by, r.started_at, r.worker_id, r.token, r.group_key,"
+		"   width_bucket(r.run_id, $1) AS place, greatest($5, r.started_at) AS moved_at),"
 		" kept AS ("
 		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
 		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
@@ -141,18 +142,19 @@ static Statement statements[] = {
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
 		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
 		"   g.catchup_count, g.started_at, g.moved_at, g.retention_class, g.priority,"
-		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'succeeded', g.params, g.output,"
+		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'succeeded', g.params,"
+		"   ($3)[g.place],"
 		"   g.step, g.unique_key, g.unique_until, g.trace_id, g.created_by, g.worker_id,"
 		"   g.token, g.group_key FROM gone AS g),"
 		" noted AS ("
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   task_id, retention_class, attempt, old_status, new_status, actor)"
 		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt,"
-		"   'running', 'succeeded', $6 FROM gone AS g)"
-		" SELECT g.run_id, g.token, g.schedule_id FROM gone AS g ORDER BY g.run_id",
-		.nargs = 7,
-		.types = {INT8ARRAYOID, INT8ARRAYOID, JSONBARRAYOID, INT8ARRAYOID, BOOLOID, TEXTOID,
-		TIMESTAMPTZOID}
+		"   'running', 'succeeded', $4 FROM gone AS g)"
+		" SELECT g.run_id, g.token, g.schedule_id, g.worker_id FROM gone AS g"
+		" ORDER BY g.run_id",
+		.nargs = 5,
+		.types = {INT8ARRAYOID, INT8ARRAYOID, JSONBARRAYOID, TEXTOID, TIMESTAMPTZOID}
 	},
 	[STATEMENT_RETRY] = {
 		.label = "put a worker's run back for its next attempt",
@@ -365,15 +367,17 @@ tc_leases_cancelled(int64 worker_id, LeaseRow **leases)
 static int
 compare_completions(const void *a, const void *b)
 {
-	int64		left = ((const Completion *) a)->run_id;
-	int64		right = ((const Completion *) b)->run_id;
+	const Completion *left = a;
+	const Completion *right = b;
 
-	return left < right ? -1 : left > right;
+	/* of two tokens the newer one is the one that may hold */
+	if (left->run_id == right->run_id)
+		return left->token < right->token ? -1 : left->token > right->token;
+	return left->run_id < right->run_id ? -1 : 1;
 }
 
 int
-tc_leases_complete(Completion *runs, int count, const int64 *roles, int role_count,
-				   bool any_role, const char *actor, TimestampTz now)
+tc_leases_complete(Completion *runs, int count, const char *actor, TimestampTz now)
 {
 	Bindings	bindings = {0};
 	int64	   *ids = palloc(sizeof(int64) * count);
@@ -400,8 +404,6 @@ tc_leases_complete(Completion *runs, int count, const int64 *roles, int role_cou
 	tc_bind_datum(&bindings,
 				  PointerGetDatum(construct_md_array(outputs, nulls, 1, dims, lower, JSONBOID,
 													 -1, false, TYPALIGN_INT)), false);
-	tc_bind_ids(&bindings, roles, role_count);
-	tc_bind_bool(&bindings, any_role);
 	tc_bind_text(&bindings, actor);
 	tc_bind_timestamptz(&bindings, now);
 	done = tc_run_bound(&statements[STATEMENT_COMPLETE], &bindings);
@@ -412,6 +414,7 @@ tc_leases_complete(Completion *runs, int count, const int64 *roles, int role_cou
 		runs[i].done = next < done && tc_get_int64(next, 1) == runs[i].run_id &&
 			tc_get_int64(next, 2) == runs[i].token;
 		runs[i].schedule_id = runs[i].done ? tc_get_int64(next, 3) : 0;
+		runs[i].worker_id = runs[i].done ? tc_get_int64(next, 4) : 0;
 	}
 	return (int) done;
 }

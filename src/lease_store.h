@@ -58,9 +58,8 @@ extern TimestampTz tc_leases_next_end(void);
 extern int	tc_leases_cancelled(int64 worker_id, LeaseRow **leases);
 
 /*
- * Runs that succeeded, in one statement; those of workers of other roles (none
- * of these, unless any) are left alone.  The array comes back sorted, with
- * what was done, and the schedules (0: none).
+ * Runs that succeeded, in one statement.  The array comes back sorted, with
+ * what was done, the schedules (0: none), and the workers that held them.
  */
 typedef struct Completion
 {
@@ -70,10 +69,11 @@ typedef struct Completion
 	int			place;			/* among those that were asked for */
 	bool		done;
 	int64		schedule_id;
+	int64		worker_id;
 } Completion;
 
-extern int	tc_leases_complete(Completion *runs, int count, const int64 *roles, int role_count,
-							   bool any_role, const char *actor, TimestampTz now);
+extern int	tc_leases_complete(Completion *runs, int count, const char *actor,
+							   TimestampTz now);
 
 /* an attempt that failed: to be tried again, or not */
 extern bool tc_lease_retry(const LeaseRow *lease, const RunOutcome *outcome);

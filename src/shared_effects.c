@@ -158,7 +158,7 @@ apply_control(TimestampTz now)
 	database->control_version++;
 	database->guards_altered |= tc_pending.guards;
 	tc_lanes_unblock_all(MyDatabaseId, now);
-	tc_waiters_wake_for_work(MyDatabaseId, 0, false);
+	tc_work_change(database);
 	tc_shared_set_scheduler_latch(MyDatabaseId);
 }
 

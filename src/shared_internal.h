@@ -74,6 +74,9 @@ extern bool tc_work_is_pending(void);
 extern void tc_work_apply(bool committed, TimestampTz now);
 extern void tc_work_forget(void);
 
+/* tasks, queues or the state changed */
+extern void tc_work_change(DatabaseSlot *database);
+
 /* this one without the lock: the transaction failed, nobody waits any more */
 extern void tc_waiter_forget(void);
 

@@ -93,6 +93,8 @@ typedef struct DatabaseSlot
 	TimestampTz scheduler_sleeps_until; /* scheduler, before it waits */
 	TimestampTz leases_earliest;	/* the earliest end of a lease that a
 									 * commit gave; scheduler clears it */
+	uint64		work_version;	/* grows at each commit that lets workers
+								 * claim other runs than before */
 	uint64		tenant_served;	/* whose turn it was last among those whose
 								 * runs workers claim */
 	TimestampTz last_cycle_at;	/* scheduler, after each cycle with work */
@@ -540,6 +542,9 @@ extern void tc_shared_wait_for_room(int waiter, bool for_room);
  * it: those who wait are woken at commit, and where it was locked at abort.
  */
 extern void tc_shared_touch_work(int64 queue_id, LaneTouch touch);
+
+/* grows when there can be lanes of workers that were not there; 0: not known */
+extern uint64 tc_shared_work_version(void);
 
 /* a lease begins: the scheduler looks at its end */
 extern void tc_shared_touch_lease(TimestampTz lease_until);

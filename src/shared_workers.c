@@ -106,8 +106,19 @@ apply_lease(TimestampTz now)
 }
 
 void
+tc_work_change(DatabaseSlot *database)
+{
+	database->work_version++;
+	tc_waiters_wake_for_work(database->database, 0, false);
+}
+
+void
 tc_work_apply(bool committed, TimestampTz now)
 {
+	DatabaseSlot *database = tc_shared_database(MyDatabaseId);
+
+	if (database != NULL && tc_work_is_pending())
+		database->work_version++;
 	for (int i = 0; i < pending.queue_count; i++)
 	{
 		const PendingQueue *queue = &pending.queues[i];
@@ -129,6 +140,22 @@ tc_work_forget(void)
 }
 
 /* ---- turns ---- */
+
+uint64
+tc_shared_work_version(void)
+{
+	uint64		version = 0;
+	const DatabaseSlot *database;
+
+	if (tc_shared == NULL)
+		return 0;
+	LWLockAcquire(tc_shared->lock, LW_SHARED);
+	database = tc_shared_database(MyDatabaseId);
+	if (database != NULL)
+		version = database->work_version + 1;
+	LWLockRelease(tc_shared->lock);
+	return version;
+}
 
 uint64
 tc_shared_tenant_served(void)

@@ -15,6 +15,8 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "access.h"
@@ -29,6 +31,7 @@
 #include "work.h"
 
 #define MAX_PASSES 16
+#define MAX_KEPT_LANES 64
 #define LOCKED_LOOK_US (200 * INT64CONST(1000)) /* at a limit that somebody
 												 * holds */
 #define PASSED_LOOK_US (1 * USECS_PER_SEC)	/* at runs that others hold */
@@ -53,12 +56,98 @@ priority_aging(const WorkerLane *lanes, int count)
 	return usecs;
 }
 
-/* Lanes that the role may work on, without those that are due later; *next: the first of these. */
+/* ---- the lanes that were there at the last look ---- */
+
+/*
+ * Between two looks nothing comes that shared memory does not tell of; what
+ * went is found empty.  So a worker that drains a queue looks once.
+ */
+static struct
+{
+	MemoryContext context;
+	uint64		version;		/* 0: nothing is kept */
+	int64		worker_id;
+	WorkerLane	lanes[MAX_KEPT_LANES];
+	int			count;
+}			kept;
+
+static char *
+kept_text(const char *text)
+{
+	return text == NULL ? NULL : MemoryContextStrdup(kept.context, text);
+}
+
+static void
+keep_lanes(const WorkerRow *worker, uint64 version, const WorkerLane *lanes, int count)
+{
+	int			i;
+
+	kept.version = 0;
+	if (version == 0 || count == 0 || count > MAX_KEPT_LANES)
+		return;
+	if (kept.context == NULL)
+		kept.context = AllocSetContextCreate(TopMemoryContext, "taskcenter lanes of a worker",
+											 ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(kept.context);
+	for (i = 0; i < count; i++)
+	{
+		kept.lanes[i] = lanes[i];
+		kept.lanes[i].queue = kept_text(lanes[i].queue);
+		kept.lanes[i].task = kept_text(lanes[i].task);
+		kept.lanes[i].rate_limit = kept_text(lanes[i].rate_limit);
+		kept.lanes[i].rate_key = kept_text(lanes[i].rate_key);
+	}
+	kept.count = count;
+	kept.worker_id = worker->worker_id;
+	kept.version = version;
+}
+
+/* *old: they are those of an earlier look, unless a new one is asked for */
+static int
+find_lanes(const WorkerRow *worker, char *const *queues, int queue_count, bool *old,
+		   WorkerLane **lanes)
+{
+	uint64		version = queues == worker->queues ? tc_shared_work_version() : 0;
+	int			count;
+
+	*old = *old && version != 0 && kept.version == version &&
+		kept.worker_id == worker->worker_id;
+	if (*old)
+	{
+		*lanes = palloc(sizeof(WorkerLane) * kept.count);
+		memcpy(*lanes, kept.lanes, sizeof(WorkerLane) * kept.count);
+		return kept.count;
+	}
+	count = tc_worker_lanes(worker, queues, queue_count, lanes);
+	keep_lanes(worker, version, *lanes, count);
+	return count;
+}
+
+/* ---- what it may claim ---- */
+
+/* grants are looked up only where ownership does not suffice */
+static bool
+owns_all(Oid role, const WorkerLane *lanes, int count)
+{
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (!has_privs_of_role(role, (Oid) lanes[i].owner_id))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Lanes that the role may work on, without those that are due later; *next:
+ * the first of these.
+ */
 static int
 permitted_lanes(const WorkerRow *worker, char *const *queues, int queue_count, TimestampTz now,
-				WorkerLane **lanes, TimestampTz *next)
+				bool *old, WorkerLane **lanes, TimestampTz *next)
 {
-	TaskSet		tasks;
+	TaskSet		tasks = {.all = true};
 	int			found;
 	int			count = 0;
 	int			i;
@@ -67,10 +156,9 @@ permitted_lanes(const WorkerRow *worker, char *const *queues, int queue_count, T
 	*lanes = NULL;
 	if (tc_shared_barred(MyDatabaseId) != NULL)
 		return 0;
-	found = tc_worker_lanes(worker, queues, queue_count, lanes);
-	if (found == 0)
-		return 0;
-	tc_access_tasks(tc_statement_caller(), TASK_RIGHT_WORK, &tasks);
+	found = find_lanes(worker, queues, queue_count, old, lanes);
+	if (!owns_all(tc_statement_caller(), *lanes, found))
+		tc_access_tasks(tc_statement_caller(), TASK_RIGHT_WORK, &tasks);
 	for (i = 0; i < found; i++)
 	{
 		WorkerLane *lane = &(*lanes)[i];
@@ -189,6 +277,9 @@ note_claimed(WorkerLane *lanes, int lane_count, WorkerRun *runs, int count, Time
 			if (!is_of_lane(&runs[j], lane))
 				continue;
 			runs[j].queue = lane->queue;
+			runs[j].task = lane->task;
+			runs[j].lease_until = lane->lease_until;
+			runs[j].deadline_at = lane->deadline_at;
 			got++;
 		}
 		if (got > 0)
@@ -197,6 +288,25 @@ note_claimed(WorkerLane *lanes, int lane_count, WorkerRun *runs, int count, Time
 			lane->closed = true;
 		if (got < lane->share && lane->rate_limit != NULL)
 			give_tokens_back(lane, lane->share - got, now);
+	}
+}
+
+/* The task can make leases shorter, and no lease goes beyond its time limit. */
+static void
+set_leases(WorkerLane *lanes, int count, int64 lease, TimestampTz now)
+{
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		WorkerLane *lane = &lanes[i];
+
+		lane->lease_until = now + lease;
+		if (lane->stuck_after > 0)
+			lane->lease_until = Min(lane->lease_until, now + lane->stuck_after);
+		lane->deadline_at = lane->timeout > 0 ? now + lane->timeout : DT_NOBEGIN;
+		if (lane->timeout > 0)
+			lane->lease_until = Min(lane->lease_until, lane->deadline_at);
 	}
 }
 
@@ -220,18 +330,14 @@ touch_leases(const WorkerRun *runs, int count)
 		tc_shared_touch_lease(runs[i].lease_until);
 }
 
-int
-tc_work_claim(const WorkerRow *worker, char *const *queues, int queue_count, int max_runs,
-			  const Interval *lease, TimestampTz now, WorkerRun **runs)
+/* From these lanes, in turns; returns how many there are in the end. */
+static int
+claim_from(const WorkerRow *worker, WorkerLane *lanes, int lane_count, int max_runs,
+		   TimestampTz now, WorkerRun *runs, int claimed)
 {
-	WorkerLane *lanes;
-	TimestampTz next;
-	int			lane_count = permitted_lanes(worker, queues, queue_count, now, &lanes, &next);
 	int64		aging = priority_aging(lanes, lane_count);
-	int			claimed = 0;
 	int			pass;
 
-	*runs = palloc(sizeof(WorkerRun) * Max(max_runs, 1));
 	for (pass = 0; pass < MAX_PASSES && claimed < max_runs && lane_count > 0; pass++)
 	{
 		WorkerRun  *got;
@@ -243,10 +349,34 @@ tc_work_claim(const WorkerRow *worker, char *const *queues, int queue_count, int
 		apply_limits(lanes, lane_count, now);
 		if (any_share(lanes, lane_count) == 0)
 			continue;
-		count = tc_worker_claim(worker, lanes, lane_count, lease, now, &got);
+		count = tc_worker_claim(worker->worker_id, worker->name, lanes, lane_count, now, &got);
 		note_claimed(lanes, lane_count, got, count, now);
-		memcpy(&(*runs)[claimed], got, sizeof(WorkerRun) * count);
+		memcpy(&runs[claimed], got, sizeof(WorkerRun) * count);
 		claimed += count;
+	}
+	return claimed;
+}
+
+int
+tc_work_claim(const WorkerRow *worker, char *const *queues, int queue_count, int max_runs,
+			  int64 lease, TimestampTz now, WorkerRun **runs)
+{
+	bool		old = true;
+	int			claimed = 0;
+
+	*runs = palloc(sizeof(WorkerRun) * Max(max_runs, 1));
+	for (;;)
+	{
+		WorkerLane *lanes;
+		TimestampTz next;
+		int			count = permitted_lanes(worker, queues, queue_count, now, &old, &lanes, &next);
+
+		set_leases(lanes, count, lease, now);
+		claimed = claim_from(worker, lanes, count, max_runs, now, *runs, claimed);
+		if (claimed == max_runs || !old)
+			break;
+		/* what was there is not there any more: look again, once */
+		old = false;
 	}
 	touch_leases(*runs, claimed);
 	return claimed;
@@ -286,8 +416,9 @@ tc_work_look(const WorkerRow *worker, TimestampTz now)
 {
 	WorkOutlook outlook = {0};
 	WorkerLane *lanes;
-	int			count = permitted_lanes(worker, worker->queues, worker->queue_count, now, &lanes,
-										&outlook.next);
+	bool		old = false;
+	int			count = permitted_lanes(worker, worker->queues, worker->queue_count, now, &old,
+										&lanes, &outlook.next);
 	int			i;
 
 	for (i = 0; i < count; i++)

@@ -11,13 +11,14 @@
 #ifndef TC_WORK_H
 #define TC_WORK_H
 
+#include "worker_claim_store.h"
 #include "worker_store.h"
 
 #define TC_MAX_WORKER_CLAIM 1000	/* runs in one claim */
 
-/* claim at most max_runs; in the order of their priority, then due time */
+/* claim at most max_runs, for so many microseconds; in the order of their priority, then due time */
 extern int	tc_work_claim(const WorkerRow *worker, char *const *queues, int queue_count,
-						  int max_runs, const Interval *lease, TimestampTz now,
+						  int max_runs, int64 lease, TimestampTz now,
 						  WorkerRun **runs);
 
 /* is there something to claim? */

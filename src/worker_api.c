@@ -212,33 +212,24 @@ typedef struct ClaimRequestOfWorker
 {
 	int64		worker_id;
 	int32		max_runs;
-	Interval   *lease;
+	int64		lease;			/* microseconds */
 	char	  **queues;			/* NULL: all of the worker's */
 	int			queue_count;
 } ClaimRequestOfWorker;
-
-static Interval *
-interval_of(int64 usecs)
-{
-	Interval   *interval = palloc0(sizeof(Interval));
-
-	interval->time = usecs;
-	return interval;
-}
 
 static void
 read_claim(FunctionCallInfo fcinfo, ClaimRequestOfWorker *request)
 {
 	static const char *const known[] = {"queues", NULL};
 	Jsonb	   *options = tc_arg_object(fcinfo, 3, "options");
+	Interval   *lease = tc_arg_interval(fcinfo, 2);
 
 	request->worker_id = worker_argument(fcinfo);
 	request->max_runs = tc_arg_int32(fcinfo, 1, 1);
 	tc_check_int("max_runs", request->max_runs, 1, TC_MAX_WORKER_CLAIM);
-	request->lease = tc_arg_interval(fcinfo, 2);
-	tc_check_interval("lease", request->lease, SHORTEST_LEASE, TC_INTERVAL_MAX);
-	if (request->lease == NULL)
-		request->lease = interval_of(2 * USECS_PER_MINUTE);
+	tc_check_interval("lease", lease, SHORTEST_LEASE, TC_INTERVAL_MAX);
+	if (lease == NULL || !tc_interval_usecs(lease, &request->lease))
+		request->lease = 2 * USECS_PER_MINUTE;
 	tc_options_check(options, known);
 	request->queues = tc_option_text_array(options, "queues", &request->queue_count);
 }

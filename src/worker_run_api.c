@@ -29,9 +29,9 @@
 #include "message_capture.h"
 #include "redact.h"
 #include "redact_json.h"
-#include "role_set.h"
 #include "shared_state.h"
 #include "statement.h"
+#include "worker_store.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_complete_run);
 PG_FUNCTION_INFO_V1(taskcenter_complete_runs);
@@ -162,15 +162,21 @@ check_output(const Jsonb *output)
 static void
 complete(Completion *runs, int count, TimestampTz now)
 {
-	Oid			caller = tc_statement_caller();
-	int64	   *roles;
-	int			role_count = tc_roles_held_by(caller, &roles);
+	int64		last_worker = 0;
 	int			i;
 
-	(void) tc_leases_complete(runs, count, roles, role_count, superuser_arg(caller),
-							  actor_of_worker(), now);
+	(void) tc_leases_complete(runs, count, actor_of_worker(), now);
 	for (i = 0; i < count; i++)
 	{
+		WorkerRow	worker = {0};
+
+		/* who may not is refused, and nothing of this is left */
+		if (runs[i].done && runs[i].worker_id != last_worker)
+		{
+			(void) tc_worker_find(runs[i].worker_id, false, &worker);
+			check_role(worker.role_id, runs[i].run_id);
+			last_worker = runs[i].worker_id;
+		}
 		if (runs[i].done && runs[i].schedule_id != 0)
 			tc_delay_after_run(runs[i].schedule_id, now);
 	}

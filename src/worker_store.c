@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 
+#include "arguments.h"
 #include "bindings.h"
 #include "worker_store.h"
 
@@ -97,7 +98,8 @@ static Statement find_lanes = {
 	.text =
 	"SELECT q.queue_id, q.queue, l.priority, l.gate, l.task_id, t.owner_id, l.run_at,"
 	"   coalesce(l.group_key, t.group_key), q.max_running, t.max_running,"
-	"   t.rate_limit, coalesce(l.group_key, t.group_key, 'task ' || t.task_id)"
+	"   t.rate_limit, coalesce(l.group_key, t.group_key, 'task ' || t.task_id),"
+	"   t.name, t.timeout, t.stuck_after"
 	" FROM taskcenter.scheduler_state AS s"
 	" CROSS JOIN unnest($1::text[]) AS wanted (queue)"
 	" JOIN taskcenter.queues AS q ON q.queue = wanted.queue AND q.state = 'active'"
@@ -124,67 +126,6 @@ static Statement find_lanes = {
 	"   AND ($2::text[] IS NULL OR t.name = ANY ($2))",
 	.nargs = 4,
 	.types = {TEXTARRAYOID, TEXTARRAYOID, TEXTOID, INT8OID}
-};
-
-static Statement claim_runs = {
-	.label = "claim runs for a worker",
-	.text =
-	"WITH due AS ("
-	" SELECT d.place, d.run_id, d.status, l.number"
-	" FROM unnest($1::bigint[], $2::int[], $3::bigint[], $4::bigint[])"
-	"   WITH ORDINALITY AS l (queue_id, priority, gate, share, number)"
-	" CROSS JOIN LATERAL ("
-	"   SELECT r.ctid AS place, r.run_id, r.status FROM taskcenter.live_runs AS r"
-	"   WHERE r.run_as_id = 0 AND r.queue_id = l.queue_id AND r.priority = l.priority"
-	"     AND r.gate = l.gate AND r.status = ANY (ARRAY['queued', 'retrying'])"
-	"     AND r.run_at <= $5"
-	"   ORDER BY r.run_at, r.run_id LIMIT l.share FOR UPDATE OF r SKIP LOCKED) AS d),"
-	" claimed AS ("
-	" UPDATE taskcenter.live_runs AS r SET status = 'running', attempt = r.attempt + 1,"
-	"   token = nextval('taskcenter.token_ids'), last_token = NULL, worker_id = $6,"
-	"   claimed_at = $5, started_at = $5, last_heartbeat_at = $5,"
-	"   lease_until = least($5 + least($7, t.stuck_after), $5 + t.timeout),"
-	"   cancel_requested_at = NULL, progress = NULL,"
-	"   unique_guard = CASE WHEN r.unique_until = 'started' THEN NULL"
-	"     ELSE r.unique_guard END"
-	" FROM taskcenter.tasks AS t"
-	" WHERE r.ctid = ANY (ARRAY(SELECT d.place FROM due AS d)) AND t.task_id = r.task_id"
-	" RETURNING r.run_id, r.token, r.task_id, r.owner_id, r.queue_id, r.gate, r.priority,"
-	"   r.attempt, r.max_attempts, r.retention_class, r.is_catchup, t.name, r.params,"
-	"   r.lease_until, $5 + t.timeout AS deadline_at, r.scheduled_for, r.step,"
-	"   r.parent_run_id, r.trace_id, r.run_at),"
-	" noted AS ("
-	" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-	"   task_id, retention_class, attempt, old_status, new_status, actor)"
-	" SELECT c.run_id, greatest($5, clock_timestamp()), c.owner_id, c.task_id,"
-	"   c.retention_class, c.attempt,"
-	"   CASE WHEN c.run_id = ANY (ARRAY(SELECT d.run_id FROM due AS d"
-	"     WHERE d.status = 'retrying')) THEN 'retrying' ELSE 'queued' END,"
-	"   'running', $8 FROM claimed AS c)"
-	" SELECT c.run_id, c.token, c.task_id, c.owner_id, c.queue_id, c.gate, c.priority,"
-	"   c.attempt, c.max_attempts, c.retention_class, c.is_catchup, c.name, c.params,"
-	"   c.lease_until, c.deadline_at, c.scheduled_for, c.step, c.parent_run_id, c.trace_id"
-	" FROM claimed AS c ORDER BY c.priority, c.run_at, c.run_id",
-	.nargs = 8,
-	.types = {INT8ARRAYOID, INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID, INT8OID,
-	INTERVALOID, TEXTOID}
-};
-
-static Statement probe = {
-	.label = "look for a run to claim",
-	.text =
-	"SELECT d.run_id"
-	" FROM unnest($1::bigint[], $2::int[], $3::bigint[], $4::bigint[])"
-	"   AS l (queue_id, priority, gate, share)"
-	" CROSS JOIN LATERAL ("
-	"   SELECT r.run_id FROM taskcenter.live_runs AS r"
-	"   WHERE r.run_as_id = 0 AND r.queue_id = l.queue_id AND r.priority = l.priority"
-	"     AND r.gate = l.gate AND r.status = ANY (ARRAY['queued', 'retrying'])"
-	"     AND r.run_at <= $5"
-	"   ORDER BY r.run_at, r.run_id LIMIT 1 FOR UPDATE OF r SKIP LOCKED) AS d"
-	" LIMIT 1",
-	.nargs = 5,
-	.types = {INT8ARRAYOID, INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID}
 };
 
 /*
@@ -352,6 +293,15 @@ number_of_tenant(const char *group_key, int64 owner_id)
 	return hash_bytes_extended((const unsigned char *) group_key, strlen(group_key), 1);
 }
 
+/* 0: null */
+static int64
+usecs_of(const Interval *interval)
+{
+	int64		usecs;
+
+	return interval != NULL && tc_interval_usecs(interval, &usecs) ? usecs : 0;
+}
+
 static void
 read_lane(uint64 row, WorkerLane *lane)
 {
@@ -368,6 +318,9 @@ read_lane(uint64 row, WorkerLane *lane)
 	lane->task_limit = tc_is_null(row, 10) ? -1 : tc_get_int32(row, 10);
 	lane->rate_limit = tc_get_text(row, 11);
 	lane->rate_key = tc_get_text(row, 12);
+	lane->task = tc_get_text(row, 13);
+	lane->timeout = usecs_of(tc_get_interval(row, 14));
+	lane->stuck_after = usecs_of(tc_get_interval(row, 15));
 	lane->in_turn = lane->gate < TC_GATE_SUSPECT;
 }
 
@@ -390,97 +343,7 @@ tc_worker_lanes(const WorkerRow *worker, char *const *queues, int queue_count,
 	return count;
 }
 
-/* ---- claiming ---- */
-
-static void
-bind_array(Bindings *bindings, Datum *values, int count, Oid type)
-{
-	bool		wide = type == INT8OID;
-
-	tc_bind_datum(bindings,
-				  PointerGetDatum(construct_array(values, count, type, wide ? 8 : 4, true,
-												  wide ? TYPALIGN_DOUBLE : TYPALIGN_INT)),
-				  false);
-}
-
-static void
-bind_shares(Bindings *bindings, const WorkerLane *lanes, int count)
-{
-	Datum	   *columns[4];
-	int			shares = 0;
-	int			i;
-
-	for (i = 0; i < 4; i++)
-		columns[i] = palloc(sizeof(Datum) * Max(count, 1));
-	for (i = 0; i < count; i++)
-	{
-		if (lanes[i].share <= 0)
-			continue;
-		columns[0][shares] = Int64GetDatum(lanes[i].queue_id);
-		columns[1][shares] = Int32GetDatum(lanes[i].priority);
-		columns[2][shares] = Int64GetDatum(lanes[i].gate);
-		columns[3][shares] = Int64GetDatum(lanes[i].share);
-		shares++;
-	}
-	bind_array(bindings, columns[0], shares, INT8OID);
-	bind_array(bindings, columns[1], shares, INT4OID);
-	bind_array(bindings, columns[2], shares, INT8OID);
-	bind_array(bindings, columns[3], shares, INT8OID);
-}
-
-static void
-read_run(uint64 row, WorkerRun *run)
-{
-	run->run_id = tc_get_int64(row, 1);
-	run->token = tc_get_int64(row, 2);
-	run->task_id = tc_get_int64(row, 3);
-	run->owner_id = tc_get_int64(row, 4);
-	run->queue_id = tc_get_int64(row, 5);
-	run->gate = tc_get_int64(row, 6);
-	run->priority = tc_get_int32(row, 7);
-	run->attempt = tc_get_int32(row, 8);
-	run->max_attempts = tc_get_int32(row, 9);
-	run->retention_class = tc_get_int32(row, 10);
-	run->is_catchup = tc_get_bool(row, 11);
-	run->task = tc_get_text(row, 12);
-	run->params = tc_get_jsonb(row, 13);
-	run->lease_until = tc_get_timestamptz(row, 14);
-	run->deadline_at = tc_get_timestamptz(row, 15);
-	run->scheduled_for = tc_get_timestamptz(row, 16);
-	run->step = tc_get_text(row, 17);
-	run->parent_run_id = tc_get_int64(row, 18);
-	run->trace_id = tc_get_text(row, 19);
-}
-
-int
-tc_worker_claim(const WorkerRow *worker, const WorkerLane *lanes, int count,
-				const Interval *lease, TimestampTz now, WorkerRun **runs)
-{
-	Bindings	bindings = {0};
-	int			found;
-	int			i;
-
-	bind_shares(&bindings, lanes, count);
-	tc_bind_timestamptz(&bindings, now);
-	tc_bind_int64(&bindings, worker->worker_id);
-	tc_bind_interval(&bindings, lease);
-	tc_bind_text(&bindings, psprintf("worker %s", worker->name));
-	found = (int) tc_run_bound(&claim_runs, &bindings);
-	*runs = palloc(sizeof(WorkerRun) * Max(found, 1));
-	for (i = 0; i < found; i++)
-		read_run(i, &(*runs)[i]);
-	return found;
-}
-
-bool
-tc_worker_probe(const WorkerLane *lanes, int count, TimestampTz now)
-{
-	Bindings	bindings = {0};
-
-	bind_shares(&bindings, lanes, count);
-	tc_bind_timestamptz(&bindings, now);
-	return tc_run_bound(&probe, &bindings) > 0;
-}
+/* ---- what they hold ---- */
 
 int
 tc_worker_beat(int64 worker_id, const int64 *run_ids, int count, TimestampTz now,

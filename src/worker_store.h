@@ -52,38 +52,6 @@ extern bool tc_worker_queue_has(const char *queue, const TaskSet *tasks);
 extern int	tc_worker_lanes(const WorkerRow *worker, char *const *queues, int queue_count,
 							WorkerLane **lanes);
 
-/* a run that was claimed */
-typedef struct WorkerRun
-{
-	int64		run_id;
-	int64		token;
-	int64		task_id;
-	int64		owner_id;
-	int64		queue_id;
-	int64		gate;
-	int32		priority;
-	int32		attempt;
-	int32		max_attempts;
-	int32		retention_class;
-	bool		is_catchup;
-	const char *task;
-	const char *queue;
-	Jsonb	   *params;
-	TimestampTz lease_until;
-	TimestampTz deadline_at;	/* DT_NOBEGIN: none */
-	TimestampTz scheduled_for;	/* DT_NOBEGIN: none */
-	const char *step;			/* NULL: none */
-	int64		parent_run_id;	/* 0: none */
-	const char *trace_id;		/* NULL: none */
-} WorkerRun;
-
-/* the shares of the lanes, in one statement; rows by lane, then due time */
-extern int	tc_worker_claim(const WorkerRow *worker, const WorkerLane *lanes, int count,
-							const Interval *lease, TimestampTz now, WorkerRun **runs);
-
-/* is there a run in a lane with a share that nobody holds?  We do then, for this transaction. */
-extern bool tc_worker_probe(const WorkerLane *lanes, int count, TimestampTz now);
-
 /* a run that a worker still has after a beat */
 typedef struct HeldRun
 {

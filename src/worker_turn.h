@@ -24,6 +24,7 @@ typedef struct WorkerLane
 	int32		priority;
 	int64		gate;
 	int64		task_id;
+	const char *task;
 	int64		owner_id;
 	TimestampTz run_at;			/* of its first run */
 	uint64		tenant;			/* a number of the group key or the owner */
@@ -32,6 +33,11 @@ typedef struct WorkerLane
 	bool		in_turn;		/* one scheduled run of the task at a time */
 	const char *rate_limit;		/* NULL: none */
 	const char *rate_key;
+
+	int64		timeout;		/* microseconds, 0: none */
+	int64		stuck_after;	/* the same */
+	TimestampTz lease_until;	/* of what is claimed now */
+	TimestampTz deadline_at;	/* DT_NOBEGIN: none */
 
 	int64		level;			/* worked out here: its priority, aged */
 	bool		closed;			/* it gives nothing (more) to this claim */
