@@ -47,6 +47,22 @@ tc_access_require_admin(const char *what)
 			 errhint("Ask the owner of the database.")));
 }
 
+void
+tc_access_require_monitor(const char *what)
+{
+	Oid			caller = tc_statement_caller();
+
+	if (has_bypassrls_privilege(caller) || tc_access_is_monitor(caller) ||
+		tc_access_is_admin(caller))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to %s", what),
+			 errdetail("Role \"%s\" is neither owner of the database nor member of pg_monitor.",
+					   GetUserNameFromId(caller, true)),
+			 errhint("Ask the owner of the database.")));
+}
+
 bool
 tc_access_is_monitor(Oid role)
 {

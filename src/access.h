@@ -23,6 +23,9 @@ extern bool tc_access_is_admin(Oid role);
 /* 42501 unless the caller is; what completes "permission denied to ..." */
 extern void tc_access_require_admin(const char *what);
 
+/* 42501 unless the caller is admin, monitor, or bypasses row security */
+extern void tc_access_require_monitor(const char *what);
+
 /* sees everything of everybody but params and outputs */
 extern bool tc_access_is_monitor(Oid role);
 

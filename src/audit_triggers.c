@@ -52,7 +52,8 @@ static const AuditedRelation relations[] = {
 	{"guarded_tables", "guarded table", "guarded_table_id", "relation", NULL, "owner_id"},
 	{"setting_values", "setting", NULL, "key", NULL, NULL},
 	{"scheduler_state", "scheduler", NULL, "database_name", NULL, NULL},
-	{"access_grants", "grant", "grant_id", "role", "task_id", "owner_id"}
+	{"access_grants", "grant", "grant_id", "role", "task_id", "owner_id"},
+	{"alert_rules", "alert rule", "alert_rule_id", "name", NULL, NULL}
 };
 
 /* columns that follow from others */

@@ -24,6 +24,7 @@
 #include "statement.h"
 #include "zone.h"
 
+#define MAX_COUNT 1000000
 #define MAX_RUNNING 1000000
 
 PG_FUNCTION_INFO_V1(taskcenter_create_queue);
@@ -172,6 +173,21 @@ require_key(const char *key)
 	return setting;
 }
 
+static char *
+check_count(const SettingKey *setting, const char *value)
+{
+	char	   *end;
+	long		count = strtol(value, &end, 10);
+
+	if (end == value || *end != '\0' || count < 0 || count > MAX_COUNT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("setting \"%s\" must be a number from 0 to %d", setting->key, MAX_COUNT),
+				 errdetail("\"value\" is \"%s\".", tc_shorten(value)),
+				 errhint("Write it in digits.")));
+	return psprintf("%ld", count);
+}
+
 /* the value in its normal form */
 static char *
 check_value(const SettingKey *setting, char *value)
@@ -193,6 +209,9 @@ check_value(const SettingKey *setting, char *value)
 			break;
 		case SETTING_SIZE:
 			(void) tc_parse_size("value", value);
+			break;
+		case SETTING_COUNT:
+			value = check_count(setting, value);
 			break;
 		case SETTING_BOOLEAN:
 			if (!parse_bool(value, &flag))

@@ -23,6 +23,7 @@
 #include "guarded.h"
 #include "run_cancel.h"
 #include "schedule.h"
+#include "shared_metrics.h"
 #include "shared_state.h"
 #include "worker_process.h"
 
@@ -377,6 +378,32 @@ init_batch(FireBatch *batch, TimestampTz now, int count)
 							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
+/* what the batch comes to, for the metrics */
+static void
+count_batch(const FireBatch *batch)
+{
+	int64		late = 0;
+	int64		skipped = 0;
+	int			i;
+
+	for (i = 0; i < batch->run_count; i++)
+	{
+		if (batch->runs[i].is_catchup)
+			late += Max(batch->runs[i].catchup_count, 1);
+	}
+	for (i = 0; i < batch->skip_count; i++)
+	{
+		const NewSkip *skip = &batch->skips[i];
+
+		skipped += skip->instants;
+		if (strcmp(skip->reason, "misfire") == 0 || strcmp(skip->reason, "max_catchup") == 0)
+			late += skip->instants;
+	}
+	tc_metric_database(DATABASE_COUNTER_FIRES, batch->run_count);
+	tc_metric_database(DATABASE_COUNTER_MISFIRES, late);
+	tc_metric_database(DATABASE_COUNTER_SKIPS, skipped);
+}
+
 static int
 fire_batch(TimestampTz now, MemoryContext context)
 {
@@ -395,6 +422,7 @@ fire_batch(TimestampTz now, MemoryContext context)
 	for (i = 0; i < batch.skip_count; i++)
 		tc_fire_record_skip(&batch.skips[i], now);
 	tc_fire_set_cursors(batch.cursors, batch.cursor_count);
+	count_batch(&batch);
 	tc_worker_commit();
 	return count;
 }

@@ -26,6 +26,7 @@
 #include "run_cancel.h"
 #include "run_control_store.h"
 #include "settings.h"
+#include "shared_metrics.h"
 #include "shared_state.h"
 #include "statement.h"
 #include "worker_process.h"
@@ -103,6 +104,8 @@ settle(const LostRun *runs, int count, const Remains *remains, const char *what,
 		else
 			join_fate(&again, run);
 	}
+	if (remains->known && again.count + failed.count + timed_out.count > 0)
+		tc_metric_database(DATABASE_COUNTER_LOST_EXECUTORS, 1);
 	if (unstarted.count > 0)
 		tc_runs_give_back(unstarted.run_ids, unstarted.tokens, unstarted.count,
 						  "its executor ended", "scheduler");

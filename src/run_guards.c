@@ -29,6 +29,7 @@
 #include "guard_store.h"
 #include "plain_writer.h"
 #include "run_status.h"
+#include "shared_metrics.h"
 #include "shared_state.h"
 #include "statement.h"
 #include "trigger_call.h"
@@ -45,6 +46,7 @@
 #define LIVE_CREATED_AT 8
 #define LIVE_PRIORITY 9
 #define LIVE_ATTEMPT 10
+#define LIVE_LOST 12
 #define LIVE_STATUS 15
 #define LIVE_TOKEN 21
 
@@ -248,6 +250,22 @@ check_identity_kept(Relation rel, HeapTuple old, HeapTuple new)
 }
 
 static void
+count_move(HeapTuple old, HeapTuple new, TupleDesc desc, RunStatus from, RunStatus to)
+{
+	int64		queue_id = DatumGetInt64(column(new, desc, LIVE_QUEUE_ID));
+	int64		task_id = DatumGetInt64(column(new, desc, LIVE_TASK_ID));
+
+	if (from == to || !tc_statement_is_own() || IsLogicalWorker())
+		return;
+	if (to == RUN_STATUS_RUNNING)
+		tc_metric_run(RUN_COUNTER_CLAIMS, queue_id, task_id, -1, -1);
+	else if (to == RUN_STATUS_RETRYING)
+		tc_metric_run(RUN_COUNTER_RETRIES, queue_id, task_id, -1, -1);
+	if (DatumGetInt32(column(new, desc, LIVE_LOST)) > DatumGetInt32(column(old, desc, LIVE_LOST)))
+		tc_metric_run(RUN_COUNTER_LOST, queue_id, task_id, -1, -1);
+}
+
+static void
 check_update(Relation rel, HeapTuple old, HeapTuple new)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
@@ -270,6 +288,8 @@ check_update(Relation rel, HeapTuple old, HeapTuple new)
 							 DatumGetInt32(column(new, desc, LIVE_ATTEMPT)),
 							 tc_run_status_label(from), tc_run_status_label(to),
 							 GetCurrentTimestamp());
+
+	count_move(old, new, desc, from, to);
 
 	/*
 	 * whoever holds a ready row makes claims pass it by: look again at his

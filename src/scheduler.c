@@ -18,6 +18,7 @@
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "storage/pmsignal.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -31,6 +32,7 @@
 #include "fire_store.h"
 #include "graph_advance.h"
 #include "guarded.h"
+#include "keep_metrics.h"
 #include "lease.h"
 #include "lockstep.h"
 #include "partitions.h"
@@ -39,6 +41,7 @@
 #include "recover.h"
 #include "settings.h"
 #include "shared_state.h"
+#include "watch_alerts.h"
 #include "worker_process.h"
 
 #define UNSETTLED_US (200 * INT64CONST(1000))	/* between two looks at lost
@@ -70,6 +73,7 @@ typedef struct SchedulersView
 	TimestampTz lanes_found_at;
 	bool		settled;		/* what the server lost, since we may work
 								 * here */
+	bool		metrics_known;	/* what was saved is loaded */
 	bool		verified;		/* version and guards were, once */
 	bool		barred;			/* nothing may start: see lockstep.h */
 	TimestampTz barred_logged_at;
@@ -178,6 +182,7 @@ load_control(uint64 version)
 	tc_worker_begin("look at the scheduler's state");
 	old = MemoryContextSwitchTo(view.control_context);
 	view.control = tc_control_load();
+	tc_alerts_load(GetCurrentTimestamp());
 	MemoryContextSwitchTo(old);
 	tc_worker_commit();
 	view.control_version = version;
@@ -384,6 +389,9 @@ cycle(void)
 	verify_lockstep(&calls, now);
 	if (view.control == NULL || view.control_version != calls.control_version)
 		load_control(calls.control_version);
+	if (view.control->adopted && !view.metrics_known)
+		tc_metrics_load();
+	view.metrics_known = view.metrics_known || view.control->adopted;
 	again = tc_dispatch_note_failures(now);
 	again = Min(again, settle_lost(now));
 	again = Min(again, settle_leases(&calls, now));
@@ -394,6 +402,8 @@ cycle(void)
 	view.refusals_left = calls.refusals;
 	if (view.control->adopted && calls.refusals > 0)
 		again = Min(again, tc_refusals_record(now, &view.refusals_left));
+	if (view.control->adopted)
+		again = Min(again, tc_metrics_save(now));
 	if (!view.control->adopted || view.control->disabled)
 	{
 		view.lanes_known = view.graphs_known = false;
@@ -407,6 +417,8 @@ cycle(void)
 	again = Min(again, tc_dispatch(now));
 	again = Min(again, left_out_until(now));
 	maintain(now);
+	again = Min(again, tc_alerts_evaluate(now));
+	again = Min(again, tc_alerts_notice_failures(now));
 	again = Min(again, tc_purge_start(now));
 	if (view.control->running)
 		again = Min(again, view.next_fire);
@@ -448,6 +460,17 @@ was_called(void)
 	return called;
 }
 
+/*
+ * As the server itself removes temporary relations at this point: an error is
+ * reported, and the process ends all the same.
+ */
+static void
+save_at_exit(int code, Datum argument)
+{
+	if (code <= 1 && PostmasterIsAlive())
+		tc_metrics_save_all(GetCurrentTimestamp());
+}
+
 static void
 serve(void)
 {
@@ -462,6 +485,7 @@ serve(void)
 	view.next_maintenance = DT_NOBEGIN;
 	MemoryContextSwitchTo(context);
 	tc_shared_lanes_forget(MyDatabaseId);
+	before_shmem_exit(save_at_exit, (Datum) 0);
 	report_phase(DATABASE_PHASE_RUNNING);
 	for (;;)
 	{

@@ -10,6 +10,8 @@
 #include "setting_keys.h"
 
 const SettingKey tc_setting_keys[] = {
+	{TC_SETTING_ALERTS_RETENTION, SETTING_RETENTION, "90 days",
+	"How long alerts are kept"},
 	{TC_SETTING_AUDIT_RETENTION, SETTING_RETENTION, "365 days",
 	"How long task_audit_logs is kept"},
 	{TC_SETTING_CAPACITY_WARNING, SETTING_SIZE, "500 MB",
@@ -22,6 +24,10 @@ const SettingKey tc_setting_keys[] = {
 	"How long events are kept"},
 	{TC_SETTING_FAILED_RUNS_RETENTION, SETTING_RETENTION, "90 days",
 	"How long failed, timed-out runs are kept"},
+	{TC_SETTING_FAILURE_NOTICE_AFTER, SETTING_COUNT, "3",
+	"Failures in a row of a task after which alerts tells of them; 0: never"},
+	{TC_SETTING_FAILURE_NOTICE_WINDOW, SETTING_INTERVAL, "1 hour",
+	"Shortest time between two such notices of one task"},
 	{TC_SETTING_MAX_WAIT, SETTING_INTERVAL, "1 hour",
 	"Longest wait of wait_for_run() and the like"},
 	{TC_SETTING_NOTIFY_WORKERS, SETTING_BOOLEAN, "false",

@@ -19,7 +19,8 @@ typedef enum SettingKind
 	SETTING_SIZE,				/* bytes, or with a unit, as in "500 MB" */
 	SETTING_BOOLEAN,
 	SETTING_STEP,				/* an interval above zero, or "never" */
-	SETTING_FUNCTION			/* a function of one text, or "": none */
+	SETTING_FUNCTION,			/* a function of one text, or "": none */
+	SETTING_COUNT				/* 0 to a million */
 } SettingKind;
 
 typedef struct SettingKey
@@ -33,6 +34,9 @@ typedef struct SettingKey
 #define TC_SETTING_CAPACITY_WARNING "capacity_warning"
 #define TC_SETTING_DEAD_LETTERS_RETENTION "dead_letters_retention"
 #define TC_SETTING_DEFAULT_TIMEZONE "default_timezone"
+#define TC_SETTING_ALERTS_RETENTION "alerts_retention"
+#define TC_SETTING_FAILURE_NOTICE_AFTER "failure_notice_after"
+#define TC_SETTING_FAILURE_NOTICE_WINDOW "failure_notice_window"
 #define TC_SETTING_MAX_WAIT "max_wait"
 #define TC_SETTING_NOTIFY_WORKERS "notify_workers"
 #define TC_SETTING_PRIORITY_AGING "priority_aging"

@@ -40,6 +40,7 @@ int			tc_turn = DEFAULT_TURN;
 int			tc_strict_start = DEFAULT_STRICT_START;
 int			tc_purge_interval = DEFAULT_PURGE_INTERVAL;
 bool		tc_superuser_tasks = true;
+bool		tc_metrics = true;
 int			tc_log_level = DEBUG1;
 
 static const struct config_enum_entry log_level_options[] = {
@@ -149,6 +150,13 @@ tc_settings_define(void)
 							DEFAULT_EXECUTORS, 1, TC_MAX_EXECUTORS,
 							startup_context(), 0,
 							NULL, NULL, NULL);
+	DefineCustomBoolVariable("taskcenter.metrics",
+							 "Counts what becomes of runs.",
+							 "The counts are what metrics() shows, and what alert rules go by.",
+							 &tc_metrics,
+							 true,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
 	DefineCustomIntVariable("taskcenter.purge_interval",
 							"Looks this often for history that is out of policy.",
 							"Zero leaves it to those who call purge().",

@@ -27,6 +27,7 @@ extern int	tc_strict_start;
 extern int	tc_purge_interval;	/* s, sighup, default 3600, 0 = never */
 extern bool tc_superuser_tasks; /* taskcenter.superuser_tasks, sighup, default
 								 * on */
+extern bool tc_metrics;			/* taskcenter.metrics, sighup, default on */
 extern int	tc_log_level;		/* taskcenter.log_level enum, sighup: of our
 								 * own start/stop messages, default debug1 */
 

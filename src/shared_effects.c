@@ -43,6 +43,7 @@ forget_pending(void)
 {
 	memset(&tc_pending, 0, offsetof(Pending, lanes));
 	tc_work_forget();
+	tc_metrics_forget();
 }
 
 /* ---- effects; the lock is held ---- */
@@ -245,6 +246,7 @@ apply_commit(void)
 	if (tc_pending.all_defaults || tc_pending.defaults_count > 0)
 		apply_defaults();
 	apply_databases();
+	tc_metrics_apply();
 	LWLockRelease(tc_shared->lock);
 }
 
@@ -254,7 +256,7 @@ static bool
 nothing_pending(void)
 {
 	return !tc_pending.work && !tc_pending.database_list && !tc_pending.all_defaults &&
-		tc_pending.defaults_count == 0;
+		tc_pending.defaults_count == 0 && !tc_metrics_noted();
 }
 
 static void

@@ -55,6 +55,13 @@ extern void tc_cancel_attempt(Oid database, int64 run_id, int32 attempt,
 
 extern void tc_refusals_forget(Oid database);
 
+/* ---- shared_metrics.c; of these only apply and forget_database need the lock ---- */
+
+extern bool tc_metrics_noted(void);
+extern void tc_metrics_apply(void);
+extern void tc_metrics_forget(void);
+extern void tc_metrics_forget_database(Oid database);
+
 /* ---- shared_waiters.c ---- */
 
 extern void tc_waiters_wake(Oid database, bool (*is_finished) (int64 run_id));

@@ -168,6 +168,7 @@ tc_shared_database_make(Oid database)
 		slot->schedules_earliest = DT_NOEND;
 		slot->leases_earliest = DT_NOEND;
 		slot->scheduler_sleeps_until = DT_NOEND;
+		slot->metrics.since = GetCurrentTimestamp();
 		return slot;
 	}
 	return NULL;
@@ -180,6 +181,7 @@ tc_shared_database_free(DatabaseSlot *slot)
 	Assert(slot->scheduler_pid == 0 && slot->purger_pid == 0 && slot->holds == 0);
 	tc_lanes_forget(slot->database);
 	tc_refusals_forget(slot->database);
+	tc_metrics_forget_database(slot->database);
 	for (int i = 0; i < tc_shared->executor_capacity; i++)
 	{
 		ExecutorSlot *executor = &tc_shared->executors[i];

@@ -23,6 +23,7 @@
 #include "storage/condition_variable.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
+#include "metric_counts.h"
 #include "refusal.h"
 #include "taskcenter.h"
 
@@ -102,6 +103,7 @@ typedef struct DatabaseSlot
 	int64		refusals_lost;	/* that found no place, or could not be
 								 * written */
 	int64		watchdog[WATCHDOG_COUNTER_COUNT];
+	DatabaseMetrics metrics;	/* everybody, at commit */
 	char		waiting_reason[TC_REASON_LENGTH];	/* why no run is started,
 													 * empty: none */
 	char		barred[TC_REASON_LENGTH];	/* scheduler: why nothing may be
@@ -295,6 +297,7 @@ typedef struct SharedState
 	WaiterSlot	waiters[TC_MAX_WAITERS];
 	uint64		refusal_number; /* the last one given */
 	Refusal		refusals[TC_MAX_REFUSALS];	/* whoever was refused, scheduler */
+	MetricSeries series[TC_MAX_SERIES]; /* everybody, at commit */
 	int			cancel_count;	/* used entries of cancels[] */
 	CancelRequest cancels[TC_MAX_CANCELS];
 	ExecutorSlot executors[TC_MAX_EXECUTORS];

@@ -269,16 +269,7 @@ taskcenter_refuse_null(PG_FUNCTION_ARGS)
 Datum
 taskcenter_require_monitor(PG_FUNCTION_ARGS)
 {
-	char	   *what = tc_arg_required_text(fcinfo, 0, "what");
-
-	if (!has_bypassrls_privilege(GetUserId()) && !tc_access_is_monitor(GetUserId()) &&
-		!tc_access_is_admin(GetUserId()))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to %s", what),
-				 errdetail("Role \"%s\" is neither owner of the database nor member of pg_monitor.",
-						   GetUserNameFromId(GetUserId(), true)),
-				 errhint("Ask the owner of the database.")));
+	tc_access_require_monitor(tc_arg_required_text(fcinfo, 0, "what"));
 	PG_RETURN_BOOL(true);
 }
 

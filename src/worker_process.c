@@ -122,6 +122,19 @@ tc_worker_start_purger(Oid database)
 	return true;
 }
 
+bool
+tc_worker_start_self_test(Oid database, Oid role, uint32 segment,
+						  BackgroundWorkerHandle **handle)
+{
+	BackgroundWorker worker;
+	WorkerArguments arguments = {.database = database,.role = role,.self_test = true,
+	.segment = segment};
+
+	describe(&worker, "self test", "taskcenter_self_test_main");
+	arguments.incarnation = tc_shared->incarnation;
+	return start_worker(&worker, &arguments, handle);
+}
+
 const WorkerArguments *
 tc_worker_arguments(void)
 {
@@ -204,6 +217,8 @@ enter_slot(const WorkerArguments *arguments)
 		return false;
 	if (arguments->purger)
 		return tc_shared_purger_enter(arguments->database);
+	if (arguments->self_test)
+		return true;
 	if (OidIsValid(arguments->role))
 		return tc_shared_executor_attach(arguments->slot, arguments->executor_id,
 										 GetCurrentTimestamp());

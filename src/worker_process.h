@@ -22,6 +22,8 @@ typedef struct WorkerArguments
 	int32		slot;			/* executor only: index into executors[] */
 	int64		executor_id;	/* executor only */
 	bool		purger;			/* neither executor nor scheduler */
+	bool		self_test;		/* the same */
+	uint32		segment;		/* self test only: of dynamic shared memory */
 	uint64		incarnation;	/* of the shared memory that it was made for */
 } WorkerArguments;
 
@@ -40,6 +42,10 @@ extern bool tc_worker_start_executor(const WorkerArguments *arguments, Oid datab
 
 /* scheduler: start a purger */
 extern bool tc_worker_start_purger(Oid database);
+
+/* a session: start the process of a self test, as a role */
+extern bool tc_worker_start_self_test(Oid database, Oid role, uint32 segment,
+									  BackgroundWorkerHandle **handle);
 
 /* of the running worker */
 extern const WorkerArguments *tc_worker_arguments(void);

@@ -46,3 +46,8 @@ SELECT pg_extension_config_dump('taskcenter.step_definition_ids', '');
 SELECT pg_extension_config_dump('taskcenter.workers', '');
 SELECT pg_extension_config_dump('taskcenter.rate_buckets', '');
 SELECT pg_extension_config_dump('taskcenter.worker_ids', '');
+SELECT pg_extension_config_dump('taskcenter.saved_metrics', '');
+SELECT pg_extension_config_dump('taskcenter.alert_rules', '');
+SELECT pg_extension_config_dump('taskcenter.alerts', '');
+SELECT pg_extension_config_dump('taskcenter.alert_rule_ids', '');
+SELECT pg_extension_config_dump('taskcenter.alert_ids', '');

@@ -232,10 +232,10 @@ ROLLBACK;
 SELECT count(*) > 10 FROM taskcenter.compare_integrity('[]');
 SELECT count(*) > 10 FROM taskcenter.compare_integrity('{"tables": 1, "counts": {"tasks": []}}');
 SELECT * FROM taskcenter.compare_integrity(NULL);
--- every table of the extension is part of it
+-- every table of the extension is part of it, but for what each restart writes
 SELECT c.relname FROM pg_class AS c
 WHERE c.relnamespace = 'taskcenter'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-  AND NOT taskcenter.table_digests() ? c.relname::text;
+  AND c.relname <> 'saved_metrics' AND NOT taskcenter.table_digests() ? c.relname::text;
 
 \connect contrib_regression :super
 DROP DATABASE regress_integrity;

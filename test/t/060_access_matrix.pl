@@ -125,6 +125,11 @@ my @functions = (
 	[ q{report_progress(1)}, [], '55000' ],
 	[ q{set_output('{}')}, [], '55000' ],
 	[ q{step_output('step')}, [], '55000' ],
+	[ q{metrics()}, [ @steer, 'monitor' ] ],
+	[ q{set_alert_rule('mine', 'runs_failed', '>', '1')}, \@steer ],
+	[ q{drop_alert_rule('mine', true)}, \@steer ],
+	[ q{review()}, \@roles ],
+	[ q{self_test()}, \@steer ],
 	[ q{preview_purge()}, \@steer ],
 	[ q{CALL purge()}, \@steer ],
 	[ q{hold_history('t', 'why')}, [ @manage, 'keeper' ] ],
@@ -193,6 +198,8 @@ my @functions = (
 my @relations = (
 	[ 'access_grants', \@view ],
 	[ 'access_levels', \@roles ],
+	[ 'alert_rules', [qw(monitor keeper super)] ],
+	[ 'alerts', [ @read, qw(monitor keeper) ] ],
 	[ 'databases', \@roles ],
 	[ 'dead_letters', \@read ],
 	[ 'arrivals', ['super'], '42501', 'reader=empty' ],
@@ -210,11 +217,14 @@ my @relations = (
 	[ 'purges', [qw(monitor keeper super)] ],
 	[ 'open_dead_letters', \@read ],
 	[ 'open_decisions', [qw(operator super)] ],
+	[ 'open_alerts', [qw(monitor keeper super)] ],
 	[ 'overview', \@roles ],
 	[ 'queues', \@roles ],
 	[ 'recent_runs', \@view ],
+	[ 'review_items', [] ],
 	[ 'run_transitions', \@roles ],
 	[ 'running_runs', \@view ],
+	[ 'saved_metrics', ['super'], '42501', 'reader=empty' ],
 	[ 'scheduler_state', [qw(reader super)], '42501' ],
 	[ 'schedules', \@view ],
 	[ 'setting_values', [qw(reader super)], '42501' ],
@@ -354,6 +364,15 @@ ALTER TABLE taskcenter.task_status_history DISABLE TRIGGER guard_record;
 INSERT INTO taskcenter.task_status_history (task_id, owner_id, new_status, accepted, requested_status, actor)
 SELECT task_id, owner_id, 'pending', true, 'pending', 'r_owner' FROM taskcenter.tasks WHERE name = 't';
 ALTER TABLE taskcenter.task_status_history ENABLE ALWAYS TRIGGER guard_record;
+SELECT taskcenter.set_alert_rule('rule', 'runs_failed', '>', '1');
+ALTER TABLE taskcenter.alerts DISABLE TRIGGER guard_record;
+INSERT INTO taskcenter.alerts (raised_at, kind, name, state, severity, alert_rule_id, task_id, metric, threshold, detail)
+SELECT now(), 'failures', name, 'notified', 'warning', NULL, task_id, 'failures_in_a_row', '3', 'It fails.'
+FROM taskcenter.tasks WHERE name = 'fails'
+UNION ALL SELECT clock_timestamp(), 'rule', name, 'breached', severity, alert_rule_id, NULL, metric, threshold, 'It is so.'
+FROM taskcenter.alert_rules;
+ALTER TABLE taskcenter.alerts ENABLE ALWAYS TRIGGER guard_record;
+INSERT INTO taskcenter.saved_metrics VALUES ('others', 0, 0, 0, now(), true, '{}');
 INSERT INTO taskcenter.live_runs (run_id, task_id, run_as_id, owner_id, queue_id, run_at, created_at, priority,
     max_attempts, status, token, schedule_id, created_by)
 SELECT 1000000 + n, task_id, run_as_id, owner_id, 1, now(), now(), 0, 1, CASE n WHEN 1 THEN 'running' ELSE 'queued' END,

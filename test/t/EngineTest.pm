@@ -5,6 +5,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use Exporter 'import';
+use FindBin;
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -14,7 +15,7 @@ use Time::HiRes qw(time usleep);
 our @EXPORT = qw(
   LONG EFFECT new_server configure new_database create_task enqueue enqueue_many
   wait_for wait_until within timed sql sql_as pids schedulers executors
-  one_scheduler_each all_gone unaccounted_fires kill_9 wait_ready settle check_log
+  one_scheduler_each all_gone unaccounted_fires kill_9 wait_ready settle check_log promtool
 );
 
 use constant LONG => $ENV{TASKCENTER_LONG} ? 1 : 0;
@@ -262,6 +263,16 @@ sub settle
 {
 	my ($node, $db, $seconds) = @_;
 	return wait_for($node, $db, 'SELECT count(*) FROM taskcenter.live_runs', '0', $seconds);
+}
+
+# ---- tools ----
+
+# Where promtool is: it knows what metrics and their rules look like.
+sub promtool
+{
+	my ($path, $error) = run_command([ "$FindBin::RealBin/../tools/find-promtool", PostgreSQL::Test::Utils::tempdir() ]);
+	die "$error\n" if $path eq '';
+	return $path;
 }
 
 # ---- the log ----
