@@ -249,6 +249,21 @@ read_ranges(const PartitionSet *set, Range *ranges)
 	return count;
 }
 
+TimestampTz
+tc_partition_begin(int set, TimestampTz instant)
+{
+	Range	   *ranges = palloc(sizeof(Range) * MAX_RANGES);
+	int			count = read_ranges(&sets[set], ranges);
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (ranges[i].from <= instant && instant < ranges[i].to)
+			return ranges[i].from;
+	}
+	return instant;
+}
+
 /* narrow the range around the instant to what is free; false: it is taken */
 static bool
 make_free(Range *range, TimestampTz instant, const Range *taken, int count)

@@ -44,4 +44,7 @@ extern int	tc_partition_cover(int set, int64 retention, TimestampTz from, Timest
  */
 extern int	tc_partition_repair(int set, int64 retention, int most);
 
+/* where the set's partition that holds the instant begins; the instant, if none does */
+extern TimestampTz tc_partition_begin(int set, TimestampTz instant);
+
 #endif							/* TC_PARTITION_STORE_H */

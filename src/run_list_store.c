@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * run_list_store.c
- *		Which runs a list shows.
+ *		Which runs a page of list_runs() shows.
  *
  * Runs are read in their order, as far as the limit goes.  Who does not know
  * all tasks is looked for in a window of the newest runs first.  Is that not
@@ -92,8 +92,8 @@ static Statement list_by_task = {
 	"   UNION ALL"
 	"   SELECT r.run_id FROM taskcenter.live_runs AS r"
 	"   WHERE EXISTS (SELECT FROM known) AND ($1 IS NULL OR r.status = ANY ($1))"
-	"     AND r.created_at >= $2 AND r.run_id < $3"
-	"     AND r.task_id IN (SELECT k.task_id FROM known AS k)) AS l"
+	"     AND r.created_at >= $2 AND r.run_id < $3 AND taskcenter.is_among(r.task_id,"
+	"       ARRAY(SELECT k.task_id FROM known AS k ORDER BY k.task_id))) AS l"
 	" ORDER BY l.run_id DESC LIMIT $5",
 	.nargs = 7,
 	.types = {TEXTARRAYOID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT8ARRAYOID,
@@ -179,96 +179,5 @@ tc_runs_list(const RunFilter *filter, TimestampTz since, int64 before_run_id,
 	*run_ids = palloc(sizeof(Datum) * Max(count, 1));
 	for (i = 0; i < count; i++)
 		(*run_ids)[i] = Int64GetDatum(tc_get_int64(i, 1));
-	return count;
-}
-
-/* ---- the newest ---- */
-
-static Statement newest_window = {
-	.label = "find the newest runs",
-	.text =
-	"SELECT w.run_id, w.task_id, w.finished_at FROM ("
-	"   SELECT r.run_id, r.task_id, r.finished_at FROM ("
-	"     SELECT run_id, task_id, 'infinity'::timestamptz AS finished_at"
-	"     FROM taskcenter.live_runs"
-	"     UNION ALL"
-	"     SELECT run_id, task_id, finished_at FROM taskcenter.finished_runs) AS r"
-	"   WHERE r.finished_at > $1 ORDER BY r.run_id DESC LIMIT 2000) AS w"
-	" LEFT JOIN taskcenter.tasks AS t ON t.task_id = w.task_id"
-	" WHERE $2 OR t.owner_id = ANY ($3) OR t.task_id = ANY ($4)"
-	" ORDER BY w.run_id DESC LIMIT 1000",
-	.nargs = 4,
-	.types = {TIMESTAMPTZOID, BOOLOID, INT8ARRAYOID, INT8ARRAYOID}
-};
-
-static Statement newest_by_task = {
-	.label = "find the newest runs of each known task",
-	.text =
-	"WITH known AS MATERIALIZED (SELECT t.task_id FROM taskcenter.tasks AS t"
-	"   WHERE $2 OR t.owner_id = ANY ($3) OR t.task_id = ANY ($4))"
-	" SELECT l.run_id, l.task_id, l.finished_at FROM ("
-	"   SELECT f.run_id, k.task_id, f.finished_at FROM known AS k CROSS JOIN LATERAL ("
-	"     SELECT r.run_id, r.finished_at FROM taskcenter.finished_runs AS r"
-	"     WHERE r.task_id = k.task_id AND r.finished_at > $1"
-	"     ORDER BY r.run_id DESC LIMIT 1000) AS f"
-	"   UNION ALL"
-	"   SELECT r.run_id, r.task_id, 'infinity' FROM taskcenter.live_runs AS r"
-	"   WHERE EXISTS (SELECT FROM known)"
-	"     AND r.task_id IN (SELECT k.task_id FROM known AS k)) AS l"
-	" ORDER BY l.run_id DESC LIMIT 1000",
-	.nargs = 4,
-	.types = {TIMESTAMPTZOID, BOOLOID, INT8ARRAYOID, INT8ARRAYOID}
-};
-
-static Statement failed_window = {
-	.label = "find the runs that failed last",
-	.text =
-	"SELECT w.run_id, w.task_id, w.finished_at FROM ("
-	"   SELECT r.run_id, r.task_id, r.finished_at FROM taskcenter.finished_runs AS r"
-	"   WHERE r.retention_class = ANY (ARRAY[2, 3])"
-	"     AND r.status = ANY (ARRAY['failed', 'timed_out'])"
-	"   ORDER BY r.finished_at DESC LIMIT 2000) AS w"
-	" LEFT JOIN taskcenter.tasks AS t ON t.task_id = w.task_id"
-	" WHERE $1 OR t.owner_id = ANY ($2) OR t.task_id = ANY ($3)"
-	" ORDER BY w.finished_at DESC LIMIT 1000",
-	.nargs = 3,
-	.types = {BOOLOID, INT8ARRAYOID, INT8ARRAYOID}
-};
-
-static Statement failed_by_task = {
-	.label = "find the runs of each known task that failed last",
-	.text =
-	"SELECT f.run_id, t.task_id, f.finished_at FROM taskcenter.tasks AS t CROSS JOIN LATERAL ("
-	"   SELECT r.run_id, r.finished_at FROM taskcenter.finished_runs AS r"
-	"   WHERE r.task_id = t.task_id AND r.retention_class = ANY (ARRAY[2, 3])"
-	"     AND r.status = ANY (ARRAY['failed', 'timed_out'])"
-	"   ORDER BY r.finished_at DESC LIMIT 1000) AS f"
-	" WHERE $1 OR t.owner_id = ANY ($2) OR t.task_id = ANY ($3)"
-	" ORDER BY f.finished_at DESC LIMIT 1000",
-	.nargs = 3,
-	.types = {BOOLOID, INT8ARRAYOID, INT8ARRAYOID}
-};
-
-int
-tc_runs_newest(const TaskSet *tasks, bool failed, TimestampTz since, ListedRun **runs)
-{
-	Bindings	bindings = {0};
-	int			count;
-	int			i;
-
-	if (!failed)
-		tc_bind_datum(&bindings, TimestampTzGetDatum(since), false);
-	tc_bind_bool(&bindings, tasks->all);
-	bind_known(&bindings, tasks);
-	count = (int) tc_run_bound(failed ? &failed_window : &newest_window, &bindings);
-	if (count < TC_MAX_NEWEST && !tasks->all)
-		count = (int) tc_run_bound(failed ? &failed_by_task : &newest_by_task, &bindings);
-	*runs = palloc(sizeof(ListedRun) * Max(count, 1));
-	for (i = 0; i < count; i++)
-	{
-		(*runs)[i].run_id = tc_get_int64(i, 1);
-		(*runs)[i].task_id = tc_get_int64(i, 2);
-		(*runs)[i].finished_at = tc_get_timestamptz(i, 3);
-	}
 	return count;
 }

@@ -519,3 +519,22 @@ tc_get_interval(uint64 row, int column)
 
 	return isnull ? NULL : DatumGetIntervalP(value);
 }
+
+void
+tc_put_rows(Tuplestorestate *result, TupleDesc desc)
+{
+	uint64		rows = tc_rows();
+	uint64		row;
+	int			i;
+
+	if (rows == 0)
+		return;
+	if (desc->natts != SPI_tuptable->tupdesc->natts)
+		elog(ERROR, "statement result has %d columns, not %d", SPI_tuptable->tupdesc->natts,
+			 desc->natts);
+	for (i = 0; i < desc->natts; i++)
+		if (TupleDescAttr(desc, i)->atttypid != SPI_gettypeid(SPI_tuptable->tupdesc, i + 1))
+			elog(ERROR, "column %d of a statement result is of another type", i + 1);
+	for (row = 0; row < rows; row++)
+		tuplestore_puttuple(result, SPI_tuptable->vals[row]);
+}

@@ -18,6 +18,7 @@
 
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 #define TC_STATEMENT_MAX_ARGS 60
 
@@ -109,5 +110,8 @@ extern Interval *tc_get_interval(uint64 row, int column);	/* NULL: NULL */
 extern char *tc_get_text(uint64 row, int column);	/* NULL: NULL */
 extern Jsonb *tc_get_jsonb(uint64 row, int column); /* NULL: NULL */
 extern Datum tc_get_datum(uint64 row, int column, bool *isnull);	/* copied */
+
+/* all of them, as the rows of a function's result; their types must be its */
+extern void tc_put_rows(Tuplestorestate *result, TupleDesc desc);
 
 #endif							/* TC_STATEMENT_H */

@@ -32,7 +32,6 @@ PG_FUNCTION_INFO_V1(taskcenter_sees_contents_of_all);
 PG_FUNCTION_INFO_V1(taskcenter_sees_states_of_all);
 PG_FUNCTION_INFO_V1(taskcenter_executor_activity);
 PG_FUNCTION_INFO_V1(taskcenter_listed_run_ids);
-PG_FUNCTION_INFO_V1(taskcenter_newest_runs);
 PG_FUNCTION_INFO_V1(taskcenter_list_run_transitions);
 PG_FUNCTION_INFO_V1(taskcenter_refuse_null);
 PG_FUNCTION_INFO_V1(taskcenter_require_monitor);
@@ -271,39 +270,4 @@ taskcenter_require_monitor(PG_FUNCTION_ARGS)
 {
 	tc_access_require_monitor(tc_arg_required_text(fcinfo, 0, "what"));
 	PG_RETURN_BOOL(true);
-}
-
-/* ---- recent_runs, failed_runs ---- */
-
-#define RECENT (24 * USECS_PER_HOUR)
-
-/* newest_runs(failed) */
-Datum
-taskcenter_newest_runs(PG_FUNCTION_ARGS)
-{
-	bool		failed = tc_arg_bool(fcinfo, 0, false);
-	TimestampTz since = GetCurrentTransactionStartTimestamp() - RECENT;
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Datum		values[3];
-	bool		nulls[3] = {false};
-	StoreFrame	frame;
-	TaskSet		tasks;
-	ListedRun  *runs;
-	int			count;
-	int			i;
-
-	InitMaterializedSRF(fcinfo, 0);
-	tc_store_begin(&frame);
-	tc_access_tasks(tc_statement_caller(), TASK_RIGHT_VIEW, &tasks);
-	count = tc_runs_newest(&tasks, failed, since, &runs);
-	tc_store_end(&frame);
-	for (i = 0; i < count; i++)
-	{
-		values[0] = Int64GetDatum(runs[i].run_id);
-		values[1] = Int64GetDatum(runs[i].task_id);
-		values[2] = TimestampTzGetDatum(runs[i].finished_at);
-		nulls[2] = TIMESTAMP_NOT_FINITE(runs[i].finished_at);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
-	return (Datum) 0;
 }

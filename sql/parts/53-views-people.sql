@@ -4,11 +4,6 @@
  */
 SET LOCAL ROLE taskcenter_owner;
 
-/*
- * Its last run of the last day: older ones stand in task_runs.  A range of one
- * task, in the order of the index on task and run: with = the planner takes the
- * order to be that of runs alone, and reads those of all tasks.
- */
 CREATE VIEW taskcenter.task_overview WITH (security_barrier) AS
 SELECT t.name AS task,
     t.state,
@@ -25,13 +20,7 @@ LEFT JOIN (
     SELECT task_id, min(next_run_at) AS next_run_at
     FROM taskcenter.schedules WHERE state = 'active'
     GROUP BY task_id) AS s ON s.task_id = t.task_id
-LEFT JOIN LATERAL (
-    SELECT f.status, f.started_at, f.finished_at
-    FROM taskcenter.finished_runs AS f
-    WHERE f.task_id BETWEEN t.task_id AND t.task_id
-      AND f.finished_at > now() - interval '24 hours'
-      AND f.finished_at < now() + interval '1 hour'     /* no partition of days to come */
-    ORDER BY f.task_id, f.run_id DESC LIMIT 1) AS r ON true
+LEFT JOIN taskcenter.last_runs() AS r ON r.task_id = t.task_id
 LEFT JOIN (
     SELECT l.task_id, count(*) AS unfinished
     FROM (SELECT task_id FROM taskcenter.live_runs LIMIT 10000) AS l
@@ -48,7 +37,7 @@ COMMENT ON COLUMN taskcenter.task_overview.next_run_at IS
 COMMENT ON COLUMN taskcenter.task_overview.unfinished IS
 'Its runs that are not finished; counted among 10,000 unfinished ones at most';
 COMMENT ON COLUMN taskcenter.task_overview.last_status IS
-'How its last run ended; null if none ended within 24 hours';
+'How its last run ended; null if that was more than 24 hours ago';
 COMMENT ON COLUMN taskcenter.task_overview.last_finished_at IS 'When that was';
 COMMENT ON COLUMN taskcenter.task_overview.last_duration IS 'How long its last attempt took';
 

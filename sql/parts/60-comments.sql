@@ -503,7 +503,9 @@ COMMENT ON COLUMN taskcenter.databases.scheduler_pid IS
 COMMENT ON TYPE taskcenter.executor_info IS
 'An executor of this database and the run that it executes';
 COMMENT ON TYPE taskcenter.newest_run IS
-'A run that a view lists, its task, and when it ended; null before';
+'A run as recent_runs and failed_runs show it';
+COMMENT ON TYPE taskcenter.last_run IS
+'The last run of a task, as task_overview shows it';
 COMMENT ON TYPE taskcenter.run_transition IS
 'A row of the view run_transitions';
 COMMENT ON TYPE taskcenter.check_result IS

@@ -135,8 +135,6 @@ SELECT bool_or(line ~ 'live_runs_running_idx') AS live, bool_or(line ~ 'finished
 FROM pg_temp.plan('SELECT * FROM taskcenter.task_runs WHERE status = ''running''') AS line;
 SELECT bool_or(line ~ 'live_runs') AS live, bool_or(line ~ 'finished_runs') AS finished
 FROM pg_temp.plan('SELECT * FROM taskcenter.task_runs WHERE status = ''succeeded''') AS line;
-SELECT bool_or(line ~ 'finished_runs_1_') AS succeeded, bool_or(line ~ 'finished_runs_2_') AS failed
-FROM pg_temp.plan('SELECT * FROM taskcenter.failed_runs') AS line;
 SELECT bool_or(line ~ 'live_runs') AS live, bool_or(line ~ 'finished_runs_1_rest') AS rest,
     bool_or(line ~ 'Subplans Removed') AS pruned
 FROM pg_temp.plan('SELECT * FROM taskcenter.task_runs WHERE finished_at > now() + interval ''1000 years''') AS line;

@@ -107,6 +107,7 @@ my @functions = (
 	[ q{list_runs('t')}, \@view ],
 	[ q{listed_run_ids('t', NULL, NULL, NULL, 5)}, \@view ],
 	[ q{newest_runs(true)}, \@roles ],
+	[ q{last_runs()}, \@roles ],
 	[ q{help()}, \@roles ],
 	[ q{list_help_topics()}, \@roles ],
 	[ q{fold_text('text', 10)}, \@roles ],
