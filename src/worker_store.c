@@ -97,7 +97,8 @@ static Statement find_lanes = {
 	.text =
 	"SELECT q.queue_id, q.queue, l.priority, l.gate, l.task_id, t.owner_id, l.run_at,"
 	"   coalesce(l.group_key, t.group_key), q.max_running, t.max_running,"
-	"   t.rate_limit, coalesce(l.group_key, t.group_key, 'task ' || t.task_id)"
+	"   t.rate_limit, coalesce(l.group_key, t.group_key, 'task ' || t.task_id),"
+	"   t.requires_flag, coalesce(l.group_key, t.group_key, t.owner)"
 	" FROM taskcenter.scheduler_state AS s"
 	" CROSS JOIN unnest($1::text[]) AS wanted (queue)"
 	" JOIN taskcenter.queues AS q ON q.queue = wanted.queue AND q.state = 'active'"
@@ -368,6 +369,8 @@ read_lane(uint64 row, WorkerLane *lane)
 	lane->task_limit = tc_is_null(row, 10) ? -1 : tc_get_int32(row, 10);
 	lane->rate_limit = tc_get_text(row, 11);
 	lane->rate_key = tc_get_text(row, 12);
+	lane->requires_flag = tc_get_text(row, 13);
+	lane->flag_subject = tc_get_text(row, 14);
 	lane->in_turn = lane->gate < TC_GATE_SUSPECT;
 }
 
