@@ -37,6 +37,7 @@ typedef struct SettingKey
 #define TC_SETTING_ALERTS_RETENTION "alerts_retention"
 #define TC_SETTING_FAILURE_NOTICE_AFTER "failure_notice_after"
 #define TC_SETTING_FAILURE_NOTICE_WINDOW "failure_notice_window"
+#define TC_SETTING_EVENTS_RETENTION "events_retention"
 #define TC_SETTING_MAX_WAIT "max_wait"
 #define TC_SETTING_NOTIFY_WORKERS "notify_workers"
 #define TC_SETTING_PRIORITY_AGING "priority_aging"

@@ -38,6 +38,7 @@ int			tc_executor_max_memory = DEFAULT_MAX_MEMORY;
 int			tc_cancel_grace = DEFAULT_CANCEL_GRACE;
 int			tc_turn = DEFAULT_TURN;
 int			tc_strict_start = DEFAULT_STRICT_START;
+bool		tc_notify_events = false;
 int			tc_purge_interval = DEFAULT_PURGE_INTERVAL;
 bool		tc_superuser_tasks = true;
 bool		tc_metrics = true;
@@ -155,6 +156,13 @@ tc_settings_define(void)
 							 "The counts are what metrics() shows, and what alert rules go by.",
 							 &tc_metrics,
 							 true,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+	DefineCustomBoolVariable("taskcenter.notify_events",
+							 "Sends a notification on the channel taskcenter_events when events were written.",
+							 "It carries a number below which nothing new is to be read.",
+							 &tc_notify_events,
+							 false,
 							 PGC_SIGHUP, 0,
 							 NULL, NULL, NULL);
 	DefineCustomIntVariable("taskcenter.purge_interval",
