@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type_d.h"
+
 #include "bindings.h"
 #include "dead_letter_store.h"
 
