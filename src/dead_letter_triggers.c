@@ -20,8 +20,8 @@
 #include "utils/timestamp.h"
 
 #include "activation.h"
-#include "dead_letter_store.h"
 #include "failure_report.h"
+#include "letter_end_store.h"
 #include "statement.h"
 #include "trigger_call.h"
 #include "trigger_round.h"

@@ -75,6 +75,19 @@ $run = $tc->run('deferred');
 is(letter($run->{run_id})->{code}, 'VALIDATION_ERROR', 'a failure at commit leaves one, too');
 none_amiss('all agrees');
 
+# what a worker refuses for good
+$tc->sql(q{SELECT taskcenter.create_task('fetch', kind => 'external', max_attempts => 3)});
+my $worker = $tc->sql(q{SELECT taskcenter.register_worker('fetcher', '{default}')});
+my $fetch = $tc->enqueue('fetch');
+my ($claimed) = $tc->rows("SELECT * FROM taskcenter.claim_runs($worker)");
+$tc->sql("SELECT taskcenter.fail_run($fetch, $claimed->{token}, 'no such file', 'DOWNLOAD_ERROR', false)");
+is(letter($fetch)->{code} . ' ' . letter($fetch)->{attempts}, 'DOWNLOAD_ERROR 1', 'a failure of a worker that is not to be repeated leaves one, with its code');
+is($tc->look($fetch)->{code}, 'DOWNLOAD_ERROR', 'which the run shows, too');
+$tc->sql('SELECT taskcenter.redrive_dead_letter(' . letter($fetch)->{dead_letter_id} . ')');
+($claimed) = $tc->rows("SELECT * FROM taskcenter.claim_runs($worker)");
+$tc->sql("SELECT taskcenter.complete_run($fetch, $claimed->{token}, '{}')");
+is(letter($fetch)->{state}, 'resolved', 'the success of another attempt closes it');
+
 # ---- there and back ----
 
 $tc->sql('CREATE TABLE gauge AS SELECT 0 AS level; GRANT ALL ON gauge TO app');

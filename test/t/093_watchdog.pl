@@ -109,6 +109,18 @@ ok($tc->wait_until('SELECT false_positives = ' . ($before->{false_positives} + 1
 $tc->is_sql('SELECT count(*) FROM effects', '0', 'its effects are undone');
 $tc->is_run($tc->look($late), 'queued', 'the run is what it was made');
 
+# a worker that was silent for too long
+$before = look();
+$tc->sql(q{SELECT taskcenter.create_task('outside', kind => 'external', options => '{"max_lost": 1}')});
+my $worker = $tc->sql(q{SELECT taskcenter.register_worker('silent', '{default}')});
+my $outside = $tc->enqueue('outside');
+my ($claimed) = $tc->rows("SELECT * FROM taskcenter.claim_runs($worker, 1, '1 second')");
+$tc->is_run($tc->finish($outside), 'failed', 'a run whose worker sends no beat is lost');
+is(growth($before), 'checked=1 moved_to_dead_letters=1 stuck=1', 'the watchdog moved it to the dead letters');
+is($tc->sql("SELECT code || ' ' || lost FROM taskcenter.dead_letters WHERE run_id = $outside"), 'UNKNOWN 1', 'where it is');
+$tc->refused("SELECT taskcenter.complete_run($outside, $claimed->{token}, '{}')", '55000', 'its late finish is refused');
+is(growth($before), 'checked=1 false_positives=1 moved_to_dead_letters=1 stuck=1', 'and counted as a false alarm');
+
 $tc->sql("SELECT taskcenter.cancel_run($long), taskcenter.cancel_run($late)");
 $tc->finish($long);
 $tc->never_crashed('nothing was killed, the server never restarted');
