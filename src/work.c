@@ -99,6 +99,8 @@ keep_lanes(const WorkerRow *worker, uint64 version, const WorkerLane *lanes, int
 		kept.lanes[i].task = kept_text(lanes[i].task);
 		kept.lanes[i].rate_limit = kept_text(lanes[i].rate_limit);
 		kept.lanes[i].rate_key = kept_text(lanes[i].rate_key);
+		kept.lanes[i].requires_flag = kept_text(lanes[i].requires_flag);
+		kept.lanes[i].flag_subject = kept_text(lanes[i].flag_subject);
 	}
 	kept.count = count;
 	kept.worker_id = worker->worker_id;
