@@ -381,6 +381,8 @@ tc_graph_step_definition(const CachedGraph *graph, int step,
 	definition->role_renamed = composite->role_renamed;
 	definition->max_running = -1;
 	definition->settings = composite->settings;
+	if (composite->flag_subject != NULL)
+		definition->flag_subject = pstrdup(composite->flag_subject);
 	if (node->kind == STEP_COMMAND)
 		definition->command = pstrdup(node->command);
 	else if (node->kind == STEP_CHECK)

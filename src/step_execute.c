@@ -15,6 +15,8 @@
 
 #include "attempt.h"
 #include "decision_store.h"
+#include "flag_check.h"
+#include "flag_run_store.h"
 #include "graph_release.h"
 #include "graph_start.h"
 #include "step_execute.h"
@@ -75,7 +77,7 @@ tc_step_describe(RunRow *run)
 	step = &graph->graph.steps[number];
 	if (step->kind != STEP_COMMAND && step->kind != STEP_TASK)
 		run->special = true;
-	if (step->condition != NULL || step->for_each != NULL)
+	if (step->condition != NULL || step->for_each != NULL || step->requires_flag != NULL)
 		run->special = true;
 }
 
@@ -219,6 +221,23 @@ condition_holds(Attempt *attempt, const GraphStep *step, MemoryContext context)
 		return true;
 	finish_alone(attempt, "skipped", NULL, "its condition is not true");
 	return false;
+}
+
+/* False: the run has been skipped. */
+static bool
+flag_allows(Attempt *attempt, const char *flag)
+{
+	char	   *why;
+	bool		allows;
+
+	tc_worker_begin("ask a flag");
+	allows = tc_flag_allows(flag, attempt->task->flag_subject, &why);
+	if (allows)
+		tc_flag_runs_note(&attempt->run->run_id, 1, why, "executor");
+	else
+		finish(attempt, "skipped", NULL, why);
+	tc_worker_commit();
+	return allows;
 }
 
 /* ---- items ---- */
@@ -533,7 +552,11 @@ tc_step_execute(RunRow *run, const TaskDefinition *task, const char *queue,
 	if (graph == NULL)
 		return false;
 
-	/* once: what it let start is not asked again */
+	/* once: what they let start is not asked again */
+	if (graph->graph.steps[number].requires_flag != NULL && run->attempt == 1 &&
+		noted(run->step_state, "since") == 0 &&
+		!flag_allows(attempt, graph->graph.steps[number].requires_flag))
+		return true;
 	if (graph->graph.steps[number].condition != NULL && run->attempt == 1 &&
 		noted(run->step_state, "since") == 0 &&
 		!condition_holds(attempt, &graph->graph.steps[number], context))

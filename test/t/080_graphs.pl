@@ -158,6 +158,18 @@ is("$row->{status}; " . statuses($tc, $root), 'succeeded; after: succeeded, writ
 	'a condition that cannot be evaluated, or writes, fails its step');
 is(join(' ', map { step_row($tc, $root, $_)->{sqlstate} // '-' } qw(wrong writes)), '22012 25006', 'with the error');
 
+# ---- flags ----
+
+$tc->sql("SELECT taskcenter.set_flag('steps_on', true), taskcenter.set_flag('steps_off', false)");
+composite($tc, 'flagged', {
+	on => { command => $works, requires_flag => 'steps_on' },
+	off => { command => $works, requires_flag => 'steps_off' },
+	after => { command => $works, after => ['off'], rule => 'none_failed' } });
+my $flagged = start_root($tc, 'flagged');
+is($tc->finish($flagged)->{status}, 'succeeded', 'a graph with flags');
+is($tc->sql("SELECT string_agg(step || ' ' || status, ', ' ORDER BY step) FROM taskcenter.finished_runs
+	WHERE parent_run_id = $flagged"), 'after succeeded, off skipped, on succeeded', 'a step starts if its flag is on');
+
 # ---- attempts, outputs, params ----
 
 ($root, $row) = run_graph('attempts', {
