@@ -52,6 +52,9 @@ extern TaskDefinition *tc_graph_step_definition(const CachedGraph *graph, int st
 												const TaskDefinition *composite,
 												MemoryContext context);
 
+/* does what it executes need a lane of its own? */
+extern bool tc_graph_step_is_gated(const CachedGraph *graph, int step);
+
 /* what a run of a step gets */
 typedef struct StepRun
 {

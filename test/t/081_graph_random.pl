@@ -73,6 +73,7 @@ sub check_batch
 	$strikes{$how}->();
 	ok(end_of_roots($tc, $long ? 600 : 60), "$how: all have ended")
 	  or diag($tc->sql(q{SELECT string_agg(format('%s %s %s %s', run_id, parent_run_id, step, status), E'\n') FROM taskcenter.live_runs}));
+	$tc->sql('ANALYZE taskcenter.finished_runs, taskcenter.task_run_history');
 	for my $graph (@graphs)
 	{
 		my @found = problems_of($tc, $graph->{root}, $graph->{steps}, $graph->{plan});
