@@ -21,6 +21,7 @@
 #include "dead_letter_store.h"
 #include "engine_state.h"
 #include "explain_store.h"
+#include "graph_cache.h"
 #include "role_check.h"
 #include "run_control_store.h"
 #include "shared_state.h"
@@ -116,6 +117,18 @@ explain_letter(const Explanation *to, int64 run_id)
 /* ---- what runs ---- */
 
 static void
+explain_steps(const Explanation *to, int64 run_id, const RunCircumstances *run)
+{
+	say(to, strcmp(run->phase, "compensating") == 0 ? "what it did is being undone"
+		: strcmp(run->phase, "cancelling") == 0 ? "it is being cancelled"
+		: "its steps are running",
+		psprintf("%d of %d are done; run_tree(%lld) shows them.", run->steps_done, run->steps,
+				 (long long) run_id));
+	if (run->paused)
+		say(to, "it is paused", "No step of it starts until resume_run().");
+}
+
+static void
 explain_running(const Explanation *to, int64 run_id, const RunCircumstances *run)
 {
 	ExecutorSlot slot;
@@ -139,6 +152,11 @@ explain_running(const Explanation *to, int64 run_id, const RunCircumstances *run
 		}
 		LWLockRelease(tc_shared->lock);
 	}
+	if (pid == 0 && run->phase != NULL)
+	{
+		explain_steps(to, run_id, run);
+		return;
+	}
 	if (pid == 0)
 	{
 		say(to, "it is claimed by an executor",
@@ -155,9 +173,30 @@ explain_running(const Explanation *to, int64 run_id, const RunCircumstances *run
 
 /* ---- what waits ---- */
 
+/* A step that waits for somebody. */
+static void
+explain_waiting_step(const Explanation *to, const RunCircumstances *run)
+{
+	const CachedGraph *graph = NULL;
+	int			step;
+
+	if (run->signal != NULL)
+		say(to, psprintf("it waits for signal \"%s\"", run->signal),
+			run->signal_key == NULL ? "Without a key."
+			: to->contents ? psprintf("With key \"%s\".", run->signal_key) : NULL);
+	if (run->definition_id != 0)
+		graph = tc_graph_of_definition(run->definition_id, &step);
+	if (graph != NULL && graph->graph.steps[step].kind == STEP_APPROVAL &&
+		run->run_at > to->now)
+		say(to, "it waits for a decision",
+			psprintf("%d of %d have approved; taskcenter.open_decisions shows it to those who may.",
+					 run->approved, graph->graph.steps[step].approval->quorum));
+}
+
 static void
 explain_due_time(const Explanation *to, const RunCircumstances *run)
 {
+	explain_waiting_step(to, run);
 	if (strcmp(run->status, "waiting") == 0)
 		say(to, "it waits for other steps", NULL);
 	if (strcmp(run->status, "retrying") == 0)
@@ -165,7 +204,7 @@ explain_due_time(const Explanation *to, const RunCircumstances *run)
 			psprintf("At %s; attempt %d of %d failed%s%s", time_text(run->run_at), run->attempt,
 					 run->max_attempts, run->error != NULL && to->contents ? ": " : ".",
 					 run->error != NULL && to->contents ? run->error : ""));
-	else if (run->run_at > to->now)
+	else if (run->run_at > to->now && !TIMESTAMP_NOT_FINITE(run->run_at))
 		say(to, "it is not due yet", psprintf("Its time is %s.", time_text(run->run_at)));
 	if (run->lost > 0)
 		say(to, "whoever executed it was lost", psprintf("%d times.", run->lost));

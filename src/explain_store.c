@@ -36,8 +36,14 @@ static Statement statements[] = {
 		"       AND o.run_at <= $2"
 		"       AND (o.priority, o.run_at, o.run_id) < (r.priority, r.run_at, r.run_id)"
 		"     LIMIT 10000) AS a),"
-		"   h.actor, h.reason, h.changed_at"
+		"   h.actor, h.reason, h.changed_at, p.phase, coalesce(p.paused, false),"
+		"   coalesce(p.items, length(p.state)), p.items_succeeded + p.items_failed"
+		"     + length(p.state) - length(translate(p.state, 'sfk', '')), r.definition_id,"
+		"   r.step_state ->> 'signal', r.step_state ->> 'key',"
+		"   (SELECT count(*) FROM taskcenter.decisions AS d"
+		"     WHERE d.run_id = r.run_id AND d.decision = 'approve')"
 		" FROM taskcenter.live_runs AS r"
+		" LEFT JOIN taskcenter.graph_progress AS p ON p.run_id = r.run_id"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
 		" LEFT JOIN taskcenter.queues AS q ON q.queue_id = r.queue_id"
 		" LEFT JOIN LATERAL (SELECT * FROM taskcenter.task_run_history AS h"
@@ -107,5 +113,15 @@ tc_run_circumstances(int64 run_id, bool finished, TimestampTz now, RunCircumstan
 	run->changed_by = tc_get_text(0, 22);
 	run->change_reason = tc_get_text(0, 23);
 	run->changed_at = tc_get_timestamptz(0, 24);
+	if (finished)
+		return true;
+	run->phase = tc_get_text(0, 25);
+	run->paused = tc_get_bool(0, 26);
+	run->steps = tc_get_int32(0, 27);
+	run->steps_done = tc_get_int32(0, 28);
+	run->definition_id = tc_get_int64(0, 29);
+	run->signal = tc_get_text(0, 30);
+	run->signal_key = tc_get_text(0, 31);
+	run->approved = (int32) tc_get_int64(0, 32);
 	return true;
 }

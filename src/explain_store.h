@@ -41,6 +41,16 @@ typedef struct RunCircumstances
 	const char *changed_by;		/* of the last history row; NULL: none */
 	const char *change_reason;
 	TimestampTz changed_at;
+
+	/* unless it is finished */
+	const char *phase;			/* of a run whose steps run; NULL: it has none */
+	bool		paused;
+	int32		steps;
+	int32		steps_done;
+	int64		definition_id;	/* 0: the task's own */
+	const char *signal;			/* that it waits for; NULL: none */
+	const char *signal_key;		/* NULL: none */
+	int32		approved;		/* who approved it so far */
 } RunCircumstances;
 
 #define TC_MAX_AHEAD 10000

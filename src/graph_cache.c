@@ -392,6 +392,16 @@ tc_graph_step_definition(const CachedGraph *graph, int step,
 	return definition;
 }
 
+bool
+tc_graph_step_is_gated(const CachedGraph *graph, int step)
+{
+	TaskDefinition definition = {0};
+
+	read_execution(tc_graph_step_document(&graph->graph.steps[step]), graph->autonomous[step],
+				   &definition);
+	return definition.gated;
+}
+
 void
 tc_graph_step_run(const CachedGraph *graph, int step, StepRun *run)
 {

@@ -55,6 +55,9 @@ extern TaskDefinition *tc_graph_step_definition(const CachedGraph *graph, int st
 /* is an attempt that was lost not to be repeated?  0: it is */
 extern bool tc_graph_step_is_not_repeated(int64 definition_id);
 
+/* does what it executes need a lane of its own? */
+extern bool tc_graph_step_is_gated(const CachedGraph *graph, int step);
+
 /* what a run of a step gets */
 typedef struct StepRun
 {

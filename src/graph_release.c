@@ -15,7 +15,6 @@
 #include "graph_release.h"
 #include "statement.h"
 #include "step_state.h"
-#include "definition_store.h"
 #include "task_store.h"
 
 /* A step that cannot start as it was meant says so when it is executed. */
@@ -77,13 +76,9 @@ tc_release_choose_task(const Advance *advance, const char *name, NewStep *new)
 int64
 tc_release_gate(const CachedGraph *graph, int step)
 {
-	TaskDefinition *composite = tc_definition_load(graph->task_id);
-	TaskDefinition *definition;
-
-	if (composite == NULL || graph->graph.steps[step].kind != STEP_COMMAND)
+	if (graph->graph.steps[step].kind != STEP_COMMAND || !tc_graph_step_is_gated(graph, step))
 		return 0;
-	definition = tc_graph_step_definition(graph, step, composite, CurrentMemoryContext);
-	return definition->gated ? graph->first_definition_id + step : 0;
+	return graph->first_definition_id + step;
 }
 
 /* GraphOutput */

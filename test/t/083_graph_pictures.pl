@@ -76,6 +76,21 @@ is(scalar(() = $items =~ /^each \d+ +succeeded/mg), $tc->sql("SELECT count(*) FR
 $tc->refused("SELECT taskcenter.run_tree($each)", '55000', 'which are no graph');
 like($tc->sql('SELECT taskcenter.run_tree(' . step_row($tc, $root, 'nested')->{run_id} . ')', 'app'), qr/\bask\b.*0 of 1 approved/, 'a nested run is drawn by itself');
 
+# ---- explain_run() ----
+
+sub explained
+{
+	my ($run) = @_;
+	return $tc->sql("SELECT string_agg(reason || ': ' || coalesce(detail, ''), '; ') FROM taskcenter.explain_run($run)", 'app');
+}
+
+like(explained($root), qr/^its steps are running: 5 of 10 are done; run_tree\($root\)/, 'a root is explained by its steps');
+$tc->sql("SELECT taskcenter.pause_run($root)", 'app');
+like(explained($root), qr/; it is paused:/, 'and by its pause');
+$tc->sql("SELECT taskcenter.resume_run($root)", 'app');
+like(explained(step_row($tc, step_row($tc, $root, 'nested')->{run_id}, 'ask')->{run_id}), qr/^it waits for a decision: 0 of 1 have approved/, 'an approval waits for people');
+like(explained(step_row($tc, $root, 'soak')->{run_id}), qr/^it is not due yet/, 'a wait for its time');
+
 # ---- who sees what ----
 
 $tc->refused("SELECT taskcenter.run_$_($root)", '42501', "run_$_() is for those who may see the run", 'carl') for qw(tree timeline dot mermaid);
@@ -108,6 +123,12 @@ like($tree, qr/outer, run $root: cancelled.*seen enough/, 'the title says how it
 like($tree, qr/\beach\b.*40 of 40 done/, 'what was done stays');
 fits($tree, 'the tree');
 fits($timeline, 'the time line');
+
+composite($tc, 'called', { call => { signal => { name => 'ring', key => 'k' } } });
+$tc->sql(q{SELECT taskcenter.grant_access('app', 'operator', task => 'called')});
+my $called = start_root($tc, 'called');
+$tc->wait_until("SELECT run_at = 'infinity' FROM taskcenter.live_runs WHERE parent_run_id = $called");
+is(explained(step_row($tc, $called, 'call')->{run_id}), 'it waits for signal "ring": With key "k".', 'a signal, and nothing else');
 
 # a large one
 my %wide = map { ("step_$_" => { command => 'SELECT 1', $_ > 1 ? (after => [ 'step_' . int($_ / 2) ]) : () }) } 1 .. 500;
