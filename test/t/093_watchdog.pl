@@ -117,7 +117,7 @@ my $outside = $tc->enqueue('outside');
 my ($claimed) = $tc->rows("SELECT * FROM taskcenter.claim_runs($worker, 1, '1 second')");
 $tc->is_run($tc->finish($outside), 'failed', 'a run whose worker sends no beat is lost');
 is(growth($before), 'checked=1 moved_to_dead_letters=1 stuck=1', 'the watchdog moved it to the dead letters');
-is($tc->sql("SELECT code || ' ' || lost FROM taskcenter.dead_letters WHERE run_id = $outside"), 'UNKNOWN 1', 'where it is');
+is($tc->sql("SELECT code || ' ' || lost FROM taskcenter.dead_letters WHERE run_id = $outside"), 'TIMEOUT 1', 'where it is');
 $tc->refused("SELECT taskcenter.complete_run($outside, $claimed->{token}, '{}')", '55000', 'its late finish is refused');
 is(growth($before), 'checked=1 false_positives=1 moved_to_dead_letters=1 stuck=1', 'and counted as a false alarm');
 
