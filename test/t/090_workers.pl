@@ -317,6 +317,26 @@ subtest 'secrets' => sub {
 	$tc->is_sql("SELECT sqlstate FROM taskcenter.task_runs WHERE task = 'bare' ORDER BY run_id DESC LIMIT 1", '42501', 'and is told so');
 };
 
+subtest 'steps of graphs' => sub {
+	my $w = worker('stepping', 'default', 'leased');
+	$sql->('SELECT taskcenter.create_task($q$flow$q$, kind => $q$composite$q$, options => $q${"graph": {"steps": {"a": {"command": "SELECT 1"},
+		"b": {"task": "leased", "after": ["a"], "params": {"x": 1}}, "c": {"command": "SELECT 2", "after": ["b"]}}}}$q$)');
+	my $root = $tc->enqueue('flow');
+	$tc->sql("CALL taskcenter.await_runs($w, '30 seconds')", 'steps');
+	my ($step) = $tc->rows("SELECT run_id, token, step, params, parent_run_id FROM taskcenter.claim_runs($w)");
+	is_deeply([ @$step{qw(step params parent_run_id)} ], [ 'b', { x => 1 }, $root ], 'a worker gets the step that is for workers');
+	$tc->is_sql("SELECT count(*) FROM taskcenter.task_runs WHERE parent_run_id = $root AND step = 'c'", '0', 'the next one waits for it');
+	$sql->("SELECT taskcenter.complete_run($step->{run_id}, $step->{token}, '{}')");
+	$tc->until('(' . run_of($root, "status = 'succeeded'") . ')', 'and the graph goes on');
+	$root = $tc->enqueue('flow');
+	$tc->sql("CALL taskcenter.await_runs($w, '30 seconds')", 'steps');
+	my ($held) = claim($w);
+	$sql->("SELECT taskcenter.cancel_run($root)");
+	$tc->until("(SELECT cancel_requested_at IS NOT NULL FROM taskcenter.worker_runs WHERE run_id = $held->[0])", 'a graph that is cancelled asks its worker');
+	$sql->("SELECT taskcenter.fail_run($held->[0], $held->[1], 'stopped')");
+	$tc->until('(' . run_of($root, "status = 'cancelled'") . ')', 'and ends with it');
+};
+
 subtest 'a server that crashes' => sub {
 	my $w = worker('crashing');
 	my $run = $tc->enqueue('leased');
