@@ -232,7 +232,7 @@ my @relations = (
 	[ 'overview', \@roles ],
 	[ 'queues', \@roles ],
 	[ 'recent_runs', \@view ],
-	[ 'review_items', [] ],
+	[ 'review_items', \@view ],
 	[ 'run_transitions', \@roles ],
 	[ 'running_runs', \@view ],
 	[ 'saved_metrics', ['super'], '42501', 'reader=empty' ],
