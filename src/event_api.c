@@ -20,9 +20,11 @@
 #include "arguments.h"
 #include "event_order.h"
 #include "event_store.h"
+#include "settings.h"
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_next_event_id);
+PG_FUNCTION_INFO_V1(taskcenter_next_run_event_id);
 PG_FUNCTION_INFO_V1(taskcenter_events_end);
 PG_FUNCTION_INFO_V1(taskcenter_read_events);
 
@@ -36,6 +38,14 @@ PG_FUNCTION_INFO_V1(taskcenter_read_events);
 Datum
 taskcenter_next_event_id(PG_FUNCTION_ARGS)
 {
+	PG_RETURN_INT64(tc_event_next_id());
+}
+
+Datum
+taskcenter_next_run_event_id(PG_FUNCTION_ARGS)
+{
+	if (!tc_run_events)
+		PG_RETURN_NULL();
 	PG_RETURN_INT64(tc_event_next_id());
 }
 

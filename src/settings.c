@@ -39,6 +39,7 @@ int			tc_cancel_grace = DEFAULT_CANCEL_GRACE;
 int			tc_turn = DEFAULT_TURN;
 int			tc_strict_start = DEFAULT_STRICT_START;
 bool		tc_notify_events = false;
+bool		tc_run_events = false;
 int			tc_purge_interval = DEFAULT_PURGE_INTERVAL;
 bool		tc_superuser_tasks = true;
 bool		tc_metrics = true;
@@ -157,6 +158,13 @@ tc_settings_define(void)
 							 &tc_metrics,
 							 true,
 							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+	DefineCustomBoolVariable("taskcenter.run_events",
+							 "Makes the moves of runs events.",
+							 "Each takes a number and an entry in an index; other events need neither this nor that.",
+							 &tc_run_events,
+							 false,
+							 PGC_SUSET, 0,
 							 NULL, NULL, NULL);
 	DefineCustomBoolVariable("taskcenter.notify_events",
 							 "Sends a notification on the channel taskcenter_events when events were written.",

@@ -15,6 +15,12 @@ LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskcenter_next_event_id';
 COMMENT ON FUNCTION taskcenter.next_event_id() IS
 'The number of the next event. Until the transaction has ended, readers of events get none with this number or a later one: the default of a column event_id, and of no other use';
-REVOKE ALL ON FUNCTION taskcenter.next_event_id() FROM PUBLIC;
+CREATE FUNCTION taskcenter.next_run_event_id() RETURNS bigint
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'taskcenter_next_run_event_id';
+COMMENT ON FUNCTION taskcenter.next_run_event_id() IS
+'The same for moves of runs: null, so that they are no events, where taskcenter.run_events is off';
+REVOKE ALL ON FUNCTION taskcenter.next_event_id(), taskcenter.next_run_event_id() FROM PUBLIC;
 /* what writes records acts as the owner of the tables */
-GRANT EXECUTE ON FUNCTION taskcenter.next_event_id() TO taskcenter_owner;
+GRANT EXECUTE ON FUNCTION taskcenter.next_event_id(), taskcenter.next_run_event_id()
+    TO taskcenter_owner;

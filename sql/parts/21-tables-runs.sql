@@ -137,7 +137,7 @@ CREATE TABLE taskcenter.task_run_history (
     reason          text,
     actor           text NOT NULL,
     /* null: no event, as when a run is made, which others do in long transactions */
-    event_id        bigint DEFAULT taskcenter.next_event_id()
+    event_id        bigint DEFAULT taskcenter.next_run_event_id()
 ) PARTITION BY LIST (retention_class);
 
 CREATE TABLE taskcenter.task_run_logs (

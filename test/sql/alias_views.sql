@@ -4,6 +4,8 @@
 SET timezone = 'UTC';
 SET client_min_messages = error;
 CREATE EXTENSION taskcenter;
+SELECT current_database() AS db \gset
+ALTER DATABASE :"db" SET taskcenter.run_events = on;
 RESET client_min_messages;
 \set VERBOSITY terse
 CREATE ROLE regress_tc_owner LOGIN;
@@ -104,3 +106,4 @@ DROP EXTENSION taskcenter;
 SET client_min_messages = error;
 DROP SCHEMA "Odd ""names""", others CASCADE;
 DROP ROLE regress_tc_owner, regress_tc_other;
+ALTER DATABASE :"db" RESET taskcenter.run_events;

@@ -1,6 +1,8 @@
 -- Events: what is one, in which order they are read, and who sees which.
 SET client_min_messages = error;
 CREATE EXTENSION taskcenter;
+SELECT current_database() AS db \gset
+ALTER DATABASE :"db" SET taskcenter.run_events = on;
 SET client_min_messages = warning;
 SELECT current_user AS me \gset
 CREATE ROLE regress_events_owner LOGIN;
@@ -145,3 +147,4 @@ DROP TABLE public.work;
 DROP EXTENSION taskcenter;
 DROP FUNCTION seen();
 DROP ROLE regress_events_owner, regress_events_viewer, regress_events_other, regress_events_monitor;
+ALTER DATABASE :"db" RESET taskcenter.run_events;

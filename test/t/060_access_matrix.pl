@@ -137,6 +137,7 @@ my @functions = (
 	[ q{read_events()}, \@roles ],
 	[ q{events_end()}, \@roles ],
 	[ q{next_event_id()}, ['super'] ],
+	[ q{next_run_event_id()}, ['super'] ],
 	[ q{preview_purge()}, \@steer ],
 	[ q{CALL purge()}, \@steer ],
 	[ q{hold_history('t', 'why')}, [ @manage, 'keeper' ] ],

@@ -31,6 +31,7 @@ my %defaults = (
 	'log_line_prefix' => "'%m|%p|%e|%b|'",
 	'log_min_messages' => 'warning',
 	'max_connections' => 60,
+	'taskcenter.run_events' => 'on',
 	'taskcenter.max_executors' => 4);
 
 sub configure

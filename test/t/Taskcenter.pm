@@ -28,6 +28,7 @@ deadlock_timeout = '50ms'
 log_statement = none
 log_replication_commands = off
 autovacuum_naptime = '1h'
+taskcenter.run_events = on
 };
 
 # The server's side of waiting and of measuring overlaps.
