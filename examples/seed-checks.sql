@@ -152,6 +152,14 @@ COMMIT;
 SELECT * FROM taskcenter.wait_for_run(:run, '15 seconds') \g /dev/null
 SELECT status FROM executions WHERE id = :run;
 
+\echo 'L4  S0: the stream of events tells of its beginning and its end; t (of ticks and purges when there are any)'
+SELECT array_agg(event_type ORDER BY event_id) = '{task_run_started,task_run_finished}' AS told
+FROM taskcenter.events WHERE run_id = :run;
+
+\echo 'L8  S1: what tasks do, as events of agents; t'
+SELECT array_agg(type ORDER BY id) = '{AGENT_CREATED,TOOL_RUN_STARTED,TOOL_RUN_FINISHED}' AS told
+FROM (SELECT min(id) AS id, type FROM agent_events WHERE agent_ref = 'seed_check' AND type ~ '^(TOOL|AGENT_CREATED)' GROUP BY type) AS first;
+
 \echo 'L23 S4: the newest audit entries; job, status, time'
 SELECT job_name, status, created_at FROM execution_audit_logs ORDER BY created_at DESC LIMIT 5;
 

@@ -135,11 +135,11 @@ static Statement map_history = {
 	"   (SELECT t.owner_id FROM taskcenter.tasks AS t WHERE t.task_id = h.task_id) RETURNING *)"
 	" INSERT INTO taskcenter.task_run_history ("
 	"   run_id, changed_at, owner_id, task_id, retention_class, attempt, "
-	"   old_status, new_status, reason, actor"
+	"   old_status, new_status, reason, actor, event_id"
 	" ) SELECT "
 	"   g.run_id, g.changed_at, coalesce(t.owner_id, 0), g.task_id, "
 	"   g.retention_class, g.attempt, g.old_status, g.new_status, "
-	"   g.reason, g.actor"
+	"   g.reason, g.actor, g.event_id"
 	" FROM gone AS g LEFT JOIN taskcenter.tasks AS t USING (task_id)",
 	.any_plan = true
 };
@@ -183,13 +183,13 @@ static Statement map_audit = {
 	"   audit_id, recorded_at, action, object_type, object_id, "
 	"   object_name, owner_id, old_values, new_values, channel, run_id, actor, "
 	"   session_role, effective_role, application_name, client_addr, "
-	"   reason, trace_id"
+	"   reason, trace_id, event_id"
 	" ) SELECT "
 	"   g.audit_id, g.recorded_at, g.action, object_type, "
 	"   object_id, g.object_name, coalesce(o.owner_id, 0), "
 	"   g.old_values, g.new_values, g.channel, g.run_id, g.actor, g.session_role, "
 	"   g.effective_role, g.application_name, g.client_addr, "
-	"   g.reason, g.trace_id"
+	"   g.reason, g.trace_id, g.event_id"
 	" FROM gone AS g LEFT JOIN owners AS o USING (object_type, object_id)",
 	.any_plan = true
 };
@@ -269,11 +269,11 @@ static Statement map_row_history = {
 	" INSERT INTO taskcenter.task_status_history ("
 	"   id, task_id, old_status, new_status, reason, metadata, "
 	"   timestamp, accepted, requested_status, problems, actor, "
-	"   relation, row_key, owner_id"
+	"   relation, row_key, owner_id, event_id"
 	" ) SELECT "
 	"   g.id, g.task_id, g.old_status, g.new_status, g.reason, "
 	"   g.metadata, g.timestamp, g.accepted, g.requested_status, "
-	"   g.problems, g.actor, g.relation, g.row_key, t.owner_id"
+	"   g.problems, g.actor, g.relation, g.row_key, t.owner_id, g.event_id"
 	" FROM gone AS g JOIN taskcenter.guarded_tables AS t USING (relation)",
 	.any_plan = true
 };
@@ -287,11 +287,24 @@ static Statement map_status_history = {
 	" INSERT INTO taskcenter.task_status_history ("
 	"   id, task_id, old_status, new_status, reason, metadata, "
 	"   timestamp, accepted, requested_status, problems, actor, "
-	"   relation, row_key, owner_id"
+	"   relation, row_key, owner_id, event_id"
 	" ) SELECT "
 	"   g.id, g.task_id, g.old_status, g.new_status, g.reason, "
 	"   g.metadata, g.timestamp, g.accepted, g.requested_status, "
-	"   g.problems, g.actor, g.relation, g.row_key, t.owner_id"
+	"   g.problems, g.actor, g.relation, g.row_key, t.owner_id, g.event_id"
+	" FROM gone AS g JOIN taskcenter.tasks AS t USING (task_id)",
+	.any_plan = true
+};
+
+static Statement map_noted_events = {
+	.label = "map the roles of events",
+	.text =
+	"WITH gone AS (DELETE FROM taskcenter.noted_events AS n USING taskcenter.tasks AS t"
+	"   WHERE t.task_id = n.task_id AND n.owner_id <> t.owner_id RETURNING n.*)"
+	" INSERT INTO taskcenter.noted_events ("
+	"   event_id, recorded_at, event_type, owner_id, task_id, run_id, payload"
+	" ) SELECT "
+	"   g.event_id, g.recorded_at, g.event_type, t.owner_id, g.task_id, g.run_id, g.payload"
 	" FROM gone AS g JOIN taskcenter.tasks AS t USING (task_id)",
 	.any_plan = true
 };
@@ -328,7 +341,12 @@ static Statement advance_sequences = {
 	" UNION ALL SELECT 'taskcenter.step_definition_ids',"
 	"   (SELECT max(first_definition_id) FROM taskcenter.graphs)"
 	" UNION ALL SELECT 'taskcenter.status_history_ids',"
-	"   (SELECT max(id) FROM taskcenter.task_status_history)) AS s"
+	"   (SELECT max(id) FROM taskcenter.task_status_history)"
+	" UNION ALL SELECT 'taskcenter.event_ids', greatest("
+	"   (SELECT max(event_id) FROM taskcenter.task_run_history),"
+	"   (SELECT max(event_id) FROM taskcenter.task_audit_logs),"
+	"   (SELECT max(event_id) FROM taskcenter.task_status_history),"
+	"   (SELECT max(event_id) FROM taskcenter.noted_events))) AS s"
 	" WHERE s.taken > coalesce(pg_sequence_last_value(s.ids), 0)",
 	.any_plan = true
 };
@@ -391,4 +409,5 @@ tc_adoption_map_roles(TimestampTz now)
 	tc_run(&map_audit, NULL, NULL);
 	tc_run(&map_status_history, NULL, NULL);
 	tc_run(&map_row_history, NULL, NULL);
+	tc_run(&map_noted_events, NULL, NULL);
 }

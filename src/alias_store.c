@@ -28,6 +28,30 @@ typedef struct Alias
 
 static const Alias aliases[] = {
 	{
+		"agent_events",
+		"CREATE OR REPLACE VIEW agent_events WITH (security_invoker) AS"
+		" SELECT a.id, a.agent_id, a.agent_ref, a.type, a.message, a.payload, a.timestamp"
+		" FROM (SELECT e.event_id AS id, e.task_id AS agent_id, e.task AS agent_ref,"
+		"   CASE e.event_type WHEN 'task_run_started' THEN 'TOOL_RUN_STARTED'"
+		"     WHEN 'task_run_finished' THEN 'TOOL_RUN_FINISHED'"
+		"     WHEN 'scheduler_tick' THEN 'HEARTBEAT_TICK'"
+		"     WHEN 'worker_registered' THEN 'AGENT_STARTED'"
+		"     WHEN 'worker_ended' THEN 'AGENT_STOPPED'"
+		"     WHEN 'task_changed' THEN CASE e.payload ->> 'action'"
+		"       WHEN 'create' THEN 'AGENT_CREATED'"
+		"       WHEN 'resume' THEN 'AGENT_STARTED' WHEN 'enable' THEN 'AGENT_STARTED'"
+		"       WHEN 'unarchive' THEN 'AGENT_STARTED' WHEN 'pause' THEN 'AGENT_STOPPED'"
+		"       WHEN 'disable' THEN 'AGENT_STOPPED' WHEN 'quarantine' THEN 'AGENT_STOPPED'"
+		"       WHEN 'archive' THEN 'AGENT_STOPPED' ELSE 'WORKFLOW_PATCH_APPLIED' END"
+		"   END AS type,"
+		"   e.payload ->> 'reason' AS message, e.payload, e.recorded_at AS timestamp"
+		"   FROM taskcenter.events AS e) AS a"
+		" WHERE a.type IS NOT NULL",
+		"COMMENT ON VIEW agent_events IS"
+		" 'taskcenter alias: events of tasks as of agents, from events; what a run does is a tool run'",
+		"DROP VIEW agent_events"
+	},
+	{
 		"execution_audit_logs",
 		"CREATE OR REPLACE VIEW execution_audit_logs WITH (security_invoker) AS"
 		" SELECT h.run_id AS execution_id,"

@@ -5,7 +5,7 @@
  *		same transaction; and what follows when a plain UPDATE resumes a task.
  *
  * Fires as ENABLE ALWAYS row trigger after changes of tasks, schedules,
- * queues, workflows, setting_values and scheduler_state.  Only fields that changed are
+ * queues, workflows, setting_values, flags and scheduler_state.  Only fields that changed are
  * kept; that we move a schedule's cursor is no change.  What a restore loads
  * is not recorded: its audit arrives by itself, as does that of a publisher.
  *
@@ -52,7 +52,9 @@ static const AuditedRelation relations[] = {
 	{"guarded_tables", "guarded table", "guarded_table_id", "relation", NULL, "owner_id"},
 	{"setting_values", "setting", NULL, "key", NULL, NULL},
 	{"scheduler_state", "scheduler", NULL, "database_name", NULL, NULL},
-	{"access_grants", "grant", "grant_id", "role", "task_id", "owner_id"}
+	{"access_grants", "grant", "grant_id", "role", "task_id", "owner_id"},
+	{"feature_flags", "flag", NULL, "flag", NULL, NULL},
+	{"flag_overrides", "flag override", NULL, "flag", NULL, NULL}
 };
 
 /* columns that follow from others */

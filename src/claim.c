@@ -18,6 +18,8 @@
 #include "utils/timestamp.h"
 
 #include "claim.h"
+#include "flag_check.h"
+#include "flag_run_store.h"
 #include "graph_advance.h"
 #include "step_execute.h"
 #include "recover_store.h"
@@ -31,6 +33,7 @@
 #define CLAIM_WORK_MS 50.0		/* of work in one claim */
 #define CLAIM_GROWTH 4			/* from one claim to the next */
 #define DURATION_WEIGHT 0.2
+#define FLAG_SKIPS 1000			/* runs that a claim skips at once */
 #define MAX_TOUCHED 32
 #define LOCKED_RETRY_US (1 * USECS_PER_SEC) /* look again at what a user has
 											 * locked */
@@ -45,6 +48,9 @@ typedef struct LanePlan
 	bool		batch;
 	bool		needs_fresh_process;
 	bool		repeatable;		/* a crash undoes attempt and claim together */
+	const char *requires_flag;	/* NULL: none */
+	const char *flag_subject;
+	char	   *flag_reason;	/* why the flag is on, or off */
 } LanePlan;
 
 static double recent_ms = -1;	/* of one run; < 0: not known */
@@ -120,6 +126,8 @@ plan_gate(LanePlan *plan, int64 task_id, bool fresh)
 	plan->batch = task->mode == TRANSACTION_MODE_BATCHED && !task->process_isolation;
 	plan->max_runs = plan->batch ? task->batch : 1;
 	plan->repeatable = task->repeatable;
+	plan->requires_flag = task->requires_flag;
+	plan->flag_subject = task->flag_subject;
 }
 
 static LanePlan
@@ -214,6 +222,27 @@ apply_last_chances(const Lane *lane, LanePlan *plan)
 			tc_shared_lanes_unblock_all(MyDatabaseId);
 	}
 	return !wait;
+}
+
+/* Has the task's flag been switched off?  Decided anew by each claim. */
+static bool
+flag_is_off(LanePlan *plan)
+{
+	return plan->requires_flag != NULL &&
+		!tc_flag_allows(plan->requires_flag, plan->flag_subject, &plan->flag_reason);
+}
+
+static void
+note_flag(const LanePlan *plan, const RunRow *rows, int count)
+{
+	int64		run_ids[TC_MAX_CLAIM];
+	int			i;
+
+	if (plan->requires_flag == NULL || count == 0)
+		return;
+	for (i = 0; i < count; i++)
+		run_ids[i] = rows[i].run_id;
+	tc_flag_runs_note(run_ids, count, plan->flag_reason, "executor");
 }
 
 static void
@@ -315,6 +344,21 @@ claim_lane(const Lane *lane, const LanePlan *plan, int64 executor_id, TimestampT
 	return count;
 }
 
+/* What is due ends skipped; returns when there is more to look at. */
+static TimestampTz
+skip_lane(const Lane *lane, const LanePlan *plan, TimestampTz now)
+{
+	ClaimRequest request;
+	int64	   *run_ids;
+	int			count;
+
+	describe_lane(lane, now, &request);
+	request.max_runs = FLAG_SKIPS;
+	count = tc_flag_runs_due(&request, &run_ids);
+	(void) tc_flag_runs_skip(run_ids, count, plan->flag_reason, "executor", now);
+	return count == FLAG_SKIPS ? now : next_due_of(&request);
+}
+
 /* In a transaction: look up what an earlier claim left for later. */
 static void
 learn_unknown_lane(const Lane *lanes, int count)
@@ -371,7 +415,11 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, TimestampTz now, RunRo
 	}
 	if (!apply_limits(lane, &plan, now) || !apply_last_chances(lane, &plan))
 		return false;
-	result->count = claim_lane(lane, &plan, executor_id, now, rows, &next_due);
+	if (flag_is_off(&plan))
+		next_due = skip_lane(lane, &plan, now);
+	else
+		result->count = claim_lane(lane, &plan, executor_id, now, rows, &next_due);
+	note_flag(&plan, rows, result->count);
 	result->batch = plan.batch;
 	/* a copy: the control state may be loaded anew while the runs execute */
 	result->queue = pstrdup(tc_control_queue(tc_cache_control(), lane->key.queue_id)->name);

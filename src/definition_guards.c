@@ -219,7 +219,7 @@ taskcenter_resume_by_update(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* queues, setting_values, scheduler_state */
+/* queues, setting_values, flags, scheduler_state */
 Datum
 taskcenter_guard_control(PG_FUNCTION_ARGS)
 {

@@ -40,7 +40,8 @@ static Statement statements[] = {
 		"   t.backoff_cap, t.log_level, t.synchronous_commit, t.settings, t.retry_rules,"
 		"   EXISTS (SELECT FROM taskcenter.schedules AS s"
 		"     WHERE s.task_id = t.task_id AND s.schedule ILIKE 'after %'),"
-		"   t.on_crash, t.gated, t.kind = 'composite'"
+		"   t.on_crash, t.gated, t.kind = 'composite', t.requires_flag,"
+		"   coalesce(t.group_key, t.owner)"
 		" FROM taskcenter.tasks AS t WHERE t.task_id = $1",
 		.nargs = 1,
 		.types = {INT8OID}
@@ -152,6 +153,8 @@ read_task(void)
 		strcmp(tc_get_text(0, 24), "retry") == 0;
 	task->gated = tc_get_bool(0, 25);
 	task->composite = tc_get_bool(0, 26);
+	task->requires_flag = tc_get_text(0, 27);
+	task->flag_subject = tc_get_text(0, 28);
 	task->runnable = strcmp(task->state, "active") == 0 ||
 		strcmp(task->state, "paused") == 0;
 	return task;

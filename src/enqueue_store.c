@@ -45,8 +45,9 @@ static Statement statements[] = {
 		" RETURNING run_id, owner_id, task_id, retention_class),"
 		" noted AS ("
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   task_id, retention_class, attempt, new_status, reason, actor)"
-		" SELECT m.run_id, $7, m.owner_id, m.task_id, m.retention_class, 0, 'queued', $16, $17"
+		"   task_id, retention_class, attempt, new_status, reason, actor, event_id)"
+		" SELECT m.run_id, $7, m.owner_id, m.task_id, m.retention_class, 0, 'queued', $16, $17,"
+		"   NULL"
 		" FROM made AS m)"
 		" SELECT m.run_id FROM made AS m",
 		.nargs = 18,
@@ -84,8 +85,9 @@ static Statement statements[] = {
 		" RETURNING run_id, owner_id, task_id, retention_class),"
 		" noted AS ("
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   task_id, retention_class, attempt, new_status, reason, actor)"
-		" SELECT m.run_id, $14, m.owner_id, m.task_id, m.retention_class, 0, 'queued', $16, $17"
+		"   task_id, retention_class, attempt, new_status, reason, actor, event_id)"
+		" SELECT m.run_id, $14, m.owner_id, m.task_id, m.retention_class, 0, 'queued', $16, $17,"
+		"   NULL"
 		" FROM made AS m)"
 		" SELECT m.run_id FROM made AS m",
 		.nargs = 19,
@@ -142,9 +144,9 @@ static Statement statements[] = {
 		" RETURNING r.run_id, r.owner_id, r.task_id, r.retention_class, r.attempt, r.status),"
 		" noted AS ("
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor, event_id)"
 		" SELECT c.run_id, $9, c.owner_id, c.task_id, c.retention_class, c.attempt, c.status, c.status,"
-		"   coalesce($10, 'replaced'), $11 FROM changed AS c),"
+		"   coalesce($10, 'replaced'), $11, NULL FROM changed AS c),"
 		" kept AS ("
 		" UPDATE taskcenter.kept_keys AS k SET params = $3"
 		" FROM changed AS c"

@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "event_store.h"
 #include "fire.h"
 #include "fire_store.h"
 #include "guarded.h"
@@ -395,6 +396,8 @@ fire_batch(TimestampTz now, MemoryContext context)
 	for (i = 0; i < batch.skip_count; i++)
 		tc_fire_record_skip(&batch.skips[i], now);
 	tc_fire_set_cursors(batch.cursors, batch.cursor_count);
+	if (batch.run_count > 0)
+		tc_event_note_tick(count, batch.run_count, batch.skip_count, now);
 	tc_worker_commit();
 	return count;
 }

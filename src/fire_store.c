@@ -88,9 +88,9 @@ static Statement statements[] = {
 		" JOIN taskcenter.queues AS q ON q.queue = t.queue"
 		" RETURNING run_id, owner_id, task_id, retention_class)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
+		"   task_id, retention_class, attempt, old_status, new_status, reason, actor, event_id)"
 		" SELECT m.run_id, $9, m.owner_id, m.task_id, m.retention_class, 0, NULL, 'queued',"
-		"   'schedule', 'scheduler' FROM made AS m",
+		"   'schedule', 'scheduler', NULL FROM made AS m",
 		.nargs = 9,
 		.types = {INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID,
 		TIMESTAMPTZARRAYOID, INT8ARRAYOID, BOOLARRAYOID, BOOLARRAYOID, TIMESTAMPTZOID}

@@ -53,6 +53,7 @@ typedef struct PartitionSet
 	bool		by_policy;		/* an index for what of a task is old */
 	bool		by_failure;		/* an index for the latest failures */
 	Statement  *oldest;
+	bool		by_event;		/* an index for the numbers of events */
 } PartitionSet;
 
 static Statement list_ranges = {
@@ -122,8 +123,8 @@ static const PartitionSet sets[TC_PARTITION_SET_COUNT] = {
 	{"finished_runs", TC_CLASS_DEFAULT, "finished_runs_1", "finished_at", TC_SETTING_RUNS_RETENTION, true, false, false, &oldest_finished_runs_1},
 	{"finished_runs", TC_CLASS_FAILED, "finished_runs_2", "finished_at", TC_SETTING_FAILED_RUNS_RETENTION, true, false, true, &oldest_finished_runs_2},
 	{"finished_runs", TC_CLASS_OWN, "finished_runs_3", "finished_at", NULL, true, true, true, &oldest_finished_runs_3},
-	{"task_run_history", TC_CLASS_DEFAULT, "task_run_history_1", "changed_at", TC_SETTING_RUN_HISTORY_RETENTION, false, false, false, &oldest_task_run_history_1},
-	{"task_run_history", TC_CLASS_OWN, "task_run_history_3", "changed_at", NULL, false, true, false, &oldest_task_run_history_3},
+	{"task_run_history", TC_CLASS_DEFAULT, "task_run_history_1", "changed_at", TC_SETTING_RUN_HISTORY_RETENTION, false, false, false, &oldest_task_run_history_1, true},
+	{"task_run_history", TC_CLASS_OWN, "task_run_history_3", "changed_at", NULL, false, true, false, &oldest_task_run_history_3, true},
 	{"task_run_logs", TC_CLASS_DEFAULT, "task_run_logs_1", "logged_at", TC_SETTING_RUN_LOGS_RETENTION, false, false, false, &oldest_task_run_logs_1},
 	{"task_run_logs", TC_CLASS_OWN, "task_run_logs_3", "logged_at", NULL, false, true, false, &oldest_task_run_logs_3}
 };
@@ -301,6 +302,9 @@ make_partition(const PartitionSet *set, const Range *range)
 						 " WHERE parent_run_id IS NOT NULL;",
 						 quote_identifier(psprintf("%s_parent_idx", name)), table);
 	}
+	if (set->by_event)
+		appendStringInfo(&text, "CREATE INDEX %s ON %s (event_id) WHERE event_id IS NOT NULL;",
+						 quote_identifier(psprintf("%s_event_idx", name)), table);
 	appendStringInfo(&text, "ALTER TABLE %s REPLICA IDENTITY FULL;", table);
 	appendStringInfo(&text, "ALTER TABLE %s ENABLE ROW LEVEL SECURITY;", table);
 	appendStringInfo(&text, "CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON %s"

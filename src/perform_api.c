@@ -20,6 +20,8 @@
 #include "access.h"
 #include "arguments.h"
 #include "audit_context.h"
+#include "flag_check.h"
+#include "flag_run_store.h"
 #include "perform.h"
 #include "run_control_store.h"
 #include "run_result.h"
@@ -70,16 +72,22 @@ perform_one(int64 run_id, int64 task_id)
 	StoreFrame	frame;
 	PerformedRun run;
 	Performance *performance;
+	char	   *why;
 	bool		started;
 
 	if (task == NULL)
 		tc_run_report_missing(run_id);
 	tc_perform_check(task);
+	if (task->requires_flag != NULL &&
+		!tc_flag_allows(task->requires_flag, task->flag_subject, &why))
+		return tc_flag_runs_skip(&run_id, 1, why, actor, GetCurrentTimestamp()) > 0;
 	tc_store_begin(&frame);
 	started = tc_perform_start(run_id, role, actor, GetCurrentTimestamp(), &run);
 	tc_store_end(&frame);
 	if (!started)
 		return false;
+	if (task->requires_flag != NULL)
+		tc_flag_runs_note(&run_id, 1, why, actor);
 	performance = tc_perform_execute(&run, task, GetCurrentTimestamp());
 	tc_perform_record(performance, actor, GetCurrentTimestamp());
 	return true;

@@ -53,6 +53,10 @@ const PurgeRelation tc_purge_relations[] = {
 		.key = TC_SETTING_STATUS_HISTORY_RETENTION,.walk = "id",.task = "r.task_id"
 	},
 	{
+		.name = "noted_events",.time = "recorded_at",.key = TC_SETTING_EVENTS_RETENTION,
+		.walk = "event_id",.task = "r.task_id"
+	},
+	{
 		.name = "skipped_fires",.time = "skipped_to",.key = TC_SETTING_RUN_HISTORY_RETENTION,
 		.walk = "skip_id",.scattered = true,.task = "r.task_id"
 	},

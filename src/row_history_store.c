@@ -55,11 +55,11 @@ static Statement insert_set = {
 	.label = "write the history of rows",
 	.text =
 	"INSERT INTO taskcenter.task_status_history (relation, owner_id, row_key,"
-	"   old_status, new_status, metadata, reason, actor)"
+	"   old_status, new_status, metadata, reason, actor, event_id)"
 	" SELECT $1, $2, u.row_key, u.old_status, u.new_status,"
 	"   CASE WHEN $6::text IS NULL THEN coalesce($7, '{}'::jsonb)"
 	"     ELSE coalesce($7, '{}'::jsonb) || jsonb_build_object('old_row_key', $6::jsonb) END,"
-	"   $8, $9"
+	"   $8, $9, NULL"
 	" FROM unnest($3::text[], $4::text[], $5::text[]) AS u (row_key, old_status, new_status)",
 	.nargs = 9,
 	.types = {TEXTOID, INT8OID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID,
@@ -72,8 +72,8 @@ static Statement insert_one = {
 	.label = "write the history of a row",
 	.text =
 	"INSERT INTO taskcenter.task_status_history (relation, owner_id, row_key,"
-	"   old_status, new_status, metadata, reason, actor)"
-	" VALUES ($1, $2, $3, $4, $5, coalesce($6, '{}'), $7, $8)",
+	"   old_status, new_status, metadata, reason, actor, event_id)"
+	" VALUES ($1, $2, $3, $4, $5, coalesce($6, '{}'), $7, $8, NULL)",
 	.nargs = 8,
 	.types = {TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, TEXTOID}
 };

@@ -104,6 +104,8 @@ typedef struct TaskDefinition
 	char	   *synchronous_commit; /* NULL: on */
 	Jsonb	   *settings;
 	Jsonb	   *retry_rules;
+	char	   *requires_flag;	/* NULL: none */
+	char	   *flag_subject;	/* for whom that is decided */
 } TaskDefinition;
 
 /* tasks to which somebody has a right */

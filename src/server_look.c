@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * server_look.c
- *		What the server knows of sessions that keep old rows from being removed.
+ *		What the server knows of the transactions of sessions: who keeps old rows
+ *		from being removed.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,6 +44,23 @@ tc_server_oldest_snapshot(void)
 		oldest.since = backend->st_xact_start_timestamp;
 	}
 	return oldest;
+}
+
+TimestampTz
+tc_server_transaction_start(int pid)
+{
+	int			count = pgstat_fetch_stat_numbackends();
+	int			i;
+
+	for (i = 1; i <= count; i++)
+	{
+		LocalPgBackendStatus *local = tc_backend_status(i);
+
+		if (local != NULL && local->backendStatus.st_procpid == pid &&
+			local->backendStatus.st_databaseid == MyDatabaseId)
+			return local->backendStatus.st_xact_start_timestamp;
+	}
+	return 0;
 }
 
 int64

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * server_look.h
- *		What the server knows of sessions that keep old rows from being removed.
+ *		What the server knows of the transactions of sessions: who keeps old rows
+ *		from being removed.
  *
  * Layer 2.  Read from shared memory, without the rights that the views of the
  * server ask for: callers show no more than process and age.
@@ -21,6 +22,9 @@ typedef struct HeldSnapshot
 
 /* the oldest transaction with a snapshot in this database, but for our own */
 extern HeldSnapshot tc_server_oldest_snapshot(void);
+
+/* when the transaction of a process of this database began; 0: it is in none */
+extern TimestampTz tc_server_transaction_start(int pid);
 
 /*
  * Transaction ids given since the oldest one whose rows of live_runs something

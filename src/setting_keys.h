@@ -33,6 +33,7 @@ typedef struct SettingKey
 #define TC_SETTING_CAPACITY_WARNING "capacity_warning"
 #define TC_SETTING_DEAD_LETTERS_RETENTION "dead_letters_retention"
 #define TC_SETTING_DEFAULT_TIMEZONE "default_timezone"
+#define TC_SETTING_EVENTS_RETENTION "events_retention"
 #define TC_SETTING_MAX_WAIT "max_wait"
 #define TC_SETTING_NOTIFY_WORKERS "notify_workers"
 #define TC_SETTING_PRIORITY_AGING "priority_aging"

@@ -38,6 +38,7 @@ int			tc_executor_max_memory = DEFAULT_MAX_MEMORY;
 int			tc_cancel_grace = DEFAULT_CANCEL_GRACE;
 int			tc_turn = DEFAULT_TURN;
 int			tc_strict_start = DEFAULT_STRICT_START;
+bool		tc_notify_events = false;
 int			tc_purge_interval = DEFAULT_PURGE_INTERVAL;
 bool		tc_superuser_tasks = true;
 int			tc_log_level = DEBUG1;
@@ -149,6 +150,13 @@ tc_settings_define(void)
 							DEFAULT_EXECUTORS, 1, TC_MAX_EXECUTORS,
 							startup_context(), 0,
 							NULL, NULL, NULL);
+	DefineCustomBoolVariable("taskcenter.notify_events",
+							 "Sends a notification on the channel taskcenter_events when events were written.",
+							 "It carries a number below which nothing new is to be read.",
+							 &tc_notify_events,
+							 false,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
 	DefineCustomIntVariable("taskcenter.purge_interval",
 							"Looks this often for history that is out of policy.",
 							"Zero leaves it to those who call purge().",

@@ -23,6 +23,8 @@ extern int	tc_cancel_grace;	/* s, sighup, default 10: cancel, then
 extern int	tc_turn;			/* ms, sighup, default 1000: how long a role
 								 * may keep its last executors while another
 								 * waits */
+extern bool tc_notify_events;	/* taskcenter.notify_events, sighup, default
+								 * off */
 extern int	tc_strict_start;
 extern int	tc_purge_interval;	/* s, sighup, default 3600, 0 = never */
 extern bool tc_superuser_tasks; /* taskcenter.superuser_tasks, sighup, default

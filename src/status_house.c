@@ -18,6 +18,7 @@
 
 #include "arguments.h"
 #include "control_store.h"
+#include "event_store.h"
 #include "guard_list_store.h"
 #include "guarded_table_store.h"
 #include "server_look.h"
@@ -25,6 +26,7 @@
 #include "status_house.h"
 
 #define OLD_SNAPSHOT_S 3600
+#define LATE_EVENTS_S 300
 #define LATE_PURGE_DAYS 2
 #define MANY_XIDS INT64CONST(50000000)
 
@@ -226,6 +228,26 @@ check_server_settings(CheckList *list, const HouseFacts *house)
 					  "Raise max_locks_per_transaction and restart.");
 }
 
+/* one transaction that writes events and stays open holds up what comes after it */
+static void
+check_event_stream(CheckList *list)
+{
+	TimestampTz since;
+	int			pid = tc_events_holder(&since);
+	int64		age = pid == 0 ? 0 : tc_check_seconds_since(list, since);
+
+	if (pid < 0)
+		tc_check_put(list, "event_stream", CHECK_WARN,
+					 "A prepared transaction holds up the events after its own.",
+					 "COMMIT PREPARED or ROLLBACK PREPARED: pg_prepared_xacts lists it.");
+	else
+		tc_check_that(list, "event_stream", age <= LATE_EVENTS_S, CHECK_WARN,
+					  age <= LATE_EVENTS_S ? "Events reach their readers at once."
+					  : psprintf("The transaction of process %d, open for %lld s, holds up the events after its own.",
+								 pid, (long long) age),
+					  "pg_stat_activity shows what it does; it wrote an event and goes on. End it if it is forgotten.");
+}
+
 void
 tc_status_house_checks(CheckList *list, const HouseFacts *house, bool activated)
 {
@@ -240,4 +262,5 @@ tc_status_house_checks(CheckList *list, const HouseFacts *house, bool activated)
 	check_vacuum(list, house);
 	check_snapshots(list, house);
 	check_server_settings(list, house);
+	check_event_stream(list);
 }

@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "arguments.h"
+#include "flag_check.h"
 #include "rate_limit.h"
 #include "retry_rules.h"
 #include "run_settings.h"
@@ -188,7 +189,7 @@ check_text(TaskProperty property, const char *value)
 			(void) tc_parse_retention(rule->name, value);
 			break;
 		case TASK_REQUIRES_FLAG:
-			tc_property_refuse(property);
+			tc_flag_require(rule->name, value);
 			break;
 		case TASK_GROUP_KEY:
 			tc_check_name(rule->name, value);

@@ -20,6 +20,7 @@
 #include "arguments.h"
 #include "audit_context.h"
 #include "engine_state.h"
+#include "flag_check.h"
 #include "graph_cache.h"
 #include "role_check.h"
 #include "schedule_define.h"
@@ -252,6 +253,19 @@ explain_engine(Explanations *explanations, TimestampTz now)
 				: psprintf("%s %s", problem.detail, problem.hint));
 }
 
+static void
+explain_flag(Explanations *explanations, const TaskRow *task, TimestampTz now)
+{
+	const char *subject = task->nulls[TASK_GROUP_KEY] ? task->owner
+	: tc_task_text(task, TASK_GROUP_KEY);
+	char	   *why;
+
+	if (!task->nulls[TASK_REQUIRES_FLAG] &&
+		!tc_flag_allows(tc_task_text(task, TASK_REQUIRES_FLAG), subject, &why))
+		explain(explanations, now, "flag is off",
+				psprintf("%s.  Runs that are due are skipped.", why));
+}
+
 /* what keeps this task's runs from starting */
 static void
 explain_task(Explanations *explanations, const TaskRow *task,
@@ -268,6 +282,7 @@ explain_task(Explanations *explanations, const TaskRow *task,
 						: "Nothing of it starts."));
 	if (problem != NULL)
 		explain(explanations, now, "role cannot execute", problem);
+	explain_flag(explanations, task, now);
 	if (facts->queue_state == NULL)
 		explain(explanations, now, "queue does not exist", tc_task_text(task, TASK_QUEUE));
 	else if (strcmp(facts->queue_state, "active") != 0)

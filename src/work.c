@@ -22,6 +22,8 @@
 #include "access.h"
 #include "arguments.h"
 #include "control_store.h"
+#include "flag_check.h"
+#include "flag_run_store.h"
 #include "rate_limit.h"
 #include "rate_store.h"
 #include "run_store.h"
@@ -32,6 +34,7 @@
 
 #define MAX_PASSES 16
 #define MAX_KEPT_LANES 64
+#define FLAG_SKIPS 1000			/* runs of a lane that a claim skips */
 #define LOCKED_LOOK_US (200 * INT64CONST(1000)) /* at a limit that somebody
 												 * holds */
 #define PASSED_LOOK_US (1 * USECS_PER_SEC)	/* at runs that others hold */
@@ -96,6 +99,8 @@ keep_lanes(const WorkerRow *worker, uint64 version, const WorkerLane *lanes, int
 		kept.lanes[i].task = kept_text(lanes[i].task);
 		kept.lanes[i].rate_limit = kept_text(lanes[i].rate_limit);
 		kept.lanes[i].rate_key = kept_text(lanes[i].rate_key);
+		kept.lanes[i].requires_flag = kept_text(lanes[i].requires_flag);
+		kept.lanes[i].flag_subject = kept_text(lanes[i].flag_subject);
 	}
 	kept.count = count;
 	kept.worker_id = worker->worker_id;
@@ -171,6 +176,45 @@ permitted_lanes(const WorkerRow *worker, char *const *queues, int queue_count, T
 			(*lanes)[count++] = *lane;
 	}
 	return count;
+}
+
+/* ---- flags ---- */
+
+/* what is due of a lane whose flag is off ends skipped */
+static void
+skip_lane(const WorkerLane *lane, const char *reason, TimestampTz now)
+{
+	ClaimRequest request = {0};
+	int64	   *run_ids;
+	int			count;
+
+	request.queue_id = lane->queue_id;
+	request.priority = lane->priority;
+	request.gate = lane->gate;
+	request.bound_at = DT_NOBEGIN;
+	request.now = now;
+	request.max_runs = FLAG_SKIPS;
+	count = tc_flag_runs_due(&request, &run_ids);
+	(void) tc_flag_runs_skip(run_ids, count, reason, "taskcenter", now);
+}
+
+static void
+ask_flags(WorkerLane *lanes, int count, TimestampTz now)
+{
+	char	   *why;
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		WorkerLane *lane = &lanes[i];
+
+		if (lane->requires_flag == NULL)
+			continue;
+		lane->closed = !tc_flag_allows(lane->requires_flag, lane->flag_subject, &why);
+		lane->flag_reason = why;
+		if (lane->closed)
+			skip_lane(lane, why, now);
+	}
 }
 
 /* ---- limits ---- */
@@ -258,6 +302,24 @@ is_of_lane(const WorkerRun *run, const WorkerLane *lane)
 		run->queue_id == lane->queue_id;
 }
 
+/* the history of each run says why its flag let it start */
+static void
+note_flag(const WorkerLane *lane, const WorkerRun *runs, int count)
+{
+	int64	   *run_ids;
+	int			noted = 0;
+	int			i;
+
+	if (lane->requires_flag == NULL)
+		return;
+	run_ids = palloc(sizeof(int64) * Max(count, 1));
+	for (i = 0; i < count; i++)
+		if (is_of_lane(&runs[i], lane))
+			run_ids[noted++] = runs[i].run_id;
+	if (noted > 0)
+		tc_flag_runs_note(run_ids, noted, lane->flag_reason, "taskcenter");
+}
+
 /* Lanes that gave less are done; and whose turn it was. */
 static void
 note_claimed(WorkerLane *lanes, int lane_count, WorkerRun *runs, int count, TimestampTz now)
@@ -284,6 +346,7 @@ note_claimed(WorkerLane *lanes, int lane_count, WorkerRun *runs, int count, Time
 		}
 		if (got > 0)
 			tc_shared_tenant_serve(lane->tenant);
+		note_flag(lane, runs, count);
 		if (got < lane->share)
 			lane->closed = true;
 		if (got < lane->share && lane->rate_limit != NULL)
@@ -338,6 +401,7 @@ claim_from(const WorkerRow *worker, WorkerLane *lanes, int lane_count, int max_r
 	int64		aging = priority_aging(lanes, lane_count);
 	int			pass;
 
+	ask_flags(lanes, lane_count, now);
 	for (pass = 0; pass < MAX_PASSES && claimed < max_runs && lane_count > 0; pass++)
 	{
 		WorkerRun  *got;

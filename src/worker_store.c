@@ -99,7 +99,8 @@ static Statement find_lanes = {
 	"SELECT q.queue_id, q.queue, l.priority, l.gate, l.task_id, t.owner_id, l.run_at,"
 	"   coalesce(l.group_key, t.group_key), q.max_running, t.max_running,"
 	"   t.rate_limit, coalesce(l.group_key, t.group_key, 'task ' || t.task_id),"
-	"   t.name, t.timeout, t.stuck_after"
+	"   t.name, t.timeout, t.stuck_after, t.requires_flag,"
+	"   coalesce(l.group_key, t.group_key, t.owner)"
 	" FROM taskcenter.scheduler_state AS s"
 	" CROSS JOIN unnest($1::text[]) AS wanted (queue)"
 	" JOIN taskcenter.queues AS q ON q.queue = wanted.queue AND q.state = 'active'"
@@ -321,6 +322,8 @@ read_lane(uint64 row, WorkerLane *lane)
 	lane->task = tc_get_text(row, 13);
 	lane->timeout = usecs_of(tc_get_interval(row, 14));
 	lane->stuck_after = usecs_of(tc_get_interval(row, 15));
+	lane->requires_flag = tc_get_text(row, 16);
+	lane->flag_subject = tc_get_text(row, 17);
 	lane->in_turn = lane->gate < TC_GATE_SUSPECT;
 }
 

@@ -33,6 +33,9 @@ typedef struct WorkerLane
 	bool		in_turn;		/* one scheduled run of the task at a time */
 	const char *rate_limit;		/* NULL: none */
 	const char *rate_key;
+	const char *requires_flag;	/* NULL: none */
+	const char *flag_subject;	/* for whom that is decided */
+	char	   *flag_reason;	/* why it is on */
 
 	int64		timeout;		/* microseconds, 0: none */
 	int64		stuck_after;	/* the same */

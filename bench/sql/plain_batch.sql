@@ -18,9 +18,10 @@ WITH gone AS (
 )
 INSERT INTO plain.task_run_history
     (run_id, changed_at, owner_id, task_id, retention_class, attempt,
-     old_status, new_status, actor)
+     old_status, new_status, actor, event_id)
 SELECT gone.run_id, clock_timestamp(), gone.owner_id, gone.task_id, 1, step.attempt,
-    step.old_status, step.new_status, gone.created_by
+    step.old_status, step.new_status, gone.created_by,
+    CASE WHEN step.attempt > 0 THEN nextval('plain.event_ids') END
 FROM gone
 CROSS JOIN (VALUES (0, NULL, 'queued'), (1, 'queued', 'running'),
                    (1, 'running', 'succeeded'))

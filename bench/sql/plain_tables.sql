@@ -20,6 +20,10 @@ CREATE TABLE plain.task_run_history_1_now (LIKE HISTORY_LEAF INCLUDING ALL);
 ALTER TABLE plain.task_run_history_1 ATTACH PARTITION plain.task_run_history_1_now
     FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
 
+-- Beginnings and ends get a number there, too.
+CREATE SEQUENCE plain.event_ids;
+ALTER TABLE plain.task_run_history ALTER COLUMN event_id DROP DEFAULT;
+
 CREATE FUNCTION plain.fill(runs bigint) RETURNS void
 LANGUAGE sql
 AS $$
@@ -32,3 +36,4 @@ $$;
 
 GRANT USAGE ON SCHEMA plain TO bench;
 GRANT ALL ON ALL TABLES IN SCHEMA plain TO bench;
+GRANT USAGE ON SEQUENCE plain.event_ids TO bench;

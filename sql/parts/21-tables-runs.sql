@@ -135,7 +135,9 @@ CREATE TABLE taskcenter.task_run_history (
     old_status      text,
     new_status      text NOT NULL,
     reason          text,
-    actor           text NOT NULL
+    actor           text NOT NULL,
+    /* null: no event, as when a run is made, which others do in long transactions */
+    event_id        bigint DEFAULT taskcenter.next_event_id()
 ) PARTITION BY LIST (retention_class);
 
 CREATE TABLE taskcenter.task_run_logs (
@@ -252,6 +254,7 @@ CREATE TABLE taskcenter.task_audit_logs (
     client_addr     text,
     reason          text,
     trace_id        text,
+    event_id        bigint DEFAULT taskcenter.next_event_id(),
     CONSTRAINT task_audit_logs_pkey PRIMARY KEY (audit_id)
 );
 CREATE INDEX task_audit_logs_object_idx ON taskcenter.task_audit_logs

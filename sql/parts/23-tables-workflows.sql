@@ -40,6 +40,8 @@ CREATE TABLE taskcenter.task_status_history (
     relation        text COLLATE "C",
     row_key         text COLLATE "C",
     owner_id        bigint NOT NULL,
+    /* null: no event, as for rows of users' tables */
+    event_id        bigint DEFAULT taskcenter.next_event_id(),
     CONSTRAINT task_status_history_pkey PRIMARY KEY (id),
     /* read at each statement that writes a row: short ones */
     CONSTRAINT status_history_is_of_one CHECK ((task_id IS NULL) <> (row_key IS NULL)),

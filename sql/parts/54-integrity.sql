@@ -258,6 +258,11 @@ BEGIN ATOMIC
             (SELECT max(workflow_id) FROM taskcenter.workflows)
         UNION ALL SELECT 'status_history_ids', (SELECT last_value FROM taskcenter.status_history_ids),
             (SELECT max(id) FROM taskcenter.task_status_history)
+        UNION ALL SELECT 'event_ids', (SELECT last_value FROM taskcenter.event_ids), greatest(
+            (SELECT max(event_id) FROM taskcenter.task_run_history),
+            (SELECT max(event_id) FROM taskcenter.task_audit_logs),
+            (SELECT max(event_id) FROM taskcenter.task_status_history),
+            (SELECT max(event_id) FROM taskcenter.noted_events))
         UNION ALL SELECT 'grant_ids', (SELECT last_value FROM taskcenter.grant_ids),
             (SELECT max(grant_id) FROM taskcenter.access_grants)
         UNION ALL SELECT 'guarded_table_ids', (SELECT last_value FROM taskcenter.guarded_table_ids),
@@ -315,6 +320,9 @@ BEGIN ATOMIC
         UNION ALL SELECT 'setting_values', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.setting_values AS x
         UNION ALL SELECT 'scheduler_state', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.scheduler_state AS x
         UNION ALL SELECT 'access_grants', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.access_grants AS x
+        UNION ALL SELECT 'noted_events', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.noted_events AS x
+        UNION ALL SELECT 'feature_flags', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.feature_flags AS x
+        UNION ALL SELECT 'flag_overrides', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.flag_overrides AS x
         UNION ALL SELECT 'workflows', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.workflows AS x
         UNION ALL SELECT 'task_status_history', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.task_status_history AS x
         UNION ALL SELECT 'task_audit_logs', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.task_audit_logs AS x

@@ -44,11 +44,13 @@ BEGIN ATOMIC
         ('guarded tables', 'Status in tables of your own', 'guard_table unguard_table set_row_status row_status_history guarded_tables'),
         ('documents', 'Tasks of an application as one document', 'export_tasks apply_tasks'),
         ('audit', 'Who changed what', 'set_context task_audit_logs redact_text redact_json'),
+        ('flags', 'Feature flags', 'set_flag override_flag flag_enabled feature_flags flag_overrides'),
+        ('events', 'What happened, in one stream', 'read_events events_end events'),
         ('retention', 'How long history is kept', 'preview_purge purge purges hold_history release_history'),
         ('access', 'Who may do what', 'grant_access revoke_access access_grants access_levels'),
         ('health', 'Whether everything is as it should be', 'status health explain_task overview guard_problems repair_guards repair_partitions storage check_integrity integrity_snapshot compare_integrity'),
         ('contract', 'What applications rely on', 'api_contract check_contract create_alias_views drop_alias_views help list_help_topics'),
-        ('internals', 'Behind the views', 'enqueuing_since executor_activity fold_text granted_task_ids is_among last_beat list_access_levels list_databases list_run_transitions list_settings listed_run_ids made_run newest_runs refuse_null require_monitor sees_contents_of_all sees_states_of_all status_checks table_digests visible_owner_ids'))
+        ('internals', 'Behind the views', 'enqueuing_since executor_activity fold_text granted_task_ids is_among last_beat list_access_levels list_databases list_run_transitions list_settings listed_run_ids made_run newest_runs next_event_id refuse_null require_monitor sees_contents_of_all sees_states_of_all status_checks table_digests visible_owner_ids'))
         AS t (topic, title, members);
 END;
 COMMENT ON FUNCTION taskcenter.list_help_topics() IS

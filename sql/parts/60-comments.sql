@@ -75,9 +75,10 @@ COMMENT ON COLUMN taskcenter.tasks.retention IS
 'How long succeeded, cancelled and skipped runs are kept: an interval or keep; null for the setting runs_retention';
 COMMENT ON COLUMN taskcenter.tasks.failed_retention IS
 'How long failed and timed-out runs are kept: an interval or keep; null for the setting failed_runs_retention';
-COMMENT ON COLUMN taskcenter.tasks.events IS 'Which events its runs emit';
+COMMENT ON COLUMN taskcenter.tasks.events IS
+'Which events of its runs are told: all, failures (attempts and runs that failed), or none. They are the rows of task_run_history: none is written twice';
 COMMENT ON COLUMN taskcenter.tasks.requires_flag IS
-'Feature flag that must be on for runs to start; null for none';
+'Feature flag that must be on for runs to start, for the subject group_key, else the owner''s name; runs that are due while it is off are skipped; null for none';
 COMMENT ON COLUMN taskcenter.tasks.group_key IS
 'Of kind external: the tenant of its runs, who take turns; null: the owner';
 COMMENT ON COLUMN taskcenter.tasks.rate_limit IS

@@ -48,6 +48,7 @@ SELECT job_name, status, attempt_count, max_attempts, last_error_code, finished_
 SELECT job_name, previous_status, status, attempt_count, actor <> '' AS told FROM execution_audit_logs ORDER BY execution_id, attempt_count, status DESC;
 SELECT job_type, payload, failure_reason, failure_code, attempt_count, max_retries, status, created_by FROM job_dlq;
 SELECT qc_type, status, result_json, error_message, progress, completed_at IS NOT NULL AS completed FROM qc_jobs ORDER BY id;
+SELECT agent_ref, type, message FROM agent_events ORDER BY id;
 SELECT name, schedule, state, next_run_at > now() AS planned FROM schedules;
 UPDATE schedules SET state = 'paused' WHERE state = 'active';
 SELECT name, state FROM taskcenter.schedules;

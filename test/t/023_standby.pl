@@ -50,6 +50,7 @@ subtest 'a standby is quiet (T-U03)' => sub {
 	is(sql($standby, 'work', "SELECT count(*) FROM taskcenter.status_checks() WHERE check_name = 'launcher' AND detail ~* 'standby'"), 1, 'status says that a standby has no launcher');
 	cmp_ok(sql($standby, 'work', 'SELECT count(*) FROM taskcenter.next_fires'), '>=', 1, 'next_fires too');
 	is(join("\n", grep { /taskcenter/ && !/parameter/ } split /\n/, slurp_file($standby->logfile)), '', 'not a line of ours in its log');
+	like(($standby->psql('work', 'SELECT * FROM taskcenter.read_events()'))[2], qr/cannot be called on a standby/, 'who follows events is sent to the primary');
 	my ($result, $out, $err) = $standby->psql('work', "SELECT taskcenter.enqueue_task('sleep')");
 	like($err, qr/cannot enqueue a run in a read-only transaction/, 'a call that would write is refused by the server');
 	unlike($err, qr/XX000/, 'properly');

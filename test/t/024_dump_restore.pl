@@ -35,7 +35,7 @@ create_task($source, 'origin', 'alice', 'archived', 'SELECT 1');
 sql_as($source, 'origin', 'alice', "SELECT taskcenter.archive_task('archived', 'no longer wanted')");
 create_task($source, 'origin', 'alice', 'paused', EFFECT, schedule => 'every 1 second');
 sql_as($source, 'origin', 'alice', "SELECT taskcenter.pause_task('paused', 'for now'); SELECT taskcenter.schedule_task('paused', '0 3 * * *', 'nightly', 'Europe/Berlin')");
-sql($source, 'origin', "SELECT taskcenter.create_queue('slow', 1, 'one at a time'); SELECT taskcenter.set_setting('runs_retention', '90 days')");
+sql($source, 'origin', "SELECT taskcenter.create_queue('slow', 1, 'one at a time'); SELECT taskcenter.set_setting('runs_retention', '90 days'); SELECT taskcenter.set_flag('new', percent => 5), taskcenter.override_flag('new', 'alice', true)");
 sql_as($source, 'origin', 'alice', "SELECT taskcenter.grant_access('bob', 'viewer', task => 'kept_alice')");
 sql_as($source, 'origin', 'bob', <<'SQL');
 SELECT taskcenter.create_workflow('review', 'open', '{"open": ["read"], "read": [{"to": "done", "requires": ["by"]}], "done": []}');
@@ -81,7 +81,7 @@ my $original = contents($source, 'origin');
 my $partitions = "SELECT string_agg(relid::text, ' ' ORDER BY relid::text COLLATE \"C\") FROM (SELECT 'taskcenter.finished_runs' AS r UNION ALL SELECT 'taskcenter.task_run_history' UNION ALL SELECT 'taskcenter.task_run_logs') AS roots, pg_partition_tree(r::regclass)";
 my $original_partitions = sql($source, 'origin', $partitions);
 note($original);
-for my $filled (qw(tasks schedules skipped_fires queues setting_values scheduler_state live_runs finished_runs task_run_history task_run_logs kept_keys access_grants task_audit_logs workflows task_status_history))
+for my $filled (qw(tasks schedules skipped_fires queues setting_values scheduler_state live_runs finished_runs task_run_history task_run_logs kept_keys access_grants task_audit_logs workflows task_status_history noted_events feature_flags flag_overrides))
 {
 	unlike($original, qr/^$filled\|0\|/m, "$filled has rows to lose");
 }

@@ -125,6 +125,12 @@ my @functions = (
 	[ q{report_progress(1)}, [], '55000' ],
 	[ q{set_output('{}')}, [], '55000' ],
 	[ q{step_output('step')}, [], '55000' ],
+	[ q{set_flag('f', true)}, \@steer ],
+	[ q{override_flag('f', 'x', true)}, \@steer ],
+	[ q{flag_enabled('f', 'x')}, \@roles ],
+	[ q{read_events()}, \@roles ],
+	[ q{events_end()}, \@roles ],
+	[ q{next_event_id()}, ['super'] ],
 	[ q{preview_purge()}, \@steer ],
 	[ q{CALL purge()}, \@steer ],
 	[ q{hold_history('t', 'why')}, [ @manage, 'keeper' ] ],
@@ -199,10 +205,13 @@ my @relations = (
 	[ 'decisions', ['super'], '42501', 'reader=empty' ],
 	[ 'failed_runs', \@view ],
 	[ 'failure_codes', \@roles ],
+	[ 'events', [ @read, 'monitor' ] ],
+	[ 'feature_flags', \@roles ],
 	[ 'finished_runs', ['super'], '42501', 'reader=empty' ],
 	[ 'graph_exemptions', ['super'], '42501', 'reader=empty' ],
 	[ 'graph_progress', ['super'], '42501', 'reader=empty' ],
 	[ 'graphs', \@read ],
+	[ 'flag_overrides', [qw(monitor super)] ],
 	[ 'guarded_tables', [ @own, 'monitor' ] ],
 	[ 'kept_keys', ['super'], '42501', 'reader=empty' ],
 	[ 'live_runs', ['super'], '42501', 'reader=empty' ],
@@ -210,6 +219,7 @@ my @relations = (
 	[ 'purges', [qw(monitor keeper super)] ],
 	[ 'open_dead_letters', \@read ],
 	[ 'open_decisions', [qw(operator super)] ],
+	[ 'noted_events', ['super'], '42501', 'reader=empty' ],
 	[ 'overview', \@roles ],
 	[ 'queues', \@roles ],
 	[ 'recent_runs', \@view ],
@@ -257,6 +267,10 @@ my @contents = (
 	[ q{SELECT FROM taskcenter.export_tasks('app') AS d WHERE d::text ~ 'write_log'}, \@read ],
 	[ q{SELECT FROM taskcenter.task_run_history WHERE run_id = :theirs}, [ @enqueue, 'viewer' ] ],
 	[ q{SELECT FROM taskcenter.task_run_history WHERE run_id = :done}, \@read ],
+	[ q{SELECT FROM taskcenter.read_events() WHERE run_id = :done}, \@read ],
+	[ q{SELECT FROM taskcenter.events WHERE run_id = :done}, \@read ],
+	[ q{SELECT FROM taskcenter.events WHERE event_type = 'task_changed'}, \@own ],
+	[ q{SELECT FROM taskcenter.events WHERE event_type = 'flag_changed'}, [qw(monitor super)] ],
 	[ q{UPDATE taskcenter.tasks SET state = 'paused' WHERE name = 't'}, \@operate ],
 	[ q{UPDATE taskcenter.tasks SET status = status WHERE name = 't'}, \@operate ],
 	[ q{UPDATE taskcenter.tasks SET status = 'in_progress' WHERE name = 'moved'}, \@operate ],
@@ -315,6 +329,10 @@ $runs{worker} = as('owner', q{SELECT taskcenter.register_worker('theirs', '{defa
 # rows that only an engine makes: a superuser may, as a restore does
 sql($node, 'app', <<'SQL');
 SELECT taskcenter.set_setting('max_wait', '1 minute');
+SELECT taskcenter.set_flag('f', true), taskcenter.override_flag('f', 'someone', false);
+ALTER TABLE taskcenter.noted_events DISABLE TRIGGER guard_record;
+INSERT INTO taskcenter.noted_events (recorded_at, event_type) VALUES (now(), 'scheduler_tick');
+ALTER TABLE taskcenter.noted_events ENABLE ALWAYS TRIGGER guard_record;
 SELECT taskcenter.create_workflow('spare', 'a', '{"a": ["b"], "b": []}');
 INSERT INTO taskcenter.rate_buckets VALUES (1, 'key', now());
 INSERT INTO taskcenter.kept_keys (task_id, unique_key, run_id, params, expires_at)
