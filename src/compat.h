@@ -73,6 +73,15 @@
 #define tc_qualified_name(text) stringToQualifiedNameList(text)
 #endif
 
+/* Entries in the indexes of a row that is new: executor/executor.h. */
+#if PG_VERSION_NUM >= 160000
+#define tc_insert_index_tuples(result, slot, estate) \
+	ExecInsertIndexTuples((result), (slot), (estate), false, false, NULL, NIL, false)
+#else
+#define tc_insert_index_tuples(result, slot, estate) \
+	ExecInsertIndexTuples((result), (slot), (estate), false, false, NULL, NIL)
+#endif
+
 /* A portal to its end, as a client's statement: tcop/pquery.h. */
 #if PG_VERSION_NUM >= 180000
 #define tc_portal_run(portal, receiver, completion) \

@@ -19,6 +19,7 @@
 #include "utils/array.h"
 #include "utils/memutils.h"
 
+#include "append_row.h"
 #include "audit_context.h"
 #include "bindings.h"
 #include "redact.h"
@@ -67,7 +68,6 @@ static Statement insert_set = {
 	.any_plan = true
 };
 
-/* most statements change one row */
 static Statement insert_one = {
 	.label = "write the history of a row",
 	.text =
@@ -287,6 +287,80 @@ bind_texts(Bindings *arguments, Datum *values, bool *nulls, int count)
 													 TEXTOID, -1, false, TYPALIGN_INT)), false);
 }
 
+enum
+{
+	HISTORY_ID,
+	HISTORY_TASK_ID,
+	HISTORY_OLD_STATUS,
+	HISTORY_NEW_STATUS,
+	HISTORY_REASON,
+	HISTORY_METADATA,
+	HISTORY_TIMESTAMP,
+	HISTORY_ACCEPTED,
+	HISTORY_REQUESTED_STATUS,
+	HISTORY_PROBLEMS,
+	HISTORY_ACTOR,
+	HISTORY_RELATION,
+	HISTORY_ROW_KEY,
+	HISTORY_OWNER_ID,
+	HISTORY_EVENT_ID,
+	HISTORY_COLUMNS
+};
+
+static const char *const history_columns[HISTORY_COLUMNS] = {
+	"id", "task_id", "old_status", "new_status", "reason", "metadata", "timestamp", "accepted",
+	"requested_status", "problems", "actor", "relation", "row_key", "owner_id",
+	"event_id"
+};
+
+static const AppendTarget history = {
+	"task_status_history", HISTORY_COLUMNS, history_columns, 2, "guard_record"
+};
+
+static void
+set_text(Datum *values, bool *nulls, int column, const char *text)
+{
+	nulls[column] = text == NULL;
+
+	if (text !=NULL)
+		values[column] = CStringGetTextDatum(text);
+}
+
+static void
+set_value(Datum *values, bool *nulls, int column, Datum value)
+{
+	nulls[column] = false;
+	values[column] = value;
+}
+
+/* what insert_one does, without a statement; false: it is not the table that we know */
+static bool
+append_one(const WaitingChange *change)
+{
+	const ChangeContext *by = change->by;
+	Datum		values[HISTORY_COLUMNS] = {0};
+	bool		nulls[HISTORY_COLUMNS];
+	Datum		metadata;
+
+	memset(nulls, true, sizeof(nulls));
+	if (by->metadata == NULL)
+		metadata = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+	else
+		metadata = JsonbPGetDatum(tc_redact_json(by->metadata));
+	set_value(values, nulls, HISTORY_ID, Int64GetDatum(tc_append_id("status_history_ids")));
+	set_text(values, nulls, HISTORY_OLD_STATUS, change->old_status);
+	set_text(values, nulls, HISTORY_NEW_STATUS, change->new_status);
+	set_text(values, nulls, HISTORY_REASON, tc_redact_text(by->reason));
+	set_value(values, nulls, HISTORY_METADATA, metadata);
+	set_value(values, nulls, HISTORY_TIMESTAMP, TimestampTzGetDatum(tc_append_time()));
+	set_value(values, nulls, HISTORY_ACCEPTED, BoolGetDatum(true));
+	set_text(values, nulls, HISTORY_ACTOR, by->actor);
+	set_text(values, nulls, HISTORY_RELATION, change->table.relation);
+	set_text(values, nulls, HISTORY_ROW_KEY, change->row_key);
+	set_value(values, nulls, HISTORY_OWNER_ID, Int64GetDatum(change->table.owner_id));
+	return tc_append_row(&history, values, nulls);
+}
+
 static void
 write_one(const WaitingChange *change)
 {
@@ -370,6 +444,13 @@ write_waiting(void)
 	if (waiting_count == 0)
 		return;
 	old = MemoryContextSwitchTo(context);
+	/* most statements change one row */
+	if (waiting_count == 1 && waiting[0].old_row_key == NULL && append_one(&waiting[0]))
+	{
+		MemoryContextSwitchTo(old);
+		forget_waiting();
+		return;
+	}
 	if (nested)
 		qsort(waiting, waiting_count, sizeof(WaitingChange), compare_commands);
 	tc_store_begin(&frame);
