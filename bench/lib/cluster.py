@@ -173,9 +173,14 @@ class Cluster:
         with open(os.path.join(self.work, "commands.log"), "a") as log:
             log.write(" ".join(command) + "\n")
             log.flush()
+            begin = log.tell()
             done = subprocess.run(command, cwd=cwd or self.work, text=True,
                                   stdin=subprocess.DEVNULL, stderr=log,
                                   stdout=subprocess.PIPE if capture else log)
         if done.returncode != 0:
-            raise RuntimeError(f"{command[0]} failed, see {self.work}/commands.log")
+            with open(os.path.join(self.work, "commands.log"), errors="replace") as log:
+                log.seek(begin)
+                said = log.read()[-2000:]
+            raise RuntimeError(f"{command[0]} ended with {done.returncode}, "
+                               f"see {self.work}/commands.log\n{said}")
         return done.stdout

@@ -3,8 +3,8 @@
 10 million finished runs of 1,000 tasks over 30 days, 1 % of them failed, with
 their history and log (see lib/history.py), and 10 million moves of the status of
 1,000 manual tasks, 1 % of them refused. Each query is sent often and timed at
-the client, fetching all that it returns; the median counts, after a first time
-that plans and loads. The views are read whole, by a superuser, by the owner of
+the client until all that it returns is there, without making values of this
+program of it; the median counts, after a first time that plans and loads. The views are read whole, by a superuser, by the owner of
 all tasks, by the owner of three, by a stranger who may see nothing, and by a
 member of pg_monitor.
 
@@ -54,13 +54,13 @@ ORDER BY n
 
 def timed(conn, sql, times=TIMES):
     """(median, slowest) in ms, and rows; the first time does not count."""
-    rows = conn.execute(sql)
+    rows = conn.fetch(sql)
     spent = []
     for _ in range(times):
         begin = time.perf_counter()
-        conn.execute(sql)
+        conn.fetch(sql)
         spent.append((time.perf_counter() - begin) * 1000)
-    return percentile(spent, 0.5), max(spent), len(rows)
+    return percentile(spent, 0.5), max(spent), rows
 
 
 def buffers(conn, sql):
