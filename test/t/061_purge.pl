@@ -212,14 +212,24 @@ subtest 'at the same time' => sub {
 	is(sql($node, 'several', 'SELECT count(*) FROM taskcenter.purges WHERE newest > cutoff'), '0', 'nothing in policy went');
 };
 
+# the server answers until it has noticed; then it ends every session
+sub crash
+{
+	my ($pid, $other) = @_;
+
+	kill_9($pid);
+	wait_until(sub { !kill 0, $other }, 30);
+	return wait_ready($node);
+}
+
 subtest 'ended at any point' => sub {
 	new_past('ended', 20000, 75, 20);
 	note_policy('ended');
 	my @ways = (
 		[ 'cancelled', sub { kill 'INT', $_[0] } ],
 		[ 'terminated', sub { kill 'TERM', $_[0] } ],
-		[ 'killed', sub { kill_9($_[0]); wait_ready($node) } ],
-		[ 'killed', sub { kill_9($_[0]); wait_ready($node) } ]);
+		[ 'killed', \&crash ],
+		[ 'killed', \&crash ]);
 
 	for my $way (@ways)
 	{
@@ -228,6 +238,7 @@ subtest 'ended at any point' => sub {
 		my ($out, $error) = ('', '');
 		# one session that looks all the time: a new one each time would come too late
 		my $watch = $node->background_psql('ended', on_error_stop => 0);
+		my $watcher = $watch->query('SELECT pg_backend_pid()');
 		my $call = IPC::Run::start([ 'psql', '-X', '-A', '-t', '-d', $node->connstr('ended'), '-c', 'CALL taskcenter.purge()' ], '>', \$out, '2>', \$error);
 		my $pid;
 		my $until = time + 20;
@@ -236,7 +247,7 @@ subtest 'ended at any point' => sub {
 			($pid, my $pieces) = split /\|/, $watch->query("SELECT (SELECT pid FROM pg_stat_activity WHERE query ~ '^CALL taskcenter.purge'), (SELECT count(*) FROM taskcenter.purges)");
 			last if $pid && $pieces >= $before + 2;
 		}
-		$end->($pid) if $pid;
+		$end->($pid, $watcher) if $pid;
 		# the crash ended it too
 		eval { $watch->quit };
 		$call->finish;

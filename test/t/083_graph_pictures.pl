@@ -31,7 +31,9 @@ sub pictures
 
 $tc->sql('CREATE ROLE ops; CREATE ROLE anna LOGIN; CREATE ROLE carl LOGIN; CREATE ROLE mona LOGIN; GRANT ops TO anna; GRANT pg_monitor TO mona');
 $tc->session($_, $_) for qw(anna carl app mona);
-$tc->sql(q{GRANT ALL ON SCHEMA public TO app});
+# items that wait leave executors to others
+$tc->sql(q{GRANT ALL ON SCHEMA public TO app; SELECT taskcenter.create_queue('items');
+SELECT taskcenter.limit_queue('items', 2); SELECT taskcenter.grant_access('app', 'operator', queue => 'items')});
 $tc->sql(q{SELECT taskcenter.create_task('inner', kind => 'composite'); SELECT taskcenter.save_graph('inner', '{"steps": {
 	"one": {"command": "SELECT 1"}, "ask": {"after": ["one"], "approval": {"roles": ["ops"], "expires": "1 day"}}}}')}, 'app');
 my $long = 'a step with a name that is as long as the name of a step may be';
@@ -42,7 +44,7 @@ $tc->sql('SELECT taskcenter.create_task(\'outer\', kind => \'composite\'); SELEC
 			bad => { command => q{SELECT 1 / 0 AS "a secret"}, on_error => 'continue' },
 			skipped => { command => $works, when => 'SELECT false' }, never => { command => $works, after => ['bad'] },
 			shaky => { command => q{SELECT act('fail1')}, max_attempts => 2, backoff => 'none' },
-			each => { after => [ 'bad', 'first', 'shaky', 'skipped' ], rule => 'all_done', for_each => 'SELECT generate_series(1, 40) AS n', command => q{SELECT CASE WHEN (taskcenter.param('item')->>'n')::int > 12 THEN pg_advisory_xact_lock_shared(1) END} },
+			each => { after => [ 'bad', 'first', 'shaky', 'skipped' ], rule => 'all_done', queue => 'items', for_each => 'SELECT generate_series(1, 40) AS n', command => q{SELECT CASE WHEN (taskcenter.param('item')->>'n')::int > 12 THEN pg_advisory_xact_lock_shared(1) END} },
 			nested => { task => 'inner' }, soak => { wait => '1 day' },
 			$long => { command => $works, after => [ 'held', 'nested', 'soak' ] } } }) . ')', 'app');
 

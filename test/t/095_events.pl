@@ -137,7 +137,7 @@ $_->{h}->finish for @writers;
 ok(defined settle($node, 'work', 30), 'all runs end');
 read_on();
 cmp_ok(sql($node, 'work', "SELECT count(*) FROM taskcenter.queues WHERE queue LIKE 'w%'"), '>', 400, 'the writers have written');
-cmp_ok($looks, '>', 10, "read $looks times meanwhile");
+cmp_ok($looks, '>', 2, "read $looks times meanwhile");
 my @ids = map { /^(\d+)/ } @told;
 is(scalar(grep { $ids[$_] <= $ids[ $_ - 1 ] } 1 .. $#ids), 0, 'the numbers grow');
 is(join(' ', @ids), join(' ', split /\n/, sql($node, 'work', "SELECT event_id FROM taskcenter.events WHERE event_id BETWEEN $ids[0] AND $ids[-1] ORDER BY 1")),
