@@ -27,17 +27,21 @@ retention_of(int set)
 }
 
 int
-tc_partitions_ensure(TimestampTz now)
+tc_partitions_ensure(int set, TimestampTz now)
 {
 	StoreFrame	frame;
-	int			made = 0;
-	int			set;
+	int			made;
 
 	tc_store_begin(&frame);
-	for (set = 0; set < TC_PARTITION_SET_COUNT; set++)
-		made += tc_partition_ensure(set, retention_of(set), now, TC_PARTITION_DAYS_AHEAD);
+	made = tc_partition_ensure(set, retention_of(set), now, TC_PARTITION_DAYS_AHEAD);
 	tc_store_end(&frame);
 	return made;
+}
+
+int
+tc_partitions_count(void)
+{
+	return TC_PARTITION_SET_COUNT;
 }
 
 int

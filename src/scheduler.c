@@ -221,10 +221,18 @@ fire(const Calls *calls, TimestampTz now)
 		view.next_fire = tc_fire_due(now);
 }
 
-static void
-make_partitions(void *now)
+typedef struct PartitionCall
 {
-	(void) tc_partitions_ensure(*(TimestampTz *) now);
+	int			set;
+	TimestampTz now;
+} PartitionCall;
+
+static void
+make_partitions(void *argument)
+{
+	const PartitionCall *call = argument;
+
+	(void) tc_partitions_ensure(call->set, call->now);
 }
 
 static void
@@ -247,21 +255,25 @@ report_maintenance(const char *error, TimestampTz now)
 static void
 maintain(TimestampTz now)
 {
-	char	   *error;
+	PartitionCall call = {0, now};
 
 	if (now < view.next_maintenance)
 		return;
-	tc_worker_begin("make partitions ahead");
-	(void) set_config_option("lock_timeout", "200ms", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_LOCAL, true, 0, false);
-	if (tc_guarded(make_partitions, &now, &error))
-		view.next_maintenance = now + MAINTENANCE_US;
-	else
+	view.next_maintenance = now + MAINTENANCE_US;
+	for (; call.set < tc_partitions_count(); call.set++)
 	{
-		view.next_maintenance = now + MAINTENANCE_RETRY_US;
-		report_maintenance(error, now);
+		char	   *error;
+
+		tc_worker_begin("make partitions ahead");
+		(void) set_config_option("lock_timeout", "200ms", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_LOCAL, true, 0, false);
+		if (!tc_guarded(make_partitions, &call, &error))
+		{
+			view.next_maintenance = now + MAINTENANCE_RETRY_US;
+			report_maintenance(error, now);
+		}
+		tc_worker_commit();
 	}
-	tc_worker_commit();
 }
 
 static void

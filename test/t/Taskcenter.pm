@@ -346,7 +346,11 @@ sub history
 {
 	my ($self, $run) = @_;
 
-	return $self->sql("SELECT string_agg(new_status, ' ' ORDER BY changed_at, ctid)"
+	# a run can be taken from an executor that stands still before it has started: no attempt
+	my $given_back = "old_status = 'running' AND new_status = 'queued' AND reason = ANY ("
+	  . "ARRAY['behind a slow run', 'not startable any more', 'its executor ended'])";
+	return $self->sql("SELECT replace(string_agg(CASE WHEN $given_back THEN '-' ELSE new_status END,"
+		  . " ' ' ORDER BY changed_at, ctid), 'running - ', '')"
 		  . " FROM taskcenter.task_run_history WHERE run_id = $run");
 }
 
