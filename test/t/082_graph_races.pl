@@ -316,21 +316,6 @@ $tc->run('raced');
 is(effects($root, 'refused'), 0, 'others go on');
 $tc->sql('DROP TRIGGER refuse_step ON taskcenter.live_runs');
 
-# ---- an executor ends within a step ----
-
-composite($tc, 'loses', {
-	again => { command => q{SELECT act('ok', CASE WHEN (SELECT r.lost FROM taskcenter.task_runs AS r
-		WHERE r.run_id = (taskcenter.current_run()).run_id) = 0 THEN 60000 ELSE 1 END)} },
-	once => { command => q{SELECT act('ok', 60000)}, on_crash => 'fail', on_error => 'continue' },
-	after => { command => $works, after => [ 'again', 'once' ], rule => 'all_done' } });
-$root = start_root($tc, 'loses');
-$tc->until("SELECT count(*) = 2 FROM taskcenter.live_runs WHERE parent_run_id = $root AND status = 'running'", 'two steps run');
-$tc->wait_until('SELECT count(*) = 2 FROM taskcenter.executor_activity() WHERE run_id IS NOT NULL');
-$tc->sql('SELECT pg_terminate_backend(pid) FROM taskcenter.executor_activity() WHERE run_id IS NOT NULL');
-$row = $tc->finish($root, 60);
-is(outcome($root, $row), 'succeeded; after: succeeded, again: succeeded, once: failed',
-	'a step whose executor ended is repeated, unless it must not be');
-
 # ---- the server dies under it ----
 
 composite($tc, 'crashes', {
