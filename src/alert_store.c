@@ -61,7 +61,7 @@ static Statement insert_alert = {
 	.text =
 	"INSERT INTO taskcenter.alerts (raised_at, kind, name, state, severity, alert_rule_id,"
 	"   task_id, metric, value, threshold, detail)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING alert_id",
 	.nargs = 11,
 	.types = {TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, TEXTOID,
 	TEXTOID, TEXTOID, TEXTOID}
@@ -129,7 +129,7 @@ tc_alert_rule_drop(const char *name)
 	return tc_run_bound(&drop_rule, &bindings) == 0 ? 0 : tc_get_int64(0, 1);
 }
 
-void
+int64
 tc_alert_insert(const AlertRow *row)
 {
 	Bindings	bindings = {0};
@@ -146,4 +146,5 @@ tc_alert_insert(const AlertRow *row)
 	tc_bind_text(&bindings, row->threshold);
 	tc_bind_text(&bindings, row->detail);
 	tc_run_bound(&insert_alert, &bindings);
+	return tc_get_int64(0, 1);
 }

@@ -56,6 +56,7 @@ extern int64 tc_alert_rules_count(void);
 /* 0: there is none of that name */
 extern int64 tc_alert_rule_drop(const char *name);
 
-extern void tc_alert_insert(const AlertRow *row);
+/* returns its id */
+extern int64 tc_alert_insert(const AlertRow *row);
 
 #endif							/* TC_ALERT_STORE_H */

@@ -39,11 +39,12 @@ worker_type(void)
 	return MyBgworkerEntry->bgw_type;
 }
 
+/* a worker names itself */
 static void
 require_actor(const char *object_type)
 {
-	if (tc_audit_given_actor() != NULL || MyBackendType == B_BG_WORKER ||
-		!is_set(TC_SETTING_REQUIRE_ACTOR))
+	if (strcmp(object_type, "worker") == 0 || tc_audit_given_actor() != NULL ||
+		MyBackendType == B_BG_WORKER || !is_set(TC_SETTING_REQUIRE_ACTOR))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -5,8 +5,8 @@
  *		same transaction; and what follows when a plain UPDATE resumes a task.
  *
  * Fires as ENABLE ALWAYS row trigger after changes of tasks, schedules,
- * queues, workflows, setting_values, flags and scheduler_state.  Only fields that changed are
- * kept; that we move a schedule's cursor is no change.  What a restore loads
+ * queues, workflows, setting_values, flags and scheduler_state, and when a worker registers or
+ * ends.  Only fields that changed are kept; that we move a schedule's cursor is no change.  What a restore loads
  * is not recorded: its audit arrives by itself, as does that of a publisher.
  *
  *-------------------------------------------------------------------------
@@ -54,6 +54,7 @@ static const AuditedRelation relations[] = {
 	{"scheduler_state", "scheduler", NULL, "database_name", NULL, NULL},
 	{"access_grants", "grant", "grant_id", "role", "task_id", "owner_id"},
 	{"alert_rules", "alert rule", "alert_rule_id", "name", NULL, NULL},
+	{"workers", "worker", "worker_id", "name", NULL, "role_id"},
 	{"feature_flags", "flag", NULL, "flag", NULL, NULL},
 	{"flag_overrides", "flag override", NULL, "flag", NULL, NULL}
 };
@@ -64,7 +65,8 @@ static const char *const derived[] = {"gated", "retention_class", "status_change
 
 /* bookkeeping and cursors: what our own statements move all the time */
 static const char *const bookkeeping[] = {"updated_at", "changed_at", "changed_by", "updated_by",
-"definition_version", "next_run_at", "last_run_at", "rebooted_at", "created_at", NULL};
+	"definition_version", "next_run_at", "last_run_at", "rebooted_at", "created_at", "registered_at",
+"last_heartbeat_at", NULL};
 
 static const AuditedRelation *
 audited_relation(Relation rel)
@@ -295,6 +297,8 @@ action_of(const AuditedRelation *audited, HeapTuple old, HeapTuple new, TupleDes
 	held = column_is_given(old, desc, "hold_reason");
 	if (held != column_is_given(new, desc, "hold_reason"))
 		return held ? "release" : "hold";
+	if (!column_is_given(old, desc, "ended_at") && column_is_given(new, desc, "ended_at"))
+		return "end";
 	if (column_id(old, desc, "adopted_at") != column_id(new, desc, "adopted_at"))
 		return "adopt";
 	if (audited->owner_id != NULL &&

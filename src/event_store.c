@@ -51,14 +51,18 @@ static Statement note_dead_letter = {
 	.types = {INT8OID, TIMESTAMPTZOID}
 };
 
-static Statement note_worker = {
-	.label = "note that a worker begins or ends",
+/* as with alerts: who sees a task sees that it fails, rules are for monitors */
+static Statement note_alert = {
+	.label = "note an alert",
 	.text =
-	"INSERT INTO taskcenter.noted_events (recorded_at, event_type, owner_id, payload)"
-	" SELECT $2, CASE WHEN w.ended_at IS NULL THEN 'worker_registered' ELSE 'worker_ended' END,"
-	"   w.role_id, jsonb_build_object('worker_id', w.worker_id, 'name', w.name,"
-	"     'role', w.role, 'queues', w.queues)"
-	" FROM taskcenter.workers AS w WHERE w.worker_id = $1",
+	"INSERT INTO taskcenter.noted_events (recorded_at, event_type, owner_id, task_id, payload)"
+	" SELECT $2, 'alert_' || a.state, t.owner_id, t.task_id, jsonb_strip_nulls("
+	"   jsonb_build_object('alert_id', a.alert_id, 'name', a.name, 'severity', a.severity,"
+	"     'alert_rule_id', a.alert_rule_id, 'metric', a.metric, 'value', a.value,"
+	"     'threshold', a.threshold, 'detail', a.detail))"
+	" FROM taskcenter.alerts AS a"
+	" LEFT JOIN taskcenter.tasks AS t ON t.task_id = a.task_id AND a.kind = 'failures'"
+	" WHERE a.alert_id = $1",
 	.nargs = 2,
 	.types = {INT8OID, TIMESTAMPTZOID}
 };
@@ -146,9 +150,9 @@ tc_event_note_dead_letter(int64 dead_letter_id, TimestampTz now)
 }
 
 void
-tc_event_note_worker(int64 worker_id, TimestampTz now)
+tc_event_note_alert(int64 alert_id, TimestampTz now)
 {
-	note_row(&note_worker, worker_id, now);
+	note_row(&note_alert, alert_id, now);
 }
 
 void

@@ -28,9 +28,9 @@ typedef struct NotedEvent
 
 extern void tc_event_note(const NotedEvent *event);
 
-/* the state that a dead letter, or a worker, is in now */
+/* the state that a dead letter, or an alert, is in now */
 extern void tc_event_note_dead_letter(int64 dead_letter_id, TimestampTz now);
-extern void tc_event_note_worker(int64 worker_id, TimestampTz now);
+extern void tc_event_note_alert(int64 alert_id, TimestampTz now);
 
 /* what one tick of the scheduler did; opens a frame of its own */
 extern void tc_event_note_tick(int schedules, int runs, int skips, TimestampTz now);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * event_triggers.c
- *		What happens to dead letters and to workers is told as events.
+ *		What happens to dead letters is told as events.
  *
  * Fires as ENABLE ALWAYS row trigger after a row was made, or its state has
  * changed.  What a restore loads, and what a publisher sends, is told there.
@@ -21,13 +21,9 @@
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_tell_dead_letter);
-PG_FUNCTION_INFO_V1(taskcenter_tell_worker);
 
-typedef void (*Teller) (int64 id, TimestampTz now);
-
-/* the id is the first column of both */
-static Datum
-tell(FunctionCallInfo fcinfo, Teller teller)
+Datum
+taskcenter_tell_dead_letter(PG_FUNCTION_ARGS)
 {
 	TriggerData *call = (TriggerData *) fcinfo->context;
 	StoreFrame	frame;
@@ -43,21 +39,10 @@ tell(FunctionCallInfo fcinfo, Teller teller)
 	if (!tc_statement_is_own() || IsLogicalWorker())
 		return PointerGetDatum(NULL);
 	tuple = TRIGGER_FIRED_BY_UPDATE(call->tg_event) ? call->tg_newtuple : call->tg_trigtuple;
+	/* the id is the first column */
 	id = heap_getattr(tuple, 1, RelationGetDescr(call->tg_relation), &isnull);
 	tc_store_begin(&frame);
-	teller(DatumGetInt64(id), GetCurrentTimestamp());
+	tc_event_note_dead_letter(DatumGetInt64(id), GetCurrentTimestamp());
 	tc_store_end(&frame);
 	return PointerGetDatum(NULL);
-}
-
-Datum
-taskcenter_tell_dead_letter(PG_FUNCTION_ARGS)
-{
-	return tell(fcinfo, tc_event_note_dead_letter);
-}
-
-Datum
-taskcenter_tell_worker(PG_FUNCTION_ARGS)
-{
-	return tell(fcinfo, tc_event_note_worker);
 }

@@ -20,6 +20,7 @@
 #include "alert_store.h"
 #include "arguments.h"
 #include "control_store.h"
+#include "event_store.h"
 #include "guarded.h"
 #include "metric_store.h"
 #include "self_test_store.h"
@@ -237,10 +238,11 @@ look_around(const Rule *rule, TimestampTz now)
 static void
 write_alert(void *argument)
 {
+	const AlertRow *alert = argument;
 	StoreFrame	frame;
 
 	tc_store_begin(&frame);
-	tc_alert_insert(argument);
+	tc_event_note_alert(tc_alert_insert(alert), alert->raised_at);
 	tc_store_end(&frame);
 }
 

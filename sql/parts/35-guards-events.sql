@@ -12,26 +12,14 @@ CREATE FUNCTION taskcenter.tell_dead_letter() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_tell_dead_letter';
 COMMENT ON FUNCTION taskcenter.tell_dead_letter() IS
 'Trigger: a dead letter that is opened, redriven, resolved or discarded is an event';
-CREATE FUNCTION taskcenter.tell_worker() RETURNS trigger
-LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_tell_worker';
-COMMENT ON FUNCTION taskcenter.tell_worker() IS
-'Trigger: a worker that registers or ends is an event';
-REVOKE ALL ON FUNCTION taskcenter.tell_dead_letter(), taskcenter.tell_worker() FROM PUBLIC;
+REVOKE ALL ON FUNCTION taskcenter.tell_dead_letter() FROM PUBLIC;
 /* repair_guards() acts as the owner of the tables */
-GRANT EXECUTE ON FUNCTION taskcenter.tell_dead_letter(), taskcenter.tell_worker()
-    TO taskcenter_owner;
+GRANT EXECUTE ON FUNCTION taskcenter.tell_dead_letter() TO taskcenter_owner;
 
 CREATE TRIGGER tell_new AFTER INSERT ON taskcenter.dead_letters
     FOR EACH ROW EXECUTE FUNCTION taskcenter.tell_dead_letter();
 CREATE TRIGGER tell_change AFTER UPDATE ON taskcenter.dead_letters
     FOR EACH ROW WHEN (OLD.state <> NEW.state OR OLD.failed_at <> NEW.failed_at)
     EXECUTE FUNCTION taskcenter.tell_dead_letter();
-CREATE TRIGGER tell_new AFTER INSERT ON taskcenter.workers
-    FOR EACH ROW EXECUTE FUNCTION taskcenter.tell_worker();
-CREATE TRIGGER tell_change AFTER UPDATE ON taskcenter.workers
-    FOR EACH ROW WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL)
-    EXECUTE FUNCTION taskcenter.tell_worker();
 ALTER TABLE taskcenter.dead_letters ENABLE ALWAYS TRIGGER tell_new;
 ALTER TABLE taskcenter.dead_letters ENABLE ALWAYS TRIGGER tell_change;
-ALTER TABLE taskcenter.workers ENABLE ALWAYS TRIGGER tell_new;
-ALTER TABLE taskcenter.workers ENABLE ALWAYS TRIGGER tell_change;

@@ -23,6 +23,12 @@ CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.setti
     FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
 CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON taskcenter.scheduler_state
     FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
+/* not their beats, nor that old ones are removed */
+CREATE TRIGGER audit_new AFTER INSERT ON taskcenter.workers
+    FOR EACH ROW EXECUTE FUNCTION taskcenter.audit_change();
+CREATE TRIGGER audit_end AFTER UPDATE ON taskcenter.workers
+    FOR EACH ROW WHEN ((OLD.ended_at IS NULL) <> (NEW.ended_at IS NULL))
+    EXECUTE FUNCTION taskcenter.audit_change();
 
 ALTER TABLE taskcenter.tasks ENABLE ALWAYS TRIGGER audit_change;
 ALTER TABLE taskcenter.schedules ENABLE ALWAYS TRIGGER audit_change;
@@ -31,13 +37,15 @@ ALTER TABLE taskcenter.queues ENABLE ALWAYS TRIGGER audit_change;
 ALTER TABLE taskcenter.workflows ENABLE ALWAYS TRIGGER audit_change;
 ALTER TABLE taskcenter.setting_values ENABLE ALWAYS TRIGGER audit_change;
 ALTER TABLE taskcenter.scheduler_state ENABLE ALWAYS TRIGGER audit_change;
+ALTER TABLE taskcenter.workers ENABLE ALWAYS TRIGGER audit_new;
+ALTER TABLE taskcenter.workers ENABLE ALWAYS TRIGGER audit_end;
 
 COMMENT ON TABLE taskcenter.task_audit_logs IS
-'Every change of a task, its graph, schedule, queue, workflow, guarded table, setting, grant, failure code, flag or of the scheduler''s state, and every call that cancels or retries runs, that redrives, resolves or discards dead letters, each piece of a purge, each repair of guards: append-only. What happens to runs is in task_run_history';
+'Every change of a task, its graph, schedule, queue, workflow, guarded table, setting, grant, failure code, flag or of the scheduler''s state, and every call that cancels or retries runs, that redrives, resolves or discards dead letters, each worker that registers or ends, each piece of a purge, each repair of guards: append-only. What happens to runs is in task_run_history';
 COMMENT ON COLUMN taskcenter.task_audit_logs.action IS
-'create, alter, rename, change owner, pause, resume, disable, enable, quarantine, archive, unarchive, complete, drain, move (to another status), save (a graph), guard, unguard, adopt or drop; of runs cancel or retry; of dead letters redrive, resolve or discard; purge; of guards repair';
+'create, alter, rename, change owner, pause, resume, disable, enable, quarantine, archive, unarchive, complete, drain, move (to another status), save (a graph), guard, unguard, adopt or drop; of runs cancel or retry; of dead letters redrive, resolve or discard; of workers create (registered) or end; purge; of guards repair';
 COMMENT ON COLUMN taskcenter.task_audit_logs.object_type IS
-'task, schedule, queue, workflow, graph (object_id is the task''s), guarded table, setting, grant, failure code, flag, flag override, scheduler, run, dead letter, purge or guards';
+'task, schedule, queue, workflow, graph (object_id is the task''s), guarded table, setting, grant, failure code, flag, flag override, scheduler, worker, run, dead letter, purge or guards';
 COMMENT ON COLUMN taskcenter.task_audit_logs.object_name IS
 'Its name; of a schedule: task/schedule; of a grant: the role, behind task/ if it is about a task; of runs: their task, null for any';
 COMMENT ON COLUMN taskcenter.task_audit_logs.old_values IS

@@ -96,6 +96,8 @@ FROM (
         CASE a.object_type WHEN 'purge' THEN 'task_history_purged'
             WHEN 'run' THEN 'task_run_steered'
             WHEN 'guards' THEN 'guards_repaired'
+            WHEN 'worker' THEN CASE a.action WHEN 'create' THEN 'worker_registered'
+                ELSE 'worker_ended' END
             ELSE replace(a.object_type, ' ', '_') || '_changed' END,
         a.owner_id,
         NULL,

@@ -165,6 +165,19 @@ RESET ROLE;
 SELECT run_id = :r5 AS fifth, status, reason, attempt FROM taskcenter.finished_runs WHERE run_id IN (:r5, :r6);
 SELECT run_id = :r6 AS sixth, status, attempt, lease_until, token FROM taskcenter.live_runs WHERE run_id IN (:r5, :r6);
 
+-- the audit: who came and went, not that they beat; it asks for no actor
+SELECT taskcenter.set_context('me'), taskcenter.set_setting('require_actor', 'true');
+SET ROLE regress_worker;
+SELECT taskcenter.unregister_worker(taskcenter.register_worker('brief', '{default}', metadata => '{"token": "x"}'));
+RESET ROLE;
+SELECT taskcenter.set_context('me'), taskcenter.set_setting('require_actor', 'false');
+SELECT action, object_name, actor, channel, old_values, new_values - ARRAY['role_id', 'worker_id', 'ended_at'] AS new_values,
+    new_values ? 'ended_at' AS ended, object_id = (SELECT max(worker_id) FROM taskcenter.workers) AS id
+FROM taskcenter.task_audit_logs WHERE object_type = 'worker' AND object_name = 'brief' ORDER BY audit_id;
+SELECT object_name, array_agg(action ORDER BY audit_id) FROM taskcenter.task_audit_logs WHERE object_type = 'worker' GROUP BY object_name ORDER BY 1;
+SELECT event_type, payload ->> 'name' AS name FROM taskcenter.events WHERE event_type ~ '^worker' AND payload ->> 'name' = 'brief' ORDER BY event_id;
+SELECT count(*) AS problems FROM taskcenter.guard_problems();
+
 -- waiting
 CALL taskcenter.await_runs(NULL);
 CALL taskcenter.await_runs(:theirs);

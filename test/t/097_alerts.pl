@@ -52,6 +52,12 @@ is(sql($node, $db, q{SELECT name, severity, description FROM taskcenter.open_ale
 	'failing|critical|look at it', 'it is open');
 wait_for($node, $db, q{SELECT count(*) FROM taskcenter.open_alerts WHERE name = 'failing'}, '0');
 is(states('failing'), 'breached recovered', 'and recovers when the failures are out of its window');
+is(sql($node, $db, q{SELECT string_agg(event_type, ' ' ORDER BY event_id) FROM taskcenter.read_events(0, 1000)
+	WHERE event_type ~ '^alert_[^r]|^alert_reco' AND payload ->> 'name' = 'failing'}), 'alert_breached alert_recovered', 'both are events');
+is(sql($node, $db, q{SELECT e.payload - 'detail' = jsonb_build_object('alert_id', a.alert_id, 'alert_rule_id', a.alert_rule_id, 'name', 'failing',
+		'severity', 'critical', 'metric', 'failure_ratio', 'value', '1', 'threshold', '0.5') AND e.payload ->> 'detail' = a.detail AND e.recorded_at = a.raised_at
+	FROM taskcenter.events AS e, taskcenter.alerts AS a WHERE e.event_type = 'alert_breached' AND a.name = 'failing' AND a.state = 'breached'
+		AND e.payload ->> 'name' = 'failing'}), 't', 'which say what the alert says');
 wait_for($node, $db, q{SELECT state FROM taskcenter.alerts WHERE name = 'quiet' ORDER BY alert_id LIMIT 1}, 'breached');
 is(states('many'), '', 'a rule that is not breached says nothing');
 
@@ -96,6 +102,9 @@ is(sql($node, $db, q{SELECT name, state, metric, threshold, value::int >= 3, det
 	FROM taskcenter.alerts WHERE kind = 'failures'}), 'ill|notified|failures_in_a_row|3|t|t', 'how');
 is(sql_as($node, $db, 'alice', q{SELECT string_agg(name, ' ') FROM taskcenter.alerts}), 'ill', 'its owner sees that, and no rules');
 is(sql_as($node, $db, 'bob', q{SELECT count(*) FROM taskcenter.alerts}), '0', 'others see nothing');
+my $told_of = q{SELECT string_agg(event_type || ' ' || task, ' ') FROM taskcenter.events WHERE event_type ~ '^alert_(b|reco|n)'};
+is(sql_as($node, $db, 'alice', $told_of), 'alert_notified ill', 'nor do events tell more');
+is(sql_as($node, $db, 'bob', $told_of), '', 'to anybody');
 enqueue_many($node, $db, 'alice', 'ill', 5);
 settle($node, $db, 20);
 sql($node, $db, q{SELECT taskcenter.set_setting('failure_notice_window', '1 second')});
