@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * lease.c
- *		How attempts of external workers end otherwise than well.
+ *		How attempts of external workers end otherwise than well, and how much
+ *		they may say.
  *
  * A lease that ends without a beat: the run is lost, goes back to be claimed by
  * another worker, and is counted by max_lost; or it ends where the task forbids
@@ -21,6 +22,7 @@
 #include "delay.h"
 #include "failure_report.h"
 #include "lease.h"
+#include "message_capture.h"
 #include "recover_store.h"
 #include "shared_state.h"
 #include "statement.h"
@@ -28,6 +30,7 @@
 
 #define BATCH 500				/* leases in one transaction */
 #define MAX_REASON 200
+#define NOTHING_MORE "more messages were not kept"
 #define HELD_LOOK_US (200 * INT64CONST(1000))	/* at one that somebody holds */
 
 /* runs that share a fate: parallel arrays for the store */
@@ -90,6 +93,30 @@ tc_lease_fail(const LeaseRow *lease, const LeaseFailure *failure, TimestampTz no
 	tc_failure_report_forget();
 	advance_schedule(lease, now);
 	return outcome.status;
+}
+
+/* ---- what it says ---- */
+
+bool
+tc_lease_say(const LeaseRow *lease, const LogRow *log)
+{
+	LogRow		mark = {.logged_at = log->logged_at,.level = "warning",.message = NOTHING_MORE};
+	int64		size = strlen(log->message) + (log->metadata == NULL ? 0 : VARSIZE(log->metadata));
+	int64		bytes;
+	bool		is_marked;
+	int64		lines = tc_lease_logged(lease, NOTHING_MORE, TC_MESSAGE_MAX_COUNT + 1, &bytes,
+										&is_marked);
+
+	/* once one is left out all are, so that what is kept has no holes */
+	if (is_marked || lines > TC_MESSAGE_MAX_COUNT)
+		return false;
+	if (lines < TC_MESSAGE_MAX_COUNT && bytes + size <= TC_MESSAGE_MAX_TOTAL)
+	{
+		tc_lease_log(lease, log);
+		return true;
+	}
+	tc_lease_log(lease, &mark);
+	return false;
 }
 
 /* ---- a worker leaves ---- */

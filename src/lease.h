@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * lease.h
- *		How attempts of external workers end otherwise than well.
+ *		How attempts of external workers end otherwise than well, and how much
+ *		they may say.
  *
  * Layer 4.
  *
@@ -32,6 +33,13 @@ typedef struct LeaseFailure
  */
 extern const char *tc_lease_fail(const LeaseRow *lease, const LeaseFailure *failure,
 								 TimestampTz now);
+
+/*
+ * Keep a line of an attempt that goes on, as much as is kept of what a run
+ * inside says; the first one beyond that is replaced by one that says so.
+ * False: it was not kept.  As above.
+ */
+extern bool tc_lease_say(const LeaseRow *lease, const LogRow *log);
 
 /*
  * What a worker that leaves holds, and is to end, is cancelled.  As above.

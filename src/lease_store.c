@@ -31,6 +31,7 @@ enum
 	STATEMENT_END,
 	STATEMENT_SNOOZE,
 	STATEMENT_LOG,
+	STATEMENT_LOGGED,
 	STATEMENT_PROGRESS,
 	STATEMENT_REQUEST_CANCEL
 };
@@ -226,6 +227,18 @@ static Statement statements[] = {
 		.nargs = 9,
 		.types = {INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT4OID, INT4OID, TEXTOID, TEXTOID,
 		JSONBOID}
+	},
+	[STATEMENT_LOGGED] = {
+		.label = "count the log lines of a worker",
+		.text =
+		"SELECT count(*), coalesce(sum(l.bytes), 0)::bigint, coalesce(bool_or(l.is_said), false)"
+		" FROM (SELECT octet_length(l.message) + coalesce(pg_column_size(l.metadata), 0) AS bytes,"
+		"     l.message = $5 AS is_said"
+		"   FROM taskcenter.task_run_logs AS l"
+		"   WHERE l.run_id = $1 AND l.retention_class = $2 AND l.attempt = $3"
+		"     AND l.logged_at >= $4 LIMIT $6) AS l",
+		.nargs = 6,
+		.types = {INT8OID, INT4OID, INT4OID, TIMESTAMPTZOID, TEXTOID, INT8OID}
 	},
 	[STATEMENT_PROGRESS] = {
 		.label = "note the progress of a worker's run",
@@ -481,6 +494,23 @@ tc_lease_log(const LeaseRow *lease, const LogRow *log)
 	tc_bind_redacted(&bindings, log->message);
 	tc_bind_redacted_jsonb(&bindings, log->metadata);
 	tc_run_bound(&statements[STATEMENT_LOG], &bindings);
+}
+
+int64
+tc_lease_logged(const LeaseRow *lease, const char *said, int most, int64 *bytes, bool *is_said)
+{
+	Bindings	bindings = {0};
+
+	tc_bind_int64(&bindings, lease->run_id);
+	tc_bind_int32(&bindings, lease->retention_class);
+	tc_bind_int32(&bindings, lease->attempt);
+	tc_bind_timestamptz(&bindings, lease->started_at);
+	tc_bind_text(&bindings, said);
+	tc_bind_int64(&bindings, most);
+	tc_run_bound(&statements[STATEMENT_LOGGED], &bindings);
+	*bytes = tc_get_int64(0, 2);
+	*is_said = tc_get_bool(0, 3);
+	return tc_get_int64(0, 1);
 }
 
 void

@@ -83,6 +83,10 @@ extern bool tc_lease_end(const LeaseRow *lease, const RunOutcome *outcome, const
 extern bool tc_lease_snooze(const LeaseRow *lease, TimestampTz run_at, const char *actor,
 							TimestampTz now);
 extern void tc_lease_log(const LeaseRow *lease, const LogRow *log);
+
+/* lines that are kept of the attempt, up to so many, their bytes, and whether one says this */
+extern int64 tc_lease_logged(const LeaseRow *lease, const char *said, int most, int64 *bytes,
+							 bool *is_said);
 extern void tc_lease_progress(const LeaseRow *lease, Jsonb *progress);
 
 /* the worker is to end it; false: no worker has it, or somebody holds it */

@@ -523,9 +523,8 @@ taskcenter_log_run(PG_FUNCTION_ARGS)
 	tc_store_begin(&frame);
 	look_at_attempt(&argument, &lease, &wanted);
 	/* as in a run: "info" is never left out */
-	written = strcmp(level, "info") == 0 || rank_of(level) >= rank_of(wanted);
-	if (written)
-		tc_lease_log(&lease, &log);
+	written = (strcmp(level, "info") == 0 || rank_of(level) >= rank_of(wanted)) &&
+		tc_lease_say(&lease, &log);
 	tc_store_end(&frame);
 	PG_RETURN_BOOL(written);
 }

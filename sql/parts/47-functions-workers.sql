@@ -100,7 +100,7 @@ CREATE FUNCTION taskcenter.log_run(run_id bigint, token bigint, level text, mess
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskcenter_log_run';
 COMMENT ON FUNCTION taskcenter.log_run(bigint, bigint, text, text, jsonb) IS
-'A line in task_run_logs, as write_log() writes it inside a run: debug, info, notice, warning or error; false if the task''s log_level leaves it out. Raises as complete_run()';
+'A line in task_run_logs, as write_log() writes it inside a run: debug, info, notice, warning or error; false if the task''s log_level leaves it out, or if the attempt has said as much as is kept: 1000 lines, and 1 MB of messages and metadata, as of a run inside; one last line, a warning, says that more were not kept. Raises as complete_run()';
 
 CREATE FUNCTION taskcenter.report_run_progress(run_id bigint, token bigint, done bigint,
     total bigint = NULL, phase text = NULL) RETURNS boolean

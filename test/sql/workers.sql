@@ -97,6 +97,28 @@ SELECT taskcenter.complete_run(:r1, NULL);
 SELECT taskcenter.complete_run(:r1, :t2);
 SELECT taskcenter.log_run(:r1, :t1, 'loud', 'text');
 SELECT taskcenter.log_run(:r1, :t1, 'debug', 'text') AS debug, taskcenter.log_run(:r1, :t1, 'notice', 'token=abc', '{"a": 1}') AS notice;
+-- as much as is kept: lines, and bytes; one more says that there were more
+BEGIN;
+SELECT count(*) AS said, count(*) FILTER (WHERE kept) AS kept
+FROM (SELECT taskcenter.log_run(:r1, :t1, 'info', 'line ' || i) AS kept FROM generate_series(1, 1010) AS i) AS s;
+SELECT taskcenter.log_run(:r1, :t1, 'error', 'not either') AS kept;
+RESET ROLE;
+SELECT count(*), min(message) FILTER (WHERE level = 'warning') AS mark, count(*) FILTER (WHERE level = 'warning') AS marks,
+    max(substr(message, 6)::int) FILTER (WHERE level = 'info') AS newest
+FROM taskcenter.task_run_logs WHERE run_id = :r1;
+ROLLBACK;
+SET ROLE regress_worker;
+BEGIN;
+SELECT count(*) AS said, count(*) FILTER (WHERE kept) AS kept
+FROM (SELECT taskcenter.log_run(:r1, :t1, 'info', repeat('x', 4000), jsonb_build_object('y', repeat('y', 4000))) AS kept
+    FROM generate_series(1, 140) AS i) AS s;
+RESET ROLE;
+SELECT sum(octet_length(message)) BETWEEN 500000 AND 1048576 AS most, count(*) FILTER (WHERE message = 'more messages were not kept') AS marks
+FROM taskcenter.task_run_logs WHERE run_id = :r1;
+SET ROLE regress_worker;
+SELECT taskcenter.log_run(:r1, :t1, 'info', 'short, but too late') AS kept;
+ROLLBACK;
+SET ROLE regress_worker;
 SELECT taskcenter.report_run_progress(:r1, :t1, -1);
 SELECT taskcenter.report_run_progress(:r1, :t1, 3, 10, 'sending') AS to_end;
 SELECT done, total, phase FROM taskcenter.worker_runs WHERE run_id = :r1;
