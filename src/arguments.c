@@ -238,6 +238,14 @@ tc_check_id(const char *name, int64 value)
 	tc_check_int(name, value, 1, MAX_SAFE_ID);
 }
 
+int64
+tc_arg_id(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	tc_arg_require(fcinfo, n, name);
+	tc_check_id(name, PG_GETARG_INT64(n));
+	return PG_GETARG_INT64(n);
+}
+
 char *
 tc_join(const char *const *words)
 {

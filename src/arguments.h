@@ -76,6 +76,9 @@ extern bool tc_interval_usecs(const Interval *value, int64 *usecs);
 /* an id of a run, worker, dead letter: positive and below 2^53 */
 extern void tc_check_id(const char *name, int64 value);
 
+/* an id that must be given */
+extern int64 tc_arg_id(FunctionCallInfo fcinfo, int n, const char *name);
+
 /* ---- options: an object whose keys are checked ---- */
 
 /* refuse keys that are not in known (ends with NULL); options may be NULL */

@@ -24,6 +24,7 @@
 #include "audit.h"
 #include "audit_context.h"
 #include "dead_letter.h"
+#include "run_change.h"
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_redrive_dead_letter);
@@ -48,32 +49,7 @@ static const char *const export_keys[] = {
 	"before", "dead_letter_ids", "state", NULL
 };
 
-static RunChange
-change_of(FunctionCallInfo fcinfo, int note_argument)
-{
-	RunChange	change;
-
-	change.reason = tc_arg_reason(fcinfo, note_argument);
-	if (change.reason == NULL)
-		change.reason = tc_audit_reason();
-	change.role = GetUserId();
-	change.actor = tc_audit_actor(change.role);
-	change.now = GetCurrentTimestamp();
-	return change;
-}
-
 /* ---- one letter ---- */
-
-static int64
-id_argument(FunctionCallInfo fcinfo)
-{
-	int64		id;
-
-	tc_arg_require(fcinfo, 0, "dead_letter_id");
-	id = PG_GETARG_INT64(0);
-	tc_check_id("dead_letter_id", id);
-	return id;
-}
 
 /* ids can be guessed: names are not told to strangers */
 static void
@@ -133,8 +109,8 @@ audit_one(const char *action, const DeadLetter *letter, const TaskRow *task,
 Datum
 taskcenter_redrive_dead_letter(PG_FUNCTION_ARGS)
 {
-	int64		id = id_argument(fcinfo);
-	RunChange	change = change_of(fcinfo, 1);
+	int64		id = tc_arg_id(fcinfo, 0, "dead_letter_id");
+	RunChange	change = tc_run_change(fcinfo, 1);
 	StoreFrame	frame;
 	DeadLetter	letter;
 	TaskRow		task;
@@ -153,8 +129,8 @@ taskcenter_redrive_dead_letter(PG_FUNCTION_ARGS)
 static Datum
 close_letter(FunctionCallInfo fcinfo, const char *action, const char *state)
 {
-	int64		id = id_argument(fcinfo);
-	RunChange	change = change_of(fcinfo, 1);
+	int64		id = tc_arg_id(fcinfo, 0, "dead_letter_id");
+	RunChange	change = tc_run_change(fcinfo, 1);
 	LetterChange closed = {change.actor, change.reason, change.now};
 	StoreFrame	frame;
 	DeadLetter	letter;
@@ -376,7 +352,7 @@ taskcenter_redrive_dead_letters(PG_FUNCTION_ARGS)
 	int32		max_runs = tc_arg_int32(fcinfo, 1, 1000);
 	int64		apart = spacing(fcinfo);
 	bool		dry_run = tc_arg_bool(fcinfo, 3, false);
-	RunChange	change = change_of(fcinfo, 4);
+	RunChange	change = tc_run_change(fcinfo, 4);
 	StoreFrame	frame;
 	LetterFilter chosen;
 	DeadLetter *letters;

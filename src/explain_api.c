@@ -318,9 +318,7 @@ taskcenter_explain_run(PG_FUNCTION_ARGS)
 	EngineState engine;
 	int64		run_id;
 
-	tc_arg_require(fcinfo, 0, "run_id");
-	run_id = PG_GETARG_INT64(0);
-	tc_check_id("run_id", run_id);
+	run_id = tc_arg_id(fcinfo, 0, "run_id");
 	to.now = GetCurrentTimestamp();
 	to.contents = read_run(run_id, to.now, &run);
 	InitMaterializedSRF(fcinfo, 0);

@@ -40,14 +40,6 @@ PG_FUNCTION_INFO_V1(taskcenter_resume_run);
 
 static const char *const decisions[] = {"approve", "reject", NULL};
 
-static int64
-run_id_argument(FunctionCallInfo fcinfo)
-{
-	tc_arg_require(fcinfo, 0, "run_id");
-	tc_check_id("run_id", PG_GETARG_INT64(0));
-	return PG_GETARG_INT64(0);
-}
-
 static void
 audit_run(const char *action, int64 run_id, const TaskRow *task, const char *reason,
 		  Jsonb *values, TimestampTz now)
@@ -207,7 +199,7 @@ decide(int64 root, const char *step, NewDecision *decision)
 Datum
 taskcenter_decide_step(PG_FUNCTION_ARGS)
 {
-	int64		root = run_id_argument(fcinfo);
+	int64		root = tc_arg_id(fcinfo, 0, "run_id");
 	char	   *step = tc_arg_required_text(fcinfo, 1, "step");
 	char	   *word = tc_arg_required_text(fcinfo, 2, "decision");
 	NewDecision decision = {0};
@@ -291,7 +283,7 @@ set_paused(int64 run_id, bool paused, const char *reason)
 static Datum
 pause_or_resume(FunctionCallInfo fcinfo, bool paused)
 {
-	int64		run_id = run_id_argument(fcinfo);
+	int64		run_id = tc_arg_id(fcinfo, 0, "run_id");
 	char	   *reason = tc_arg_reason(fcinfo, 1);
 	StoreFrame	frame;
 	const char *state;

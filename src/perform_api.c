@@ -141,9 +141,7 @@ taskcenter_perform_run(PG_FUNCTION_ARGS)
 	int64		run_id;
 	int64		task_id;
 
-	tc_arg_require(fcinfo, 0, "run_id");
-	run_id = PG_GETARG_INT64(0);
-	tc_check_id("run_id", run_id);
+	run_id = tc_arg_id(fcinfo, 0, "run_id");
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	task_id = require_right(run_id, &run);

@@ -27,6 +27,7 @@
 #include "graph_start.h"
 #include "ids.h"
 #include "run_cancel.h"
+#include "run_change.h"
 #include "run_control_store.h"
 #include "run_retry.h"
 #include "shared_state.h"
@@ -42,31 +43,6 @@ PG_FUNCTION_INFO_V1(taskcenter_retry_runs);
 static const char *const cancellable[] = {"waiting", "queued", "running", "retrying", NULL};
 static const char *const retryable[] = {"failed", "timed_out", "cancelled", NULL};
 static const char *const retried_unasked[] = {"failed", "timed_out"};
-
-static RunChange
-change_of(FunctionCallInfo fcinfo, int reason_argument)
-{
-	RunChange	change;
-
-	change.reason = tc_arg_reason(fcinfo, reason_argument);
-	if (change.reason == NULL)
-		change.reason = tc_audit_reason();
-	change.role = GetUserId();
-	change.actor = tc_audit_actor(change.role);
-	change.now = GetCurrentTimestamp();
-	return change;
-}
-
-static int64
-run_id_argument(FunctionCallInfo fcinfo)
-{
-	int64		run_id;
-
-	tc_arg_require(fcinfo, 0, "run_id");
-	run_id = PG_GETARG_INT64(0);
-	tc_check_id("run_id", run_id);
-	return run_id;
-}
 
 /* the task of a run that is there */
 static void
@@ -203,8 +179,8 @@ cancel_one(int64 run_id, const RunChange *change)
 Datum
 taskcenter_cancel_run(PG_FUNCTION_ARGS)
 {
-	int64		run_id = run_id_argument(fcinfo);
-	RunChange	change = change_of(fcinfo, 1);
+	int64		run_id = tc_arg_id(fcinfo, 0, "run_id");
+	RunChange	change = tc_run_change(fcinfo, 1);
 	StoreFrame	frame;
 	const char *status;
 
@@ -265,7 +241,7 @@ taskcenter_cancel_runs(PG_FUNCTION_ARGS)
 	char	   *task = tc_arg_text(fcinfo, 0);
 	int			status_count;
 	char	  **statuses = tc_arg_text_array(fcinfo, 1, "statuses", &status_count);
-	RunChange	change = change_of(fcinfo, 2);
+	RunChange	change = tc_run_change(fcinfo, 2);
 	StoreFrame	frame;
 	RunFilter	filter;
 	ChosenRun  *cancelled;
@@ -354,8 +330,8 @@ retry_one(int64 run_id, const RunChange *change)
 Datum
 taskcenter_retry_run(PG_FUNCTION_ARGS)
 {
-	int64		run_id = run_id_argument(fcinfo);
-	RunChange	change = change_of(fcinfo, 1);
+	int64		run_id = tc_arg_id(fcinfo, 0, "run_id");
+	RunChange	change = tc_run_change(fcinfo, 1);
 	StoreFrame	frame;
 
 	tc_store_begin(&frame);
@@ -402,7 +378,7 @@ taskcenter_retry_runs(PG_FUNCTION_ARGS)
 	char	   *task = tc_arg_text(fcinfo, 0);
 	int			status_count;
 	char	  **statuses = tc_arg_text_array(fcinfo, 1, "statuses", &status_count);
-	RunChange	change = change_of(fcinfo, 2);
+	RunChange	change = tc_run_change(fcinfo, 2);
 	StoreFrame	frame;
 	RunFilter	filter;
 	ChosenRun  *runs;

@@ -30,9 +30,7 @@ read_picture(FunctionCallInfo fcinfo, TimestampTz now, RunPicture *picture)
 {
 	int64		run_id;
 
-	tc_arg_require(fcinfo, 0, "run_id");
-	run_id = PG_GETARG_INT64(0);
-	tc_check_id("run_id", run_id);
+	run_id = tc_arg_id(fcinfo, 0, "run_id");
 	tc_picture_read(run_id, now, picture);
 }
 

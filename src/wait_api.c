@@ -199,17 +199,6 @@ result_of(FunctionCallInfo fcinfo, const RunFacts *run)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
-static int64
-run_id_argument(FunctionCallInfo fcinfo)
-{
-	int64		run_id;
-
-	tc_arg_require(fcinfo, 0, "run_id");
-	run_id = PG_GETARG_INT64(0);
-	tc_check_id("run_id", run_id);
-	return run_id;
-}
-
 /* ---- the function ---- */
 
 static void
@@ -230,7 +219,7 @@ wait_in_statement(Wait *wait, RunFacts *run)
 Datum
 taskcenter_wait_for_run(PG_FUNCTION_ARGS)
 {
-	int64		run_id = run_id_argument(fcinfo);
+	int64		run_id = tc_arg_id(fcinfo, 0, "run_id");
 	int64		limit = limit_of(fcinfo, 1, 60 * 1000);
 	RunFacts	run;
 	Wait		wait;
@@ -266,7 +255,7 @@ wait_between_transactions(Wait *wait, RunFacts *run)
 Datum
 taskcenter_await_run(PG_FUNCTION_ARGS)
 {
-	int64		run_id = run_id_argument(fcinfo);
+	int64		run_id = tc_arg_id(fcinfo, 0, "run_id");
 	int64		limit = limit_of(fcinfo, 1, -1);
 	TupleDesc	desc;
 	RunFacts	run;

@@ -52,14 +52,6 @@ PG_FUNCTION_INFO_V1(taskcenter_heartbeat);
 
 /* ---- the worker ---- */
 
-static int64
-worker_argument(FunctionCallInfo fcinfo)
-{
-	tc_arg_require(fcinfo, 0, "worker_id");
-	tc_check_id("worker_id", PG_GETARG_INT64(0));
-	return PG_GETARG_INT64(0);
-}
-
 static void
 check_role(const WorkerRow *worker)
 {
@@ -190,7 +182,7 @@ Datum
 taskcenter_unregister_worker(PG_FUNCTION_ARGS)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	int64		worker_id = worker_argument(fcinfo);
+	int64		worker_id = tc_arg_id(fcinfo, 0, "worker_id");
 	WorkerRow	worker;
 	StoreFrame	frame;
 	int64		released;
@@ -224,7 +216,7 @@ read_claim(FunctionCallInfo fcinfo, ClaimRequestOfWorker *request)
 	Jsonb	   *options = tc_arg_object(fcinfo, 3, "options");
 	Interval   *lease = tc_arg_interval(fcinfo, 2);
 
-	request->worker_id = worker_argument(fcinfo);
+	request->worker_id = tc_arg_id(fcinfo, 0, "worker_id");
 	request->max_runs = tc_arg_int32(fcinfo, 1, 1);
 	tc_check_int("max_runs", request->max_runs, 1, TC_MAX_WORKER_CLAIM);
 	tc_check_interval("lease", lease, SHORTEST_LEASE, TC_INTERVAL_MAX);
@@ -426,7 +418,7 @@ Datum
 taskcenter_heartbeat(PG_FUNCTION_ARGS)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	int64		worker_id = worker_argument(fcinfo);
+	int64		worker_id = tc_arg_id(fcinfo, 0, "worker_id");
 	int			id_count;
 	int64	   *ids = ids_argument(fcinfo, 1, &id_count);
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;

@@ -14,6 +14,35 @@
 #include "statement.h"
 #include "worker_claim_store.h"
 
+/*
+ * What both claims do with the runs in "due", and return of them; $5 is the
+ * time, $6 and $8 the worker.
+ */
+#define CLAIM_DUE(lease_until) \
+	" claimed AS (" \
+	" UPDATE taskcenter.live_runs AS r SET status = 'running', attempt = r.attempt + 1," \
+	"   token = nextval('taskcenter.token_ids'), last_token = NULL, worker_id = $6," \
+	"   claimed_at = $5, started_at = $5, last_heartbeat_at = $5, lease_until = " \
+	lease_until "," \
+	"   cancel_requested_at = NULL, progress = NULL," \
+	"   unique_guard = CASE WHEN r.unique_until = 'started' THEN NULL" \
+	"     ELSE r.unique_guard END" \
+	" WHERE r.ctid = ANY (ARRAY(SELECT d.place FROM due AS d))" \
+	" RETURNING r.run_id, r.token, r.task_id, r.owner_id, r.queue_id, r.gate, r.priority," \
+	"   r.attempt, r.max_attempts, r.retention_class, r.is_catchup, r.params," \
+	"   r.scheduled_for, r.step, r.parent_run_id, r.trace_id, r.run_at)," \
+	" noted AS (" \
+	" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id," \
+	"   task_id, retention_class, attempt, old_status, new_status, actor)" \
+	" SELECT c.run_id, greatest($5, clock_timestamp()), c.owner_id, c.task_id," \
+	"   c.retention_class, c.attempt," \
+	"   CASE WHEN c.run_id = ANY (ARRAY(SELECT d.run_id FROM due AS d" \
+	"     WHERE d.status = 'retrying')) THEN 'retrying' ELSE 'queued' END," \
+	"   'running', $8 FROM claimed AS c)" \
+	" SELECT c.run_id, c.token, c.task_id, c.owner_id, c.queue_id, c.gate, c.priority," \
+	"   c.attempt, c.max_attempts, c.retention_class, c.is_catchup, c.params," \
+	"   c.scheduled_for, c.step, c.parent_run_id, c.trace_id"
+
 /* no join: it would cost a copy of each row for rechecks that locked rows never need */
 static Statement claim_runs = {
 	.label = "claim runs for a worker",
@@ -28,29 +57,7 @@ static Statement claim_runs = {
 	"     AND r.gate = l.gate AND r.status = ANY (ARRAY['queued', 'retrying'])"
 	"     AND r.run_at <= $5"
 	"   ORDER BY r.run_at, r.run_id LIMIT l.share FOR UPDATE OF r SKIP LOCKED) AS d),"
-	" claimed AS ("
-	" UPDATE taskcenter.live_runs AS r SET status = 'running', attempt = r.attempt + 1,"
-	"   token = nextval('taskcenter.token_ids'), last_token = NULL, worker_id = $6,"
-	"   claimed_at = $5, started_at = $5, last_heartbeat_at = $5,"
-	"   lease_until = ($7::timestamptz[])[array_position($3, r.gate)],"
-	"   cancel_requested_at = NULL, progress = NULL,"
-	"   unique_guard = CASE WHEN r.unique_until = 'started' THEN NULL"
-	"     ELSE r.unique_guard END"
-	" WHERE r.ctid = ANY (ARRAY(SELECT d.place FROM due AS d))"
-	" RETURNING r.run_id, r.token, r.task_id, r.owner_id, r.queue_id, r.gate, r.priority,"
-	"   r.attempt, r.max_attempts, r.retention_class, r.is_catchup, r.params,"
-	"   r.scheduled_for, r.step, r.parent_run_id, r.trace_id, r.run_at),"
-	" noted AS ("
-	" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-	"   task_id, retention_class, attempt, old_status, new_status, actor)"
-	" SELECT c.run_id, greatest($5, clock_timestamp()), c.owner_id, c.task_id,"
-	"   c.retention_class, c.attempt,"
-	"   CASE WHEN c.run_id = ANY (ARRAY(SELECT d.run_id FROM due AS d"
-	"     WHERE d.status = 'retrying')) THEN 'retrying' ELSE 'queued' END,"
-	"   'running', $8 FROM claimed AS c)"
-	" SELECT c.run_id, c.token, c.task_id, c.owner_id, c.queue_id, c.gate, c.priority,"
-	"   c.attempt, c.max_attempts, c.retention_class, c.is_catchup, c.params,"
-	"   c.scheduled_for, c.step, c.parent_run_id, c.trace_id"
+	CLAIM_DUE("($7::timestamptz[])[array_position($3, r.gate)]")
 	" FROM claimed AS c ORDER BY c.priority, c.run_at, c.run_id",
 	.nargs = 8,
 	.types = {INT8ARRAYOID, INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID, INT8OID,
@@ -66,28 +73,7 @@ static Statement claim_lane = {
 	" WHERE r.run_as_id = 0 AND r.queue_id = $1 AND r.priority = $2 AND r.gate = $3"
 	"   AND r.status = ANY (ARRAY['queued', 'retrying']) AND r.run_at <= $5"
 	" ORDER BY r.run_at, r.run_id LIMIT $4 FOR UPDATE OF r SKIP LOCKED),"
-	" claimed AS ("
-	" UPDATE taskcenter.live_runs AS r SET status = 'running', attempt = r.attempt + 1,"
-	"   token = nextval('taskcenter.token_ids'), last_token = NULL, worker_id = $6,"
-	"   claimed_at = $5, started_at = $5, last_heartbeat_at = $5, lease_until = $7,"
-	"   cancel_requested_at = NULL, progress = NULL,"
-	"   unique_guard = CASE WHEN r.unique_until = 'started' THEN NULL"
-	"     ELSE r.unique_guard END"
-	" WHERE r.ctid = ANY (ARRAY(SELECT d.place FROM due AS d))"
-	" RETURNING r.run_id, r.token, r.task_id, r.owner_id, r.queue_id, r.gate, r.priority,"
-	"   r.attempt, r.max_attempts, r.retention_class, r.is_catchup, r.params,"
-	"   r.scheduled_for, r.step, r.parent_run_id, r.trace_id, r.run_at),"
-	" noted AS ("
-	" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-	"   task_id, retention_class, attempt, old_status, new_status, actor)"
-	" SELECT c.run_id, greatest($5, clock_timestamp()), c.owner_id, c.task_id,"
-	"   c.retention_class, c.attempt,"
-	"   CASE WHEN c.run_id = ANY (ARRAY(SELECT d.run_id FROM due AS d"
-	"     WHERE d.status = 'retrying')) THEN 'retrying' ELSE 'queued' END,"
-	"   'running', $8 FROM claimed AS c)"
-	" SELECT c.run_id, c.token, c.task_id, c.owner_id, c.queue_id, c.gate, c.priority,"
-	"   c.attempt, c.max_attempts, c.retention_class, c.is_catchup, c.params,"
-	"   c.scheduled_for, c.step, c.parent_run_id, c.trace_id"
+	CLAIM_DUE("$7")
 	" FROM claimed AS c ORDER BY c.run_at, c.run_id",
 	.nargs = 8,
 	.types = {INT8OID, INT4OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID,

@@ -58,12 +58,8 @@ token_argument(FunctionCallInfo fcinfo)
 {
 	TokenArgument argument;
 
-	tc_arg_require(fcinfo, 0, "run_id");
-	tc_arg_require(fcinfo, 1, "token");
-	argument.run_id = PG_GETARG_INT64(0);
-	argument.token = PG_GETARG_INT64(1);
-	tc_check_id("run_id", argument.run_id);
-	tc_check_id("token", argument.token);
+	argument.run_id = tc_arg_id(fcinfo, 0, "run_id");
+	argument.token = tc_arg_id(fcinfo, 1, "token");
 	return argument;
 }
 

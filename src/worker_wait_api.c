@@ -196,9 +196,7 @@ taskcenter_await_runs(PG_FUNCTION_ARGS)
 	bool		isnull = false;
 	int			waiter;
 
-	tc_arg_require(fcinfo, 0, "worker_id");
-	worker_id = PG_GETARG_INT64(0);
-	tc_check_id("worker_id", worker_id);
+	worker_id = tc_arg_id(fcinfo, 0, "worker_id");
 	tc_check_interval("timeout", timeout, 0, TC_INTERVAL_MAX);
 	check_not_atomic(fcinfo);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
