@@ -17,6 +17,7 @@
 
 #include "adoption_store.h"
 #include "bindings.h"
+#include "run_columns.h"
 
 static Statement map_tasks = {
 	.label = "map the roles of tasks",
@@ -74,30 +75,10 @@ static Statement map_live_runs = {
 	.text =
 	"WITH gone AS (DELETE FROM taskcenter.live_runs AS r USING taskcenter.tasks AS t"
 	"   WHERE t.task_id = r.task_id AND (r.owner_id <> t.owner_id"
-	"     OR r.run_as_id <> t.run_as_id) RETURNING r.*)"
-	" INSERT INTO taskcenter.live_runs ("
-	"   run_id, task_id, run_as_id, owner_id, queue_id, gate, "
-	"   schedule_id, parent_run_id, executor_id, token, run_at, "
-	"   created_at, scheduled_for, catchup_from, catchup_count, "
-	"   claimed_at, started_at, last_heartbeat_at, "
-	"   cancel_requested_at, priority, attempt, max_attempts, lost, "
-	"   is_catchup, status, params, step, unique_key, unique_guard, "
-	"   unique_until, reason, error, sqlstate, trace_id, created_by, "
-	"   retention_class, worker_id, last_token, lease_until, group_key, progress, "
-	"   definition_id, graph_version, item, step_state"
-	" ) SELECT "
-	"   g.run_id, g.task_id, t.run_as_id, t.owner_id, g.queue_id, "
-	"   g.gate, g.schedule_id, g.parent_run_id, g.executor_id, "
-	"   g.token, g.run_at, g.created_at, g.scheduled_for, "
-	"   g.catchup_from, g.catchup_count, g.claimed_at, g.started_at, "
-	"   g.last_heartbeat_at, g.cancel_requested_at, g.priority, "
-	"   g.attempt, g.max_attempts, g.lost, g.is_catchup, g.status, "
-	"   g.params, g.step, g.unique_key, g.unique_guard, "
-	"   g.unique_until, g.reason, g.error, g.sqlstate, g.trace_id, "
-	"   g.created_by, "
-	"   g.retention_class, g.worker_id, g.last_token, g.lease_until, g.group_key, g.progress, "
-	"   g.definition_id, g.graph_version, g.item, g.step_state"
-	" FROM gone AS g JOIN taskcenter.tasks AS t USING (task_id)",
+	"     OR r.run_as_id <> t.run_as_id)"
+	"   RETURNING r.*, t.run_as_id AS new_run_as_id, t.owner_id AS new_owner_id)"
+	" INSERT INTO taskcenter.live_runs (run_as_id, owner_id, " TC_LIVE_COLUMNS ")"
+	" SELECT g.new_run_as_id, g.new_owner_id, " TC_LIVE_COLUMNS " FROM gone AS g",
 	.any_plan = true
 };
 
@@ -106,25 +87,11 @@ static Statement map_finished_runs = {
 	.text =
 	"WITH gone AS (DELETE FROM taskcenter.finished_runs AS r USING taskcenter.tasks AS t"
 	"   WHERE t.task_id = r.task_id AND (r.owner_id <> t.owner_id"
-	"     OR r.run_as_id <> t.run_as_id) RETURNING r.*)"
-	" INSERT INTO taskcenter.finished_runs ("
-	"   run_id, task_id, run_as_id, owner_id, queue_id, schedule_id, "
-	"   parent_run_id, run_at, created_at, scheduled_for, "
-	"   catchup_from, catchup_count, started_at, finished_at, "
-	"   retention_class, priority, attempt, max_attempts, lost, "
-	"   is_catchup, status, params, output, step, unique_key, "
-	"   unique_until, reason, error, sqlstate, trace_id, created_by, "
-	"   worker_id, token, group_key, code, definition_id, graph_version, item"
-	" ) SELECT "
-	"   g.run_id, g.task_id, t.run_as_id, t.owner_id, g.queue_id, "
-	"   g.schedule_id, g.parent_run_id, g.run_at, g.created_at, "
-	"   g.scheduled_for, g.catchup_from, g.catchup_count, "
-	"   g.started_at, g.finished_at, g.retention_class, g.priority, "
-	"   g.attempt, g.max_attempts, g.lost, g.is_catchup, g.status, "
-	"   g.params, g.output, g.step, g.unique_key, g.unique_until, "
-	"   g.reason, g.error, g.sqlstate, g.trace_id, g.created_by, "
-	"   g.worker_id, g.token, g.group_key, g.code, g.definition_id, g.graph_version, g.item"
-	" FROM gone AS g JOIN taskcenter.tasks AS t USING (task_id)",
+	"     OR r.run_as_id <> t.run_as_id)"
+	"   RETURNING r.*, t.run_as_id AS new_run_as_id, t.owner_id AS new_owner_id)"
+	" INSERT INTO taskcenter.finished_runs (run_as_id, owner_id, " TC_KEPT_COLUMNS ", "
+	TC_END_COLUMNS ") SELECT g.new_run_as_id, g.new_owner_id, " TC_KEPT_COLUMNS ", "
+	TC_END_COLUMNS " FROM gone AS g",
 	.any_plan = true
 };
 

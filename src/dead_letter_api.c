@@ -110,7 +110,7 @@ Datum
 taskcenter_redrive_dead_letter(PG_FUNCTION_ARGS)
 {
 	int64		id = tc_arg_id(fcinfo, 0, "dead_letter_id");
-	RunChange	change = tc_run_change(fcinfo, 1);
+	RunChange	change = tc_run_change(fcinfo, 1, GetCurrentTimestamp());
 	StoreFrame	frame;
 	DeadLetter	letter;
 	TaskRow		task;
@@ -130,7 +130,7 @@ static Datum
 close_letter(FunctionCallInfo fcinfo, const char *action, const char *state)
 {
 	int64		id = tc_arg_id(fcinfo, 0, "dead_letter_id");
-	RunChange	change = tc_run_change(fcinfo, 1);
+	RunChange	change = tc_run_change(fcinfo, 1, GetCurrentTimestamp());
 	LetterChange closed = {change.actor, change.reason, change.now};
 	StoreFrame	frame;
 	DeadLetter	letter;
@@ -352,7 +352,7 @@ taskcenter_redrive_dead_letters(PG_FUNCTION_ARGS)
 	int32		max_runs = tc_arg_int32(fcinfo, 1, 1000);
 	int64		apart = spacing(fcinfo);
 	bool		dry_run = tc_arg_bool(fcinfo, 3, false);
-	RunChange	change = tc_run_change(fcinfo, 4);
+	RunChange	change = tc_run_change(fcinfo, 4, GetCurrentTimestamp());
 	StoreFrame	frame;
 	LetterFilter chosen;
 	DeadLetter *letters;

@@ -16,6 +16,7 @@
 #include "arguments.h"
 #include "bindings.h"
 #include "fire_store.h"
+#include "run_columns.h"
 #include "statement.h"
 
 enum
@@ -182,23 +183,11 @@ static Statement statements[] = {
 		" WHERE r.ctid = ANY (ARRAY(SELECT w.place FROM waiting AS w))"
 		" RETURNING r.*, greatest($2, clock_timestamp()) AS moved_at),"
 		" kept AS ("
-		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
-		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
-		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
-		"   attempt, max_attempts, lost, is_catchup, status, params, output, step,"
-		"   unique_key, unique_until, reason, error, sqlstate, trace_id, created_by,"
-		"   definition_id, graph_version, item)"
-		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
-		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
-		"   g.catchup_count, g.started_at, g.moved_at, g.retention_class, g.priority,"
-		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'cancelled', g.params, NULL, g.step,"
-		"   g.unique_key, g.unique_until, 'overlap', g.error, g.sqlstate, g.trace_id,"
-		"   g.created_by,"
-		"   g.definition_id, g.graph_version, g.item FROM gone AS g)"
-		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt, g.status,"
-		"   'cancelled', 'overlap', 'scheduler' FROM gone AS g",
+		TC_FINISH_GONE
+		"   g.started_at, g.moved_at, g.retention_class, g.lost, 'cancelled', NULL, 'overlap', g.error,"
+		"   g.sqlstate, NULL, NULL, NULL FROM gone AS g)"
+		TC_NOTE_GONE("g.moved_at")
+		"   g.status, 'cancelled', 'overlap', 'scheduler' FROM gone AS g",
 		.nargs = 2,
 		.types = {INT8OID, TIMESTAMPTZOID}
 	},

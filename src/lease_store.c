@@ -16,6 +16,7 @@
 
 #include "bindings.h"
 #include "lease_store.h"
+#include "run_columns.h"
 #include "statement.h"
 
 enum
@@ -128,30 +129,15 @@ static Statement statements[] = {
 		" DELETE FROM taskcenter.live_runs AS r"
 		" WHERE r.run_id = ANY ($1) AND r.token = ($2)[width_bucket(r.run_id, $1)]"
 		"   AND r.status = 'running' AND r.worker_id IS NOT NULL"
-		" RETURNING r.run_id, r.task_id, r.run_as_id, r.owner_id, r.queue_id, r.schedule_id,"
-		"   r.parent_run_id, r.run_at, r.created_at, r.scheduled_for, r.catchup_from,"
-		"   r.catchup_count, r.retention_class, r.priority, r.attempt, r.max_attempts, r.lost,"
-		"   r.is_catchup, r.params, r.step, r.unique_key, r.unique_until, r.trace_id,"
-		"   r.created_by, r.started_at, r.worker_id, r.token, r.group_key,"
+		" RETURNING " TC_GONE_COLUMNS ", started_at, worker_id, token,"
 		"   width_bucket(r.run_id, $1) AS place, greatest($5, r.started_at) AS moved_at),"
 		" kept AS ("
-		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
-		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
-		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
-		"   attempt, max_attempts, lost, is_catchup, status, params, output, step,"
-		"   unique_key, unique_until, trace_id, created_by, worker_id, token, group_key)"
-		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
-		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
-		"   g.catchup_count, g.started_at, g.moved_at, g.retention_class, g.priority,"
-		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'succeeded', g.params,"
-		"   ($3)[g.place],"
-		"   g.step, g.unique_key, g.unique_until, g.trace_id, g.created_by, g.worker_id,"
-		"   g.token, g.group_key FROM gone AS g),"
+		TC_FINISH_GONE
+		"   g.started_at, g.moved_at, g.retention_class, g.lost, 'succeeded', ($3)[g.place], NULL,"
+		"   NULL, NULL, g.worker_id, g.token, NULL FROM gone AS g),"
 		" noted AS ("
-		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   task_id, retention_class, attempt, old_status, new_status, actor)"
-		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt,"
-		"   'running', 'succeeded', $4 FROM gone AS g)"
+		TC_NOTE_GONE("g.moved_at")
+		"   'running', 'succeeded', NULL, $4 FROM gone AS g)"
 		" SELECT g.run_id, g.token, g.schedule_id, g.worker_id FROM gone AS g"
 		" ORDER BY g.run_id",
 		.nargs = 5,
@@ -181,23 +167,11 @@ static Statement statements[] = {
 		" DELETE FROM taskcenter.live_runs AS r"
 		" WHERE r.run_id = $1 AND r.token = $2 AND r.status = 'running' RETURNING r.*),"
 		" kept AS ("
-		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
-		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
-		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
-		"   attempt, max_attempts, lost, is_catchup, status, params, step,"
-		"   unique_key, unique_until, reason, error, sqlstate, trace_id, created_by,"
-		"   worker_id, token, group_key, code)"
-		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
-		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
-		"   g.catchup_count, g.started_at, $4,"
-		"   CASE WHEN g.retention_class = 1 THEN $5 ELSE g.retention_class END, g.priority,"
-		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, $3, g.params, g.step,"
-		"   g.unique_key, g.unique_until, $6, $7, $8, g.trace_id, g.created_by,"
-		"   g.worker_id, g.token, g.group_key, $10 FROM gone AS g)"
-		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, $4, g.owner_id, g.task_id, g.retention_class, g.attempt, 'running',"
-		"   $3, $6, $9 FROM gone AS g",
+		TC_FINISH_GONE
+		"   g.started_at, $4, CASE WHEN g.retention_class = 1 THEN $5 ELSE g.retention_class END,"
+		"   g.lost, $3, NULL, $6, $7, $8, g.worker_id, g.token, $10 FROM gone AS g)"
+		TC_NOTE_GONE("$4")
+		"   'running', $3, $6, $9 FROM gone AS g",
 		.nargs = 10,
 		.types = {INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID, TEXTOID,
 		TEXTOID, TEXTOID}

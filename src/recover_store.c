@@ -17,6 +17,7 @@
 
 #include "bindings.h"
 #include "recover_store.h"
+#include "run_columns.h"
 #include "statement.h"
 
 enum
@@ -85,29 +86,17 @@ static Statement statements[] = {
 		" WHERE r.run_id = c.run_id AND r.token = c.token AND " TC_IS_RUNNING
 		" RETURNING r.*, greatest($6, clock_timestamp()) AS moved_at),"
 		" kept AS ("
-		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
-		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
-		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
-		"   attempt, max_attempts, lost, is_catchup, status, params, output, step,"
-		"   unique_key, unique_until, reason, error, sqlstate, trace_id, created_by, worker_id,"
-		"   token, group_key, definition_id, graph_version, item, code)"
-		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
-		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
-		"   g.catchup_count, coalesce(g.started_at, g.claimed_at), g.moved_at,"
+		TC_FINISH_GONE
+		"   coalesce(g.started_at, g.claimed_at), g.moved_at,"
 		"   CASE WHEN g.retention_class <> 1 THEN g.retention_class"
 		"     WHEN $3 = 'cancelled' THEN 1 ELSE 2 END,"
-		"   g.priority, g.attempt, g.max_attempts,"
-		"   CASE WHEN $3 = 'cancelled' THEN g.lost ELSE g.lost + 1 END, g.is_catchup, $3, g.params,"
-		"   NULL, g.step, g.unique_key, g.unique_until, $4,"
-		"   CASE WHEN $3 <> 'cancelled' THEN $4 END, NULL, g.trace_id, g.created_by, g.worker_id,"
-		"   NULL, g.group_key, g.definition_id, g.graph_version, g.item,"
+		"   CASE WHEN $3 = 'cancelled' THEN g.lost ELSE g.lost + 1 END, $3, NULL, $4,"
+		"   CASE WHEN $3 <> 'cancelled' THEN $4 END, NULL, g.worker_id, NULL,"
 		/* a worker was silent; of an executor nobody knows why it ended */
 		"   CASE WHEN $3 = 'failed' AND g.worker_id IS NOT NULL THEN 'TIMEOUT' END"
 		" FROM gone AS g)"
-		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt, 'running',"
-		"   $3, $4, $5 FROM gone AS g",
+		TC_NOTE_GONE("g.moved_at")
+		"   'running', $3, $4, $5 FROM gone AS g",
 		.nargs = 6,
 		.types = {INT8ARRAYOID, INT8ARRAYOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}
 	},

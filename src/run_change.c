@@ -8,14 +8,13 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "utils/timestamp.h"
 
 #include "arguments.h"
 #include "audit_context.h"
 #include "run_change.h"
 
 RunChange
-tc_run_change(FunctionCallInfo fcinfo, int n)
+tc_run_change(FunctionCallInfo fcinfo, int n, TimestampTz now)
 {
 	RunChange	change;
 
@@ -24,6 +23,6 @@ tc_run_change(FunctionCallInfo fcinfo, int n)
 		change.reason = tc_audit_reason();
 	change.role = GetUserId();
 	change.actor = tc_audit_actor(change.role);
-	change.now = GetCurrentTimestamp();
+	change.now = now;
 	return change;
 }

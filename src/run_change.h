@@ -14,6 +14,6 @@
 #include "run_control_store.h"
 
 /* the reason is argument n, else that of set_context() */
-extern RunChange tc_run_change(FunctionCallInfo fcinfo, int n);
+extern RunChange tc_run_change(FunctionCallInfo fcinfo, int n, TimestampTz now);
 
 #endif							/* TC_RUN_CHANGE_H */

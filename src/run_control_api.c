@@ -180,7 +180,7 @@ Datum
 taskcenter_cancel_run(PG_FUNCTION_ARGS)
 {
 	int64		run_id = tc_arg_id(fcinfo, 0, "run_id");
-	RunChange	change = tc_run_change(fcinfo, 1);
+	RunChange	change = tc_run_change(fcinfo, 1, GetCurrentTimestamp());
 	StoreFrame	frame;
 	const char *status;
 
@@ -241,7 +241,7 @@ taskcenter_cancel_runs(PG_FUNCTION_ARGS)
 	char	   *task = tc_arg_text(fcinfo, 0);
 	int			status_count;
 	char	  **statuses = tc_arg_text_array(fcinfo, 1, "statuses", &status_count);
-	RunChange	change = tc_run_change(fcinfo, 2);
+	RunChange	change = tc_run_change(fcinfo, 2, GetCurrentTimestamp());
 	StoreFrame	frame;
 	RunFilter	filter;
 	ChosenRun  *cancelled;
@@ -331,7 +331,7 @@ Datum
 taskcenter_retry_run(PG_FUNCTION_ARGS)
 {
 	int64		run_id = tc_arg_id(fcinfo, 0, "run_id");
-	RunChange	change = tc_run_change(fcinfo, 1);
+	RunChange	change = tc_run_change(fcinfo, 1, GetCurrentTimestamp());
 	StoreFrame	frame;
 
 	tc_store_begin(&frame);
@@ -378,7 +378,7 @@ taskcenter_retry_runs(PG_FUNCTION_ARGS)
 	char	   *task = tc_arg_text(fcinfo, 0);
 	int			status_count;
 	char	  **statuses = tc_arg_text_array(fcinfo, 1, "statuses", &status_count);
-	RunChange	change = tc_run_change(fcinfo, 2);
+	RunChange	change = tc_run_change(fcinfo, 2, GetCurrentTimestamp());
 	StoreFrame	frame;
 	RunFilter	filter;
 	ChosenRun  *runs;

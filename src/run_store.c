@@ -17,6 +17,7 @@
 #include "utils/array.h"
 
 #include "bindings.h"
+#include "run_columns.h"
 #include "run_store.h"
 #include "statement.h"
 
@@ -147,29 +148,13 @@ static Statement statements[] = {
 		"WITH gone AS ("
 		" DELETE FROM taskcenter.live_runs AS r"
 		" WHERE r.run_id = $1 AND r.token = $2 AND " TC_IS_RUNNING
-		" RETURNING r.run_id, r.task_id, r.run_as_id, r.owner_id, r.queue_id, r.schedule_id,"
-		"   r.parent_run_id, r.run_at, r.created_at, r.scheduled_for, r.catchup_from,"
-		"   r.catchup_count, r.retention_class, r.priority, r.attempt, r.max_attempts, r.lost,"
-		"   r.is_catchup, r.params, r.step, r.unique_key, r.unique_until, r.trace_id,"
-		"   r.created_by, r.definition_id, r.graph_version, r.item),"
+		" RETURNING " TC_GONE_COLUMNS "),"
 		" kept AS ("
-		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
-		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
-		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
-		"   attempt, max_attempts, lost, is_catchup, status, params, output, step,"
-		"   unique_key, unique_until, reason, error, sqlstate, trace_id, created_by,"
-		"   definition_id, graph_version, item)"
-		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
-		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
-		"   g.catchup_count, $4, $5,"
-		"   CASE WHEN g.retention_class = 1 THEN $6 ELSE g.retention_class END, g.priority,"
-		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, $3, g.params, $7, g.step,"
-		"   g.unique_key, g.unique_until, $8, $9, $10, g.trace_id, g.created_by,"
-		"   g.definition_id, g.graph_version, g.item FROM gone AS g)"
-		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, $5, g.owner_id, g.task_id, g.retention_class, g.attempt, 'running', $3, $8, $11"
-		" FROM gone AS g",
+		TC_FINISH_GONE
+		"   $4, $5, CASE WHEN g.retention_class = 1 THEN $6 ELSE g.retention_class END, g.lost, $3,"
+		"   $7, $8, $9, $10, NULL, NULL, NULL FROM gone AS g)"
+		TC_NOTE_GONE("$5")
+		"   'running', $3, $8, $11 FROM gone AS g",
 		.nargs = 11,
 		.types = {INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID,
 		JSONBOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
@@ -187,29 +172,13 @@ static Statement statements[] = {
 		" DELETE FROM taskcenter.live_runs AS r"
 		" WHERE r.run_id = ANY ($1) AND r.token BETWEEN $2 AND $3 AND r.executor_id = $4"
 		"   AND " TC_IS_RUNNING
-		" RETURNING r.run_id, r.task_id, r.run_as_id, r.owner_id, r.queue_id, r.schedule_id,"
-		"   r.parent_run_id, r.run_at, r.created_at, r.scheduled_for, r.catchup_from,"
-		"   r.catchup_count, r.retention_class, r.priority, r.attempt, r.max_attempts, r.lost,"
-		"   r.is_catchup, r.params, r.step, r.unique_key, r.unique_until, r.trace_id,"
-		"   r.created_by, r.definition_id, r.graph_version, r.item, width_bucket(r.run_id, $1) AS place),"
+		" RETURNING " TC_GONE_COLUMNS ", width_bucket(r.run_id, $1) AS place),"
 		" kept AS ("
-		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
-		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
-		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
-		"   attempt, max_attempts, lost, is_catchup, status, params, output, step,"
-		"   unique_key, unique_until, trace_id, created_by,"
-		"   definition_id, graph_version, item)"
-		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
-		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
-		"   g.catchup_count, ($5)[g.place], ($6)[g.place], g.retention_class, g.priority,"
-		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'succeeded', g.params,"
-		"   ($7)[g.place], g.step, g.unique_key, g.unique_until, g.trace_id, g.created_by,"
-		"   g.definition_id, g.graph_version, g.item"
-		" FROM gone AS g)"
-		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   task_id, retention_class, attempt, old_status, new_status, actor)"
-		" SELECT g.run_id, ($6)[g.place], g.owner_id, g.task_id, g.retention_class, g.attempt,"
-		"   'running', 'succeeded', 'executor' FROM gone AS g",
+		TC_FINISH_GONE
+		"   ($5)[g.place], ($6)[g.place], g.retention_class, g.lost, 'succeeded', ($7)[g.place],"
+		"   NULL, NULL, NULL, NULL, NULL, NULL FROM gone AS g)"
+		TC_NOTE_GONE("($6)[g.place]")
+		"   'running', 'succeeded', NULL, 'executor' FROM gone AS g",
 		.nargs = 7,
 		.types = {INT8ARRAYOID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZARRAYOID,
 		TIMESTAMPTZARRAYOID, JSONBARRAYOID}

@@ -10,6 +10,7 @@
 #include "catalog/pg_type_d.h"
 
 #include "bindings.h"
+#include "run_columns.h"
 #include "task_store.h"
 
 #define MAX_NAME_SOUGHT 1000	/* bytes; longer texts name nothing */
@@ -157,24 +158,8 @@ static Statement move_roles = {
 	"WITH gone AS (DELETE FROM taskcenter.live_runs"
 	"   WHERE task_id = $1 AND (owner_id <> $2 OR run_as_id <> $3)"
 	"   AND status = ANY ('{waiting,queued,retrying}') RETURNING *)"
-	" INSERT INTO taskcenter.live_runs ("
-	"   run_id, task_id, run_as_id, owner_id, queue_id, gate, "
-	"   schedule_id, parent_run_id, executor_id, token, run_at, "
-	"   created_at, scheduled_for, catchup_from, catchup_count, "
-	"   claimed_at, started_at, last_heartbeat_at, "
-	"   cancel_requested_at, priority, attempt, max_attempts, lost, "
-	"   is_catchup, status, params, step, unique_key, unique_guard, "
-	"   unique_until, reason, error, sqlstate, trace_id, created_by, "
-	"   retention_class, group_key, last_token, definition_id, graph_version, item, step_state"
-	" ) SELECT "
-	"   run_id, task_id, $3, $2, queue_id, gate, schedule_id, "
-	"   parent_run_id, executor_id, token, run_at, created_at, "
-	"   scheduled_for, catchup_from, catchup_count, claimed_at, "
-	"   started_at, last_heartbeat_at, cancel_requested_at, priority, "
-	"   attempt, max_attempts, lost, is_catchup, status, params, "
-	"   step, unique_key, unique_guard, unique_until, reason, error, "
-	"   sqlstate, trace_id, created_by, "
-	"   retention_class, group_key, last_token, definition_id, graph_version, item, step_state"
+	" INSERT INTO taskcenter.live_runs (run_as_id, owner_id, " TC_LIVE_COLUMNS ")"
+	" SELECT $3, $2, " TC_LIVE_COLUMNS
 	" FROM gone",
 	.nargs = 3,
 	.types = {INT8OID, INT8OID, INT8OID},
@@ -187,27 +172,12 @@ static Statement cancel_unstarted = {
 	"WITH gone AS (DELETE FROM taskcenter.live_runs"
 	"   WHERE ($1 = 0 OR task_id = $1 AND status <> 'running') RETURNING *,"
 	"   greatest($4, clock_timestamp()) AS moved_at),"
-	" moved AS (INSERT INTO taskcenter.finished_runs ("
-	"   run_id, task_id, run_as_id, owner_id, queue_id, schedule_id, "
-	"   parent_run_id, run_at, created_at, scheduled_for, "
-	"   catchup_from, catchup_count, started_at, finished_at, "
-	"   retention_class, priority, attempt, max_attempts, lost, "
-	"   is_catchup, status, params, step, unique_key, unique_until, "
-	"   reason, error, sqlstate, trace_id, created_by, group_key, definition_id, "
-	"   graph_version, item"
-	" ) SELECT "
-	"   run_id, task_id, run_as_id, owner_id, queue_id, schedule_id, "
-	"   parent_run_id, run_at, created_at, scheduled_for, "
-	"   catchup_from, catchup_count, started_at, moved_at, "
-	"   retention_class, priority, attempt, max_attempts, lost, "
-	"   is_catchup, 'cancelled', params, step, unique_key, unique_until, "
-	"   $2, NULL, NULL, trace_id, created_by, group_key, definition_id, graph_version, item"
-	" FROM gone)"
-	" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-	"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
-	" SELECT run_id, moved_at, owner_id, task_id, retention_class, attempt, status,"
-	"   'cancelled', $2, $3"
-	" FROM gone",
+	" moved AS ("
+	TC_FINISH_GONE
+	"   g.started_at, g.moved_at, g.retention_class, g.lost, 'cancelled', NULL, $2, NULL, NULL,"
+	"   NULL, NULL, NULL FROM gone AS g)"
+	TC_NOTE_GONE("g.moved_at")
+	"   g.status, 'cancelled', $2, $3 FROM gone AS g",
 	.nargs = 4,
 	.types = {INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID},
 	.any_plan = true

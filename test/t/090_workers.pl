@@ -335,6 +335,22 @@ subtest 'steps of graphs' => sub {
 	$tc->until("(SELECT cancel_requested_at IS NOT NULL FROM taskcenter.worker_runs WHERE run_id = $held->[0])", 'a graph that is cancelled asks its worker');
 	$sql->("SELECT taskcenter.fail_run($held->[0], $held->[1], 'stopped')");
 	$tc->until('(' . run_of($root, "status = 'cancelled'") . ')', 'and ends with it');
+
+	# one run for each row, whoever executes them
+	$sql->('SELECT taskcenter.create_task($q$mapped$q$, kind => $q$composite$q$, options => $q${"graph": {"steps": {
+		"each": {"for_each": "SELECT i FROM generate_series(1, 3) AS i", "task": "leased"},
+		"next": {"command": "SELECT 2", "after": ["each"]}}}}$q$)');
+	for my $ending ("SELECT count(*) FROM taskcenter.complete_runs('[%s]')", "SELECT taskcenter.fail_run(run_id, token, 'x') FROM jsonb_to_recordset('[%s]') AS x (run_id bigint, token bigint)")
+	{
+		$root = $tc->enqueue('mapped');
+		$tc->until("(SELECT count(*) = 3 FROM taskcenter.live_runs AS r JOIN taskcenter.live_runs AS p ON p.run_id = r.parent_run_id WHERE p.parent_run_id = $root AND r.item IS NOT NULL)", 'there is a run for each row');
+		my @items = map { sprintf('{"run_id": %d, "token": %d}', @$_) } claim($w, 10);
+		is(scalar @items, 3, 'which workers claim');
+		$sql->(sprintf($ending, join(', ', @items)));
+		my $status = $ending =~ /complete/ ? 'succeeded' : 'failed';
+		$tc->until('(' . run_of($root, "status = '$status'") . ')', "and the graph has $status");
+		$tc->is_sql("SELECT array_agg(r.item ORDER BY r.item) FROM taskcenter.finished_runs AS r JOIN taskcenter.finished_runs AS p ON p.run_id = r.parent_run_id WHERE p.parent_run_id = $root AND r.item IS NOT NULL", '{1,2,3}', 'with its items');
+	}
 };
 
 subtest 'a server that crashes' => sub {
