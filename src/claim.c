@@ -28,6 +28,7 @@
 #include "shared_roots.h"
 #include "shared_state.h"
 #include "task_cache.h"
+#include "task_rate.h"
 #include "worker_process.h"
 
 #define CLAIM_WORK_MS 50.0		/* of work in one claim */
@@ -51,6 +52,7 @@ typedef struct LanePlan
 	const char *requires_flag;	/* NULL: none */
 	const char *flag_subject;
 	char	   *flag_reason;	/* why the flag is on, or off */
+	TaskRate	rate;
 } LanePlan;
 
 static double recent_ms = -1;	/* of one run; < 0: not known */
@@ -128,6 +130,8 @@ plan_gate(LanePlan *plan, int64 task_id, bool fresh)
 	plan->repeatable = task->repeatable;
 	plan->requires_flag = task->requires_flag;
 	plan->flag_subject = task->flag_subject;
+	plan->rate.limit = task->rate_limit;
+	plan->rate.task_id = task_id;
 }
 
 static LanePlan
@@ -154,6 +158,7 @@ plan_lane(const Lane *lane, bool fresh)
 		plan.task_in_turn = TC_GATE_TASK(lane->key.gate);
 		plan.max_runs = Min(plan.max_runs, 1);
 	}
+	plan.rate.queue_id = queue->queue_id;
 	if (queue->max_running >= 0)
 		plan.limited_queue = queue->queue_id;
 	return plan;
@@ -222,6 +227,22 @@ apply_last_chances(const Lane *lane, LanePlan *plan)
 			tc_shared_lanes_unblock_all(MyDatabaseId);
 	}
 	return !wait;
+}
+
+/* Without a token the lane is looked at again when there is one. */
+static bool
+apply_rate(const Lane *lane, LanePlan *plan, TimestampTz now)
+{
+	TimestampTz next;
+	int64		room;
+
+	if (plan->rate.limit == NULL)
+		return true;
+	room = tc_task_rate_room(&plan->rate, now, &next);
+	if (room == 0)
+		tc_shared_lane_pace(lane, next);
+	plan->max_runs = (int) Min(room, plan->max_runs);
+	return room > 0;
 }
 
 /* Has the task's flag been switched off?  Decided anew by each claim. */
@@ -417,9 +438,13 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, TimestampTz now, RunRo
 		return false;
 	if (flag_is_off(&plan))
 		next_due = skip_lane(lane, &plan, now);
-	else
+	else if (apply_rate(lane, &plan, now))
 		result->count = claim_lane(lane, &plan, executor_id, now, rows, &next_due);
+	else
+		return false;
 	note_flag(&plan, rows, result->count);
+	if (plan.rate.limit != NULL && result->count > 0)
+		tc_task_rate_take(&plan.rate, result->count, now);
 	result->batch = plan.batch;
 	/* a copy: the control state may be loaded anew while the runs execute */
 	result->queue = pstrdup(tc_control_queue(tc_cache_control(), lane->key.queue_id)->name);

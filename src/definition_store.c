@@ -41,7 +41,7 @@ static Statement statements[] = {
 		"   EXISTS (SELECT FROM taskcenter.schedules AS s"
 		"     WHERE s.task_id = t.task_id AND s.schedule ILIKE 'after %'),"
 		"   t.on_crash, t.gated, t.kind = 'composite', t.requires_flag,"
-		"   coalesce(t.group_key, t.owner)"
+		"   coalesce(t.group_key, t.owner), t.rate_limit"
 		" FROM taskcenter.tasks AS t WHERE t.task_id = $1",
 		.nargs = 1,
 		.types = {INT8OID}
@@ -155,6 +155,7 @@ read_task(void)
 	task->composite = tc_get_bool(0, 26);
 	task->requires_flag = tc_get_text(0, 27);
 	task->flag_subject = tc_get_text(0, 28);
+	task->rate_limit = tc_get_text(0, 29);
 	task->runnable = strcmp(task->state, "active") == 0 ||
 		strcmp(task->state, "paused") == 0;
 	return task;

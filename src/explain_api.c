@@ -26,6 +26,7 @@
 #include "run_control_store.h"
 #include "shared_state.h"
 #include "statement.h"
+#include "task_rate.h"
 #include "task_store.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_explain_run);
@@ -235,6 +236,20 @@ explain_definitions(const Explanation *to, const RunCircumstances *run)
 			psprintf("%lld of %d are running.", (long long) run->task_running, run->task_limit));
 }
 
+static void
+explain_rate(const Explanation *to, const RunCircumstances *run)
+{
+	TaskRate	rate = {run->rate_limit, run->queue_id, run->task_id};
+	TimestampTz next;
+
+	if (run->rate_limit == NULL)
+		return;
+	next = tc_task_rate_next(&rate, to->now);
+	if (next > to->now)
+		say(to, "the rate limit of its task is reached",
+			psprintf("%s; the next run may begin at %s.", run->rate_limit, time_text(next)));
+}
+
 /* returns whether the engine could start it at all */
 static bool
 explain_engine(const Explanation *to, const EngineState *engine, const RunCircumstances *run)
@@ -280,6 +295,7 @@ explain_waiting(const Explanation *to, const EngineState *engine, const RunCircu
 {
 	explain_due_time(to, run);
 	explain_definitions(to, run);
+	explain_rate(to, run);
 	if (explain_engine(to, engine, run))
 		explain_turn(to, engine, run);
 	if (tuplestore_tuple_count(to->result->setResult) == 0)

@@ -41,7 +41,8 @@ static Statement statements[] = {
 		"     + length(p.state) - length(translate(p.state, 'sfk', '')), r.definition_id,"
 		"   r.step_state ->> 'signal', r.step_state ->> 'key',"
 		"   (SELECT count(*) FROM taskcenter.decisions AS d"
-		"     WHERE d.run_id = r.run_id AND d.decision = 'approve')"
+		"     WHERE d.run_id = r.run_id AND d.decision = 'approve'),"
+		"   CASE WHEN t.kind = 'sql' THEN t.rate_limit END, r.queue_id, r.task_id"
 		" FROM taskcenter.live_runs AS r"
 		" LEFT JOIN taskcenter.graph_progress AS p ON p.run_id = r.run_id"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
@@ -123,5 +124,8 @@ tc_run_circumstances(int64 run_id, bool finished, TimestampTz now, RunCircumstan
 	run->signal = tc_get_text(0, 30);
 	run->signal_key = tc_get_text(0, 31);
 	run->approved = (int32) tc_get_int64(0, 32);
+	run->rate_limit = tc_get_text(0, 33);
+	run->queue_id = tc_get_int64(0, 34);
+	run->task_id = tc_get_int64(0, 35);
 	return true;
 }

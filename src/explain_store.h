@@ -51,6 +51,9 @@ typedef struct RunCircumstances
 	const char *signal;			/* that it waits for; NULL: none */
 	const char *signal_key;		/* NULL: none */
 	int32		approved;		/* who approved it so far */
+	const char *rate_limit;		/* NULL: none, or that of workers' claims */
+	int64		queue_id;
+	int64		task_id;
 } RunCircumstances;
 
 #define TC_MAX_AHEAD 10000

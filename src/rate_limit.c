@@ -71,6 +71,12 @@ pace_of(const RateLimit *limit)
 	return (limit->period + limit->runs - 1) / limit->runs;
 }
 
+TimestampTz
+tc_rate_emptiest(const RateLimit *limit, TimestampTz full_at, TimestampTz now)
+{
+	return Min(full_at, now + limit->runs * pace_of(limit));
+}
+
 int64
 tc_rate_available(const RateLimit *limit, TimestampTz full_at, TimestampTz now)
 {
@@ -91,5 +97,8 @@ tc_rate_take(const RateLimit *limit, TimestampTz full_at, int64 tokens, Timestam
 TimestampTz
 tc_rate_next(const RateLimit *limit, TimestampTz full_at, TimestampTz now)
 {
+	/* let the next claim put it right */
+	if (tc_rate_emptiest(limit, full_at, now) < full_at)
+		return now;
 	return Max(now, full_at - (limit->runs - 1) * pace_of(limit));
 }

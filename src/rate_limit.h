@@ -23,6 +23,13 @@ typedef struct RateLimit
 /* "100 per minute", "5/second", "1000 per 15 minutes"; raises 22023 */
 extern RateLimit tc_rate_limit_parse(const char *name, const char *source);
 
+/*
+ * When it is full at the latest: what was written of another limit, or when the
+ * clock was ahead, cannot be emptier than empty.
+ */
+extern TimestampTz tc_rate_emptiest(const RateLimit *limit, TimestampTz full_at,
+									TimestampTz now);
+
 /* how many whole tokens there are */
 extern int64 tc_rate_available(const RateLimit *limit, TimestampTz full_at, TimestampTz now);
 

@@ -106,6 +106,7 @@ typedef struct TaskDefinition
 	Jsonb	   *retry_rules;
 	char	   *requires_flag;	/* NULL: none */
 	char	   *flag_subject;	/* for whom that is decided */
+	char	   *rate_limit;		/* of its runs, by queue; NULL: none */
 } TaskDefinition;
 
 /* tasks to which somebody has a right */

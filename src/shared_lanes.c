@@ -272,8 +272,17 @@ tc_lanes_unblock_all(Oid database, TimestampTz now)
 	{
 		Lane	   *lane = &tc_shared->lanes[i];
 
-		if (lane->used && lane->key.database == database)
-			(void) unblock(lane, now);
+		if (!lane->used || lane->key.database != database)
+			continue;
+		/* its limit may be another */
+		if (lane->paced)
+		{
+			lane->paced = false;
+			lane->next_due = DT_NOBEGIN;
+			if (tc_lane_is_ready(lane, now))
+				tc_wake_role(lane->key.database, lane->key.role);
+		}
+		(void) unblock(lane, now);
 	}
 }
 
@@ -441,9 +450,27 @@ tc_shared_lane_drained(const Lane *seen, TimestampTz next_due, bool provisional)
 		else
 		{
 			lane->next_due = next_due;
+			lane->paced = false;
 			if (next_due > now && !provisional)
 				tc_lane_due_later(seen->key.database, next_due);
 		}
+	}
+	LWLockRelease(tc_shared->lock);
+}
+
+void
+tc_shared_lane_pace(const Lane *seen, TimestampTz until)
+{
+	Lane	   *lane;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	lane = find_lane(&seen->key);
+	if (lane != NULL && lane->version == seen->version &&
+		lane->unblock_version == seen->unblock_version)
+	{
+		lane->next_due = until;
+		lane->paced = true;
+		tc_lane_due_later(seen->key.database, until);
 	}
 	LWLockRelease(tc_shared->lock);
 }

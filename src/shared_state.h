@@ -129,6 +129,7 @@ typedef struct Lane
 	bool		used;
 	bool		blocked;		/* paused, or its limit is reached; cleared by
 								 * finishes and by control changes */
+	bool		paced;			/* next_due is that of its rate limit */
 	uint64		version;		/* grows at each lowering, even if nothing got
 								 * lower: rows came that a snapshot misses */
 	uint64		changed_version;	/* of the last lowering for a run that was
@@ -370,6 +371,7 @@ extern void tc_shared_lane_let_go(const Lane *seen);
  */
 extern void tc_shared_lane_drained(const Lane *seen, TimestampTz next_due, bool provisional);
 extern void tc_shared_lane_block(const Lane *seen);
+extern void tc_shared_lane_pace(const Lane *seen, TimestampTz until);	/* by a rate limit */
 
 /* a finish: lanes of this queue or of this task's gates that were blocked may go on */
 extern bool tc_shared_lanes_unblock(Oid database, int64 queue_id, int64 task_id);

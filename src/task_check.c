@@ -141,18 +141,16 @@ check_external(const TaskRow *task)
 			   "Workers claim its runs; nothing of it is executed here.");
 }
 
-/* who takes turns, and how many in a time, is decided where workers claim */
+/* executors take turns by role */
 static void
-check_not_for_workers(const TaskRow *task)
+check_no_group(const TaskRow *task)
 {
-	static const TaskProperty properties[] = {TASK_GROUP_KEY, TASK_RATE_LIMIT};
-	int			i;
-
-	for (i = 0; i < (int) lengthof(properties); i++)
-	{
-		if (!task->nulls[properties[i]])
-			tc_property_refuse(properties[i]);
-	}
+	if (!task->nulls[TASK_GROUP_KEY])
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("option \"%s\" is only for external tasks", "group_key"),
+				 errdetail("\"group_key\" is \"%s\".", tc_task_text(task, TASK_GROUP_KEY)),
+				 errhint("Leave the key out: SQL runs take turns by the role that executes them.  To hold a task back use \"max_running\" or \"rate_limit\".")));
 }
 
 static void
@@ -207,7 +205,7 @@ tc_task_check(TaskRow *task, const TaskRow *before)
 		check_external(task);
 		return;
 	}
-	check_not_for_workers(task);
+	check_no_group(task);
 	check_command(task, &surely_autonomous);
 
 	if (strcmp(tc_task_text(task, TASK_TRANSACTION_MODE), "auto") != 0)

@@ -151,16 +151,6 @@ tc_property_type(TaskProperty property)
 
 /* ---- checks of single values ---- */
 
-void
-tc_property_refuse(TaskProperty property)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("option \"%s\" is not supported by this version", rules[property].name),
-			 errdetail("\"options\" has the key \"%s\".", rules[property].name),
-			 errhint("Leave the key out.")));
-}
-
 static void
 check_text(TaskProperty property, const char *value)
 {

@@ -51,8 +51,6 @@ extern Oid	tc_property_type(TaskProperty property);
 /* overwrite it with what an object has under its name, checked; else leave it */
 extern void tc_property_read(const Jsonb *object, TaskProperty property, TaskRow *task);
 
-/* 0A000: not for tasks of this kind, or not in this version */
-tc_noreturn extern void tc_property_refuse(TaskProperty property);
 extern void tc_property_set_text(TaskRow *task, TaskProperty property, const char *value);
 extern bool tc_property_same(const TaskRow *one, const TaskRow *other,
 							 TaskProperty property);

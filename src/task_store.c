@@ -253,10 +253,12 @@ tc_task_accepts_runs(const TaskRow *task)
 	return strcmp(task->state, "active") == 0 || strcmp(task->state, "paused") == 0;
 }
 
+/* as the column "gated" says */
 int64
 tc_task_gate(const TaskRow *task)
 {
-	bool		guarded = !task->nulls[TASK_MAX_RUNNING] ||
+	bool		guarded = !task->nulls[TASK_MAX_RUNNING] || !task->nulls[TASK_REQUIRES_FLAG] ||
+	(!task->nulls[TASK_RATE_LIMIT] && strcmp(task->kind, TC_KIND_EXTERNAL) != 0) ||
 	task->learned_mode != NULL ||
 	property_is(task, TASK_TRANSACTION_MODE, "autonomous") ||
 	property_is(task, TASK_TRANSACTION_MODE, "batched") ||

@@ -240,17 +240,23 @@ static void
 apply_rate(WorkerLane *lane, TimestampTz now)
 {
 	RateLimit	limit = tc_rate_limit_parse("rate_limit", lane->rate_limit);
+	TimestampTz written;
 	TimestampTz full_at;
 
-	if (!tc_rate_bucket(lane->queue_id, lane->rate_key, true, now, &full_at))
+	if (!tc_rate_bucket(lane->queue_id, lane->rate_key, true, now, &written))
+	{
 		lane->share = 0;
-	else
-		lane->share = (int) Min((int64) lane->share, tc_rate_available(&limit, full_at, now));
-	if (lane->share <= 0)
 		lane->closed = true;
+		return;
+	}
+	full_at = tc_rate_emptiest(&limit, written, now);
+	lane->share = (int) Min((int64) lane->share, tc_rate_available(&limit, full_at, now));
+	if (lane->share > 0)
+		full_at = tc_rate_take(&limit, full_at, lane->share, now);
 	else
-		tc_rate_bucket_set(lane->queue_id, lane->rate_key,
-						   tc_rate_take(&limit, full_at, lane->share, now), now);
+		lane->closed = true;
+	if (full_at != written)
+		tc_rate_bucket_set(lane->queue_id, lane->rate_key, full_at, now);
 }
 
 /* what was taken and not used; the bucket is locked by us */

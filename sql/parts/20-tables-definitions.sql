@@ -75,9 +75,10 @@ CREATE TABLE taskcenter.tasks (
     retention_class int NOT NULL GENERATED ALWAYS AS (
         CASE WHEN retention IS NULL AND failed_retention IS NULL AND hold_reason IS NULL
         THEN 1 ELSE 3 END) STORED,
-    /* its runs have a lane of their own: claimed one by one, limited, batched, flagged or held */
+    /* its runs have a lane of their own: claimed one by one, limited, paced, batched, flagged or held */
     gated           boolean NOT NULL GENERATED ALWAYS AS (
-        max_running IS NOT NULL OR transaction_mode = 'autonomous'
+        max_running IS NOT NULL OR (rate_limit IS NOT NULL AND kind = 'sql')
+        OR transaction_mode = 'autonomous'
         OR transaction_mode = 'batched' OR learned_mode IS NOT NULL
         OR isolation = 'process' OR on_crash = 'fail' OR requires_flag IS NOT NULL
         OR state = 'disabled' OR state = 'quarantined' OR state = 'archived') STORED,

@@ -80,9 +80,9 @@ COMMENT ON COLUMN taskcenter.tasks.events IS
 COMMENT ON COLUMN taskcenter.tasks.requires_flag IS
 'Feature flag that must be on for runs to start, for the subject group_key, else the owner''s name; runs that are due while it is off are skipped; null for none';
 COMMENT ON COLUMN taskcenter.tasks.group_key IS
-'Of kind external: the tenant of its runs, who take turns; null: the owner';
+'Of kind external: the tenant of its runs, who take turns; null: the owner. SQL runs take turns by the role that executes them';
 COMMENT ON COLUMN taskcenter.tasks.rate_limit IS
-'Of kind external: how many runs may begin in how long, for each queue and group key; null: any number';
+'Of kinds sql and external: how many runs may begin in how long, for each queue, of kind external also for each group key; null: any number. Attempts after the first count, too';
 COMMENT ON COLUMN taskcenter.tasks.workflow IS
 'Status machine of a task that people move; null for none';
 COMMENT ON COLUMN taskcenter.tasks.retry_rules IS

@@ -1,0 +1,70 @@
+/*-------------------------------------------------------------------------
+ *
+ * task_rate.c
+ *		The rate limit of a task whose runs executors claim.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "rate_limit.h"
+#include "rate_store.h"
+#include "statement.h"
+#include "task_rate.h"
+
+#define HELD_LOOK_US (10 * INT64CONST(1000))	/* at what another claim holds */
+
+/* as workers' claims name it where there is no group key */
+static char *
+key_of(const TaskRate *rate)
+{
+	return psprintf("task " INT64_FORMAT, rate->task_id);
+}
+
+int64
+tc_task_rate_room(const TaskRate *rate, TimestampTz now, TimestampTz *next)
+{
+	RateLimit	limit = tc_rate_limit_parse("rate_limit", rate->limit);
+	TimestampTz written;
+	TimestampTz full_at;
+	StoreFrame	frame;
+	bool		held;
+
+	tc_store_begin(&frame);
+	held = tc_rate_bucket(rate->queue_id, key_of(rate), true, now, &written);
+	full_at = tc_rate_emptiest(&limit, written, now);
+	if (held && full_at < written)
+		tc_rate_bucket_set(rate->queue_id, key_of(rate), full_at, now);
+	tc_store_end(&frame);
+	*next = held ? tc_rate_next(&limit, full_at, now) : now + HELD_LOOK_US;
+	return held ? tc_rate_available(&limit, full_at, now) : 0;
+}
+
+void
+tc_task_rate_take(const TaskRate *rate, int64 runs, TimestampTz now)
+{
+	RateLimit	limit = tc_rate_limit_parse("rate_limit", rate->limit);
+	TimestampTz full_at;
+	StoreFrame	frame;
+
+	tc_store_begin(&frame);
+	if (tc_rate_bucket(rate->queue_id, key_of(rate), true, now, &full_at))
+		tc_rate_bucket_set(rate->queue_id, key_of(rate),
+						   tc_rate_take(&limit, full_at, runs, now), now);
+	tc_store_end(&frame);
+}
+
+TimestampTz
+tc_task_rate_next(const TaskRate *rate, TimestampTz now)
+{
+	RateLimit	limit = tc_rate_limit_parse("rate_limit", rate->limit);
+	TimestampTz full_at;
+	StoreFrame	frame;
+
+	tc_store_begin(&frame);
+	(void) tc_rate_bucket(rate->queue_id, key_of(rate), false, now, &full_at);
+	tc_store_end(&frame);
+	return tc_rate_next(&limit, full_at, now);
+}

@@ -1,0 +1,89 @@
+# Rate limits of tasks that executors execute.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use Taskcenter;
+use Test::More;
+
+my $tc = Taskcenter->start('rates', conf => "fsync = off\ntaskcenter.max_executors = 3\n");
+
+$tc->sql(q{
+CREATE TABLE effects (task text, at timestamptz DEFAULT clock_timestamp());
+GRANT ALL ON effects TO app;
+});
+my $note = q{INSERT INTO effects (task) SELECT task FROM taskcenter.current_run()};
+
+# began(TASK, BURST, PACE): the beginnings that came too early, and too late, in seconds after the first.
+sub began
+{
+	my ($task, $burst, $pace) = @_;
+
+	return $tc->sql(qq{WITH e AS (SELECT extract(epoch FROM at - min(at) OVER ()) AS at, row_number() OVER (ORDER BY at) - $burst AS n
+	    FROM effects WHERE task = '$task')
+	SELECT count(*) FILTER (WHERE at < n * $pace - 0.1), count(*) FILTER (WHERE at > greatest(n, 0) * $pace + 1) FROM e});
+}
+
+# ---- a burst, then one after the other ----
+
+$tc->task('paced', $note, options => { rate_limit => '4 per 2 seconds' });
+is(scalar $tc->enqueue_many('paced', 9), 9, 'nine runs');
+ok($tc->finish_all('paced', 20), 'all of them are executed');
+is(began('paced', 4, 0.5), '0|0', 'four at once, each other one when its token is there');
+
+# Several executors share one bucket, and a run that takes long takes no more than its token.
+$tc->task('long', "$note; SELECT pg_sleep(0.3)", options => { rate_limit => '6/second' });
+$tc->enqueue_many('long', 15);
+ok($tc->finish_all('long', 20), 'runs that take long');
+is(began('long', 6, 1 / 6), '0|0', 'begin in time, on several executors');
+
+# Lanes of other priorities share it, too; so do attempts.
+$tc->sql(q{TRUNCATE effects});
+$tc->task('failing', "SELECT 1 / 0", max_attempts => 3, backoff => 'none', options => { rate_limit => '2 per 1 second' });
+$tc->enqueue('failing', priority => $_) for 1 .. 2;
+ok($tc->finish_all('failing', 20), 'attempts');
+is($tc->sql(q{SELECT count(*), extract(epoch FROM max(h.changed_at) - min(h.changed_at)) >= 1.9
+FROM taskcenter.task_run_history AS h JOIN taskcenter.tasks AS t USING (task_id) WHERE t.name = 'failing' AND h.new_status = 'running'}),
+	'6|t', 'take a token each');
+
+# ---- waiting costs nothing, and ends when the limit changes ----
+
+$tc->task('rare', $note, options => { rate_limit => '1 per 1 hour' });
+is($tc->finish($tc->enqueue('rare'))->{status}, 'succeeded', 'the first one goes at once');
+my $second = $tc->enqueue('rare');
+ok($tc->wait_until("SELECT count(*) = 1 FROM taskcenter.explain_run($second) WHERE reason = 'the rate limit of its task is reached' AND detail LIKE '1 per 1 hour; the next run may begin at %'"),
+	'the second one waits, and it is said until when');
+is($tc->finish($tc->enqueue('long'))->{status}, 'succeeded', 'others go on');
+my $commits = q{SELECT pg_stat_clear_snapshot();
+SELECT xact_commit FROM pg_stat_database WHERE datname = 'postgres'};
+$tc->sql('SELECT pg_stat_force_next_flush()');
+my $before = $tc->sql($commits);
+$tc->sql('SELECT pg_sleep(2)');
+cmp_ok($tc->sql($commits) - $before, '<', 12, 'nobody looks again and again meanwhile');
+$tc->sql(q{SELECT taskcenter.alter_task('rare', options => '{"rate_limit": "1 per 10 milliseconds"}')});
+is($tc->finish($second)->{status}, 'succeeded', 'with another limit it goes');
+$tc->sql(q{SELECT taskcenter.alter_task('rare', options => '{"rate_limit": "1 per 1 hour"}')});
+$tc->enqueue('rare');
+my $third = $tc->enqueue('rare');
+ok($tc->wait_until("SELECT count(*) = 1 FROM taskcenter.explain_run($third) WHERE reason = 'the rate limit of its task is reached'"), 'the limit is back');
+$tc->sql(q{SELECT taskcenter.alter_task('rare', reset => '{rate_limit}')});
+ok($tc->finish_all('rare', 20), 'without one all go');
+
+# ---- a restart forgets no token ----
+
+$tc->task('kept', $note, options => { rate_limit => '1 per 4 seconds' });
+$tc->enqueue_many('kept', 2);
+ok($tc->wait_until(q{SELECT count(*) = 1 FROM effects WHERE task = 'kept'}), 'one of two');
+$tc->stop('immediate');
+$tc->node->start;
+$tc->wait_until('SELECT true');
+ok($tc->finish_all('kept', 20), 'after a crash the other one');
+is(began('kept', 1, 4), '0|0', 'in its time');
+
+$tc->refused(q{SELECT taskcenter.create_task('x', 'SELECT 1', options => '{"group_key": "a"}')}, '0A000', 'a group key is for workers');
+
+$tc->stop;
+done_testing();
