@@ -44,22 +44,52 @@ tc_duration_text(int64 duration)
 					(int) (seconds / SECS_PER_MINUTE % 60), (int) (seconds % SECS_PER_MINUTE));
 }
 
+/* what a character takes on the screen; blanks stand for those that cannot be shown */
+static int
+width_of(const char *character)
+{
+	if ((unsigned char) *character < ' ' || *character == 0x7f)
+		return 1;
+	return Max(pg_dsplen(character), 0);
+}
+
+/* bytes of a text that fit */
+static int
+fitting(const char *text, int length, int columns)
+{
+	int			at = 0;
+
+	while (at < length && (columns -= width_of(text +at)) >= 0)
+		at += pg_mblen(text +at);
+	return Min(at, length);
+}
+
+static int
+columns_of(const char *text)
+{
+	int			columns = 0;
+
+	for (; *text !='\0'; text +=pg_mblen(text))
+		columns += width_of(text);
+	return columns;
+}
+
 char *
 tc_clip_text(const char *text, int columns)
 {
 	int			length = strcspn(text, "\r\n");
-	int			shown = pg_mbcharcliplen(text, length, columns);
+	int			shown = fitting(text, length, columns);
 	char	   *clipped = pnstrdup(text, shown);
 	char	   *c;
 
 	if (shown < length && columns > 3)
 	{
-		shown = pg_mbcharcliplen(text, length, columns - 3);
+		shown = fitting(text, length, columns - 3);
 		clipped = psprintf("%.*s...", shown, text);
 	}
 	for (c = clipped; *c != '\0'; c++)
 	{
-		if ((unsigned char) *c < ' ')
+		if ((unsigned char) *c < ' ' || *c == 0x7f)
 			*c = ' ';
 	}
 	return clipped;
@@ -132,10 +162,8 @@ draw_bar(const Scale *scale, const TimelineRow *row, TimestampTz until)
 static void
 put_padded(StringInfo text, const char *value, int columns)
 {
-	int			length = pg_mbstrlen(value);
-
 	appendStringInfoString(text, value);
-	appendStringInfoSpaces(text, Max(columns - length, 0));
+	appendStringInfoSpaces(text, Max(columns - columns_of(value), 0));
 }
 
 static void
@@ -168,7 +196,7 @@ tc_timeline_draw(const char *title, TimelineRow *rows, int count, TimestampTz si
 	initStringInfo(&text);
 	appendStringInfoString(&text, tc_clip_text(title, TC_TIMELINE_WIDTH));
 	for (i = 0; i < count; i++)
-		name_columns = Max(name_columns, pg_mbstrlen(rows[i].name));
+		name_columns = Max(name_columns, columns_of(rows[i].name));
 	name_columns = Min(name_columns, NAME_COLUMNS);
 	scale.since = since;
 	scale.span = Max(until - since, 1);

@@ -132,6 +132,16 @@ my $called = start_root($tc, 'called');
 $tc->wait_until("SELECT run_at = 'infinity' FROM taskcenter.live_runs WHERE parent_run_id = $called");
 is(explained(step_row($tc, $called, 'call')->{run_id}), 'it waits for signal "ring": With key "k".', 'a signal, and nothing else');
 
+# names of characters that take two columns each, or none
+$tc->sql(q{SELECT taskcenter.create_task('wide_names', kind => 'composite', run_as => 'app', options => jsonb_build_object('graph', jsonb_build_object('steps',
+	(SELECT jsonb_object_agg(name, '{"command": "SELECT 1"}'::jsonb) FROM unnest(ARRAY[repeat(U&'\6F22', 4), repeat(U&'\6F22\5B57', 10), U&'e\0301t\00E9', 'plain']) AS name))))});
+$root = start_root($tc, 'wide_names');
+$tc->finish($root);
+$tc->is_sql(q{SELECT count(*), count(DISTINCT columns), max(columns) <= 41 FROM (
+	SELECT length(name) + length(regexp_replace(name, U&'[^\6F22\5B57]', '', 'g')) - length(regexp_replace(name, U&'[^\0301]', '', 'g')) AS columns
+	FROM (SELECT split_part(line, ' [', 1) AS name FROM regexp_split_to_table(taskcenter.run_timeline(} . $root . q{), E'\n') AS line WHERE line ~ ' \[') AS l) AS c},
+	'4|1|t', 'bars begin at one column, whatever the names');
+
 # a large one
 my %wide = map { ("step_$_" => { command => 'SELECT 1', $_ > 1 ? (after => [ 'step_' . int($_ / 2) ]) : () }) } 1 .. 500;
 composite($tc, 'large', \%wide);
