@@ -99,18 +99,18 @@ tc_attempt_open(Attempt *attempt)
 	tc_run_timer_start(limit_ms(attempt));
 }
 
-/* Learn whether somebody asked for this attempt's end, before it is forgotten. */
+/* It ends for others; whether somebody asked for that is learnt at the same moment. */
 static void
-take_cancel_request(Attempt *attempt)
+end_in_public(Attempt *attempt)
 {
-	LWLockAcquire(tc_shared->lock, LW_SHARED);
-	if (tc_my_executor->cancel_token == attempt->run->token)
-	{
-		attempt->cancelled = true;
-		attempt->cancel_reason = pstrdup(tc_my_executor->cancel_reason);
-		attempt->cancel_actor = pstrdup(tc_my_executor->cancel_actor);
-	}
-	LWLockRelease(tc_shared->lock);
+	char		reason[TC_REASON_LENGTH];
+	char		actor[NAMEDATALEN];
+
+	if (!tc_shared_run_end(reason, actor))
+		return;
+	attempt->cancelled = true;
+	attempt->cancel_reason = pstrdup(reason);
+	attempt->cancel_actor = pstrdup(actor);
 }
 
 /* After this neither limit nor cancellation can strike any more. */
@@ -118,9 +118,7 @@ void
 tc_attempt_close(Attempt *attempt)
 {
 	tc_run_timer_stop();
-	if (attempt->error != NULL)
-		take_cancel_request(attempt);
-	tc_shared_run_end();
+	end_in_public(attempt);
 	tc_run_timer_settle();
 	attempt->timed_out = tc_run_timer_fired();
 	tc_message_capture_stop();
@@ -259,6 +257,7 @@ tc_attempt_failure(Attempt *attempt)
 									 pg_prng_double(&pg_global_prng_state));
 		outcome.status = "retrying";
 		outcome.retry_at = attempt->finished_at + delay;
+		outcome.step_state = attempt->step_state;
 	}
 	else
 		outcome.status = attempt->timed_out ? "timed_out" : "failed";

@@ -32,9 +32,11 @@ typedef struct Attempt
 	TimestampTz finished_at;
 	ErrorData  *error;			/* NULL: it succeeded */
 	bool		timed_out;
-	bool		cancelled;
+	bool		cancelled;		/* somebody asked for that, in time or not */
 	char	   *cancel_reason;
 	char	   *cancel_actor;
+	Jsonb	   *step_state;		/* that it notes if it is tried again; NULL:
+								 * nothing */
 	LogRow	   *logs;			/* of a batched run, taken at its end */
 	int			log_count;
 } Attempt;

@@ -47,13 +47,13 @@ static Statement hold_approval = {
 	.types = {INT8OID}
 };
 
-static Statement make_due = {
-	.label = "make an approval due",
+static Statement note_decision = {
+	.label = "note a decision on its approval",
 	.text =
-	"UPDATE taskcenter.live_runs AS r SET run_at = $2"
+	"UPDATE taskcenter.live_runs AS r SET run_at = CASE WHEN $2 THEN $3 ELSE r.run_at END"
 	" WHERE r.run_id = $1 AND r.status = 'queued'",
-	.nargs = 2,
-	.types = {INT8OID, TIMESTAMPTZOID}
+	.nargs = 3,
+	.types = {INT8OID, BOOLOID, TIMESTAMPTZOID}
 };
 
 /* may who sent s let a step of w go on?  Whoever may make runs of its task */
@@ -149,33 +149,23 @@ tc_approval_hold(int64 run_id)
 }
 
 void
-tc_approval_make_due(int64 run_id, TimestampTz now)
+tc_approval_note(int64 run_id, bool settled, TimestampTz now)
 {
 	Bindings	bindings = {0};
 
 	tc_bind_int64(&bindings, run_id);
+	tc_bind_bool(&bindings, settled);
 	tc_bind_timestamptz(&bindings, now);
-	(void) tc_run_bound(&make_due, &bindings);
+	(void) tc_run_bound(&note_decision, &bindings);
 }
 
 /* ---- signals ---- */
 
-static char *
-text_of(const Jsonb *state, const char *key)
-{
-	JsonbValue *value = getKeyJsonValueFromContainer(&unconstify(Jsonb *, state)->root, key,
-													 strlen(key), NULL);
-
-	if (value == NULL || value->type != jbvString)
-		return NULL;
-	return pnstrdup(value->val.string.val, value->val.string.len);
-}
-
 void
 tc_signal_wait_of(const Jsonb *state, SignalWait *wait)
 {
-	wait->signal = text_of(state, "signal");
-	wait->key = text_of(state, "key");
+	wait->signal = tc_state_text(state, "signal");
+	wait->key = tc_state_text(state, "key");
 }
 
 Jsonb *

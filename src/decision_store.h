@@ -40,7 +40,13 @@ extern bool tc_decision_insert(const NewDecision *decision, TimestampTz now);
 
 /* lock an approval that waits; false: it does not, or somebody has it */
 extern bool tc_approval_hold(int64 run_id);
-extern void tc_approval_make_due(int64 run_id, TimestampTz now);
+
+/*
+ * One more has decided; settled: it is due.  The row changes in any case, so
+ * that who decides by an older snapshot, and cannot count this decision, hears
+ * of it.
+ */
+extern void tc_approval_note(int64 run_id, bool settled, TimestampTz now);
 
 /* what a step waits for */
 typedef struct SignalWait

@@ -248,7 +248,7 @@ start_graph(Attempt *attempt, TimestampTz now, MemoryContext context)
 
 	attempt->started_at = attempt->finished_at = now;
 	tc_worker_begin("start a graph");
-	problem = tc_graph_start(attempt->run, now);
+	problem = tc_graph_start(attempt->run, attempt->task->timeout, now);
 	if (problem != NULL)
 		problem = MemoryContextStrdup(context, problem);
 	tc_worker_commit();

@@ -24,6 +24,30 @@ tc_graph_in_phase(const Advance *advance, const char *phase)
 	return strcmp(advance->progress.phase, phase) == 0;
 }
 
+/*
+ * What merely waits gives up.  Their cancellations arrive as any other end
+ * does.  One that is being looked at is asked to end; should the server end
+ * before that is heard, it is cancelled when it waits again.
+ */
+static void
+give_up_waiting(Advance *advance)
+{
+	GraphProgress *progress = &advance->progress;
+	LiveStep   *steps;
+	int			count;
+	int			i;
+
+	tc_steps_cancel(advance->root.run_id, PG_INT64_MAX, progress->reason, "graph", advance->now);
+	count = tc_steps_live(advance->root.run_id, &steps);
+	for (i = 0; i < count; i++)
+	{
+		if (!steps[i].running || !steps[i].waits)
+			continue;
+		progress->gives_up_to = Max(progress->gives_up_to, steps[i].run_id);
+		tc_shared_cancel_at_commit(steps[i].run_id, steps[i].attempt, progress->reason, "graph");
+	}
+}
+
 /* Write what the walk has found, and end the graph if nothing is left of it. */
 void
 tc_graph_go_on(Advance *advance)
@@ -36,12 +60,8 @@ tc_graph_go_on(Advance *advance)
 	{
 		progress->phase = TC_PHASE_STOPPING;
 		progress->reason = psprintf("step \"%s\" failed", walk->stopped_by);
-
-		/*
-		 * Their cancellations arrive as any other end does.  What follows
-		 * from the failure begins to wait afterwards.
-		 */
-		tc_steps_cancel(advance->root.run_id, true, progress->reason, "graph", advance->now);
+		/* before the release: what follows from the failure waits as ever */
+		give_up_waiting(advance);
 	}
 	tc_release(advance);
 	if (tc_walk_count(walk, STEP_STATE_STARTED) > 0 ||
@@ -94,6 +114,17 @@ cancelled_status(const Advance *advance)
 	return advance->progress.end_status != NULL ? advance->progress.end_status : "cancelled";
 }
 
+/*
+ * A step that was executing when its root was cancelled, and has to be executed
+ * again, because its server ended say, is not.
+ */
+static void
+cancel_rest(const Advance *advance)
+{
+	if (tc_graph_in_phase(advance, TC_PHASE_CANCELLING))
+		tc_steps_cancel(advance->root.run_id, 0, advance->progress.reason, "graph", advance->now);
+}
+
 static void
 advance_items(Advance *advance)
 {
@@ -103,6 +134,7 @@ advance_items(Advance *advance)
 	(void) tc_graph_take_arrivals(advance);
 	if (progress->items_succeeded + progress->items_failed < progress->items)
 	{
+		cancel_rest(advance);
 		tc_progress_update(progress);
 		return;
 	}
@@ -133,12 +165,18 @@ advance_graph(Advance *advance)
 	else if (tc_graph_in_phase(advance, TC_PHASE_CANCELLING))
 	{
 		if (tc_walk_count(&advance->walk, STEP_STATE_STARTED) > 0)
+		{
+			cancel_rest(advance);
 			tc_progress_update(&advance->progress);
+		}
 		else
 			tc_graph_close(advance, cancelled_status(advance));
 	}
 	else
 	{
+		if (advance->progress.gives_up_to != 0)
+			tc_steps_cancel(advance->root.run_id, advance->progress.gives_up_to,
+							advance->progress.reason, "graph", advance->now);
 		if (!advance->progress.paused)
 			tc_walk_settle(&advance->walk);
 		tc_graph_go_on(advance);
@@ -251,7 +289,7 @@ give_up(int64 run_id, const char *problem, TimestampTz now)
 	if (tc_progress_lock_soon(run_id, &advance.progress) != PROGRESS_LOCKED ||
 		!tc_root_read(run_id, &advance.root))
 		return;
-	tc_steps_cancel(run_id, false, reason, "graph", now);
+	tc_steps_cancel(run_id, 0, reason, "graph", now);
 	count = tc_steps_live(run_id, &steps);
 	if (count == 0)
 	{

@@ -54,7 +54,7 @@ output_of(const Advance *advance)
 void
 tc_graph_end(const Advance *advance, const char *status, Jsonb *output, const char *reason)
 {
-	bool		failed = strcmp(status, "failed") == 0;
+	bool		failed = strcmp(status, "failed") == 0 || strcmp(status, "timed_out") == 0;
 
 	(void) tc_root_end(advance->root.run_id, status, output, reason,
 					   failed ? (reason != NULL ? reason : "a step failed") : NULL,

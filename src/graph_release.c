@@ -175,14 +175,16 @@ tc_release_describe(const Advance *advance, int number, NewStep *new)
 	new->max_attempts = run.max_attempts;
 	new->run_at = advance->now;
 	new->step = step->name;
-	new->params = resolve(advance, step->params != NULL ? step->params : advance->root.params,
-						  &problem);
-	if (new->params == NULL)
+	/* what was given to the root is no one's reference */
+	new->params = step->params != NULL ? resolve(advance, step->params, &problem)
+		: advance->root.params;
+	if (problem != NULL)
 	{
 		new->params = advance->root.params;
 		note_problem(new, problem);
 	}
-	else if (step->kind == STEP_TASK && step->for_each == NULL)
+	else if (step->kind == STEP_TASK && step->for_each == NULL && step->condition == NULL &&
+			 step->requires_flag == NULL)
 		tc_release_choose_task(advance, step->task, new);
 	else
 		begin_waiting(advance, step, new);

@@ -111,6 +111,29 @@ may_decide(Oid role, const StepApproval *approval)
 	return false;
 }
 
+/*
+ * Who decides is the session's user where he may himself, by whatever role he
+ * acts, so that nobody is two of them; else the current role.
+ */
+static Oid
+decider_of(Oid current, const StepApproval *approval)
+{
+	Oid			session = GetSessionUserId();
+
+	if (session == current || superuser_arg(session) || !may_decide(session, approval))
+		return current;
+	return session;
+}
+
+/* could he have asked himself, as the role that did? */
+static bool
+is_requester(Oid role, const char *requester)
+{
+	Oid			asked = get_role_oid(requester, true);
+
+	return OidIsValid(asked) && is_member_of_role_nosuper(role, asked);
+}
+
 /* who asked for the run of which it all is a part */
 static const char *
 requester_of(int64 run_id)
@@ -137,8 +160,7 @@ check_decider(Oid role, const StepApproval *approval, const char *step, const Ro
 		return;
 	requester = requester_of(run->run_id);
 	if (requester != NULL &&
-		(strcmp(requester, GetUserNameFromId(role, false)) == 0 ||
-		 strcmp(requester, GetUserNameFromId(GetSessionUserId(), false)) == 0))
+		(is_requester(role, requester) || is_requester(GetSessionUserId(), requester)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("who asked for the run may not decide step \"%s\"", tc_shorten(step)),
@@ -176,6 +198,8 @@ decide(int64 root, const char *step, NewDecision *decision)
 
 	decision->run_id = find_step_run(root, step);
 	approval = require_approval(decision->run_id, step, &run);
+	decision->role_id = decider_of(tc_statement_caller(), approval);
+	decision->role = GetUserNameFromId(decision->role_id, false);
 	check_decider(decision->role_id, approval, step, &run);
 	hold(decision->run_id, step);
 	if (!tc_task_find_id(run.task_id, false, &task))
@@ -189,8 +213,7 @@ decide(int64 root, const char *step, NewDecision *decision)
 	tc_decisions_read(decision->run_id, &all);
 	state = all.rejected_by != NULL ? "rejected"
 		: all.approved >= approval->quorum ? "approved" : "waiting";
-	if (strcmp(state, "waiting") != 0)
-		tc_approval_make_due(decision->run_id, now);
+	tc_approval_note(decision->run_id, strcmp(state, "waiting") != 0, now);
 	audit_run(decision->decision, decision->run_id, &task, decision->note,
 			  tc_audit_text("step", step), now);
 	return state;
@@ -217,8 +240,6 @@ taskcenter_decide_step(PG_FUNCTION_ARGS)
 				 errdetail("It takes %u bytes.", (unsigned) VARSIZE(decision.evidence)),
 				 errhint("Use at most %d bytes; keep more in a table of your own.",
 						 MAX_EVIDENCE_BYTES)));
-	decision.role_id = GetUserId();
-	decision.role = GetUserNameFromId(decision.role_id, false);
 	tc_store_begin(&frame);
 	state = decide(root, step, &decision);
 	tc_store_end(&frame);

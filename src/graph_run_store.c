@@ -12,6 +12,7 @@
 
 #include "bindings.h"
 #include "graph_run_store.h"
+#include "shared_roots.h"
 #include "statement.h"
 
 enum
@@ -37,8 +38,8 @@ static Statement statements[] = {
 		.label = "look at a run of steps",
 		.text =
 		"SELECT r.run_id, r.task_id, r.parent_run_id, r.definition_id, r.queue_id,"
-		"   r.graph_version, r.priority, r.item, r.created_at, r.step, r.created_by, r.trace_id,"
-		"   r.params"
+		"   r.graph_version, r.priority, r.item, r.created_at - interval '1 day', r.step,"
+		"   r.created_by, r.trace_id, r.params"
 		" FROM taskcenter.live_runs AS r WHERE r.run_id = $1",
 		.nargs = 1,
 		.types = {INT8OID}
@@ -69,10 +70,10 @@ static Statement statements[] = {
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
 		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
 		"   g.catchup_count, g.started_at, g.moved_at,"
-		"   CASE WHEN g.retention_class = 1 AND $2 = 'failed' THEN 2 ELSE g.retention_class END,"
+		"   CASE WHEN g.retention_class = 1 AND $5 IS NOT NULL THEN 2 ELSE g.retention_class END,"
 		"   g.priority, g.attempt, g.max_attempts, g.lost, g.is_catchup, $2, g.params, $3, g.step,"
-		"   g.unique_key, g.unique_until, $4, $5, NULL, g.trace_id, g.created_by,"
-		"   g.definition_id, g.graph_version, g.item FROM gone AS g)"
+		"   g.unique_key, g.unique_until, $4, $5, CASE WHEN $2 = 'timed_out' THEN '57014' END,"
+		"   g.trace_id, g.created_by, g.definition_id, g.graph_version, g.item FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
 		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt,"
@@ -133,7 +134,7 @@ static Statement statements[] = {
 		.label = "list the unfinished steps of a graph",
 		.text =
 		"SELECT r.run_id, r.attempt, r.status = 'running',"
-		"   EXISTS (SELECT FROM taskcenter.graph_progress AS p WHERE p.run_id = r.run_id)"
+		"   NOT coalesce(r.step_state ? 'unasked', true)"
 		" FROM taskcenter.live_runs AS r WHERE r.parent_run_id = $1 ORDER BY r.run_id",
 		.nargs = 1,
 		.types = {INT8OID}
@@ -186,7 +187,7 @@ static Statement statements[] = {
 		"WITH gone AS ("
 		" DELETE FROM taskcenter.live_runs AS r WHERE r.parent_run_id = $1"
 		"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying'])"
-		"   AND (NOT $2 OR r.step_state IS NOT NULL)"
+		"   AND ($2 = 0 OR r.run_id <= $2 AND NOT coalesce(r.step_state ? 'unasked', true))"
 		" RETURNING r.*, greatest($5, clock_timestamp()) AS moved_at),"
 		" kept AS ("
 		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
@@ -194,20 +195,19 @@ static Statement statements[] = {
 		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
 		"   attempt, max_attempts, lost, is_catchup, status, params, step, unique_key,"
 		"   unique_until, reason, error, sqlstate, trace_id, created_by,"
-		"   definition_id, graph_version, item)"
+		"   group_key, definition_id, graph_version, item)"
 		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
 		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
 		"   g.catchup_count, g.started_at, g.moved_at, g.retention_class, g.priority,"
 		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'cancelled', g.params, g.step,"
 		"   g.unique_key, g.unique_until, $3, g.error, g.sqlstate, g.trace_id, g.created_by,"
-		"   g.definition_id, g.graph_version, g.item"
-		" FROM gone AS g)"
+		"   g.group_key, g.definition_id, g.graph_version, g.item FROM gone AS g)"
 		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
 		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
 		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt,"
 		"   g.status, 'cancelled', $3, $4 FROM gone AS g",
 		.nargs = 5,
-		.types = {INT8OID, BOOLOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}
+		.types = {INT8OID, INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID}
 	},
 	[STATEMENT_STEP_OUTPUT] = {
 		.label = "read the output of a step",
@@ -245,7 +245,8 @@ static Statement statements[] = {
 		.label = "count steps that have ended",
 		.text =
 		"SELECT count(*) FROM taskcenter.finished_runs AS r"
-		" WHERE r.parent_run_id = $1 AND r.finished_at >= $2 AND r.step LIKE $3"
+		" WHERE r.parent_run_id = $1 AND r.step LIKE $3 AND r.finished_at >= greatest($2,"
+		"   (SELECT l.started_at FROM taskcenter.live_runs AS l WHERE l.run_id = $1))"
 		"   AND (r.status = 'succeeded') = $4",
 		.nargs = 4,
 		.types = {INT8OID, TIMESTAMPTZOID, TEXTOID, BOOLOID}
@@ -260,18 +261,10 @@ static Statement statements[] = {
 	}
 };
 
-static bool muted = false;
-
 static uint64
 run(int statement, const Bindings *bindings)
 {
 	return tc_run_bound(&statements[statement], bindings);
-}
-
-bool
-tc_arrivals_muted(void)
-{
-	return muted;
 }
 
 bool
@@ -297,7 +290,7 @@ tc_root_read(int64 run_id, RootRow *root)
 		root->graph_version = tc_get_int32(0, 6);
 		root->priority = tc_get_int32(0, 7);
 		root->item = tc_get_int32(0, 8);
-		root->created_at = tc_get_timestamptz(0, 9);
+		root->since = tc_get_timestamptz(0, 9);
 		root->step = tc_get_text(0, 10);
 		root->created_by = tc_get_text(0, 11);
 		root->trace_id = tc_get_text(0, 12);
@@ -386,7 +379,7 @@ tc_steps_skip(const RootRow *root, const NewStep *steps, int count, TimestampTz 
 	StoreFrame	frame;
 	int			i;
 
-	muted = true;
+	tc_arrivals_mute();
 	PG_TRY();
 	{
 		tc_store_begin(&frame);
@@ -408,7 +401,7 @@ tc_steps_skip(const RootRow *root, const NewStep *steps, int count, TimestampTz 
 	}
 	PG_FINALLY();
 	{
-		muted = false;
+		tc_arrivals_hear();
 	}
 	PG_END_TRY();
 }
@@ -431,7 +424,7 @@ tc_steps_live(int64 root_run_id, LiveStep **steps)
 		(*steps)[i].run_id = tc_get_int64(i, 1);
 		(*steps)[i].attempt = tc_get_int32(i, 2);
 		(*steps)[i].running = tc_get_bool(i, 3);
-		(*steps)[i].is_root = tc_get_bool(i, 4);
+		(*steps)[i].waits = tc_get_bool(i, 4);
 	}
 	tc_store_end(&frame);
 	return count;
@@ -448,7 +441,7 @@ tc_steps_old(const RootRow *root, OldStep **steps)
 	int			i;
 
 	tc_bind_int64(&bindings, root->run_id);
-	tc_bind_timestamptz(&bindings, root->created_at);
+	tc_bind_timestamptz(&bindings, root->since);
 	tc_store_begin(&frame);
 	count = (int) run(STATEMENT_STEPS_OLD, &bindings);
 	inside = MemoryContextSwitchTo(outside);
@@ -477,7 +470,7 @@ tc_steps_again(const int64 *run_ids, int count, const RootRow *root, TimestampTz
 		return;
 	tc_bind_ids(&bindings, run_ids, count);
 	tc_bind_int64(&bindings, root->run_id);
-	tc_bind_timestamptz(&bindings, root->created_at);
+	tc_bind_timestamptz(&bindings, root->since);
 	tc_bind_timestamptz(&bindings, now);
 	tc_store_begin(&frame);
 	(void) run(STATEMENT_STEPS_AGAIN, &bindings);
@@ -485,14 +478,14 @@ tc_steps_again(const int64 *run_ids, int count, const RootRow *root, TimestampTz
 }
 
 void
-tc_steps_cancel(int64 root_run_id, bool waiting_only, const char *reason,
+tc_steps_cancel(int64 root_run_id, int64 waiting_up_to, const char *reason,
 				const char *actor, TimestampTz now)
 {
 	StoreFrame	frame;
 	Bindings	bindings = {0};
 
 	tc_bind_int64(&bindings, root_run_id);
-	tc_bind_bool(&bindings, waiting_only);
+	tc_bind_int64(&bindings, waiting_up_to);
 	tc_bind_redacted(&bindings, reason);
 	tc_bind_redacted(&bindings, actor);
 	tc_bind_timestamptz(&bindings, now);
@@ -527,7 +520,7 @@ tc_step_output(const RootRow *root, const char *step)
 
 	tc_bind_int64(&bindings, root->run_id);
 	tc_bind_text(&bindings, step);
-	tc_bind_timestamptz(&bindings, root->created_at);
+	tc_bind_timestamptz(&bindings, root->since);
 	return read_output(STATEMENT_STEP_OUTPUT, &bindings);
 }
 
@@ -537,7 +530,7 @@ tc_items_output(const RootRow *root)
 	Bindings	bindings = {0};
 
 	tc_bind_int64(&bindings, root->run_id);
-	tc_bind_timestamptz(&bindings, root->created_at);
+	tc_bind_timestamptz(&bindings, root->since);
 	return read_output(STATEMENT_ITEMS_OUTPUT, &bindings);
 }
 
@@ -552,7 +545,7 @@ tc_steps_succeeded(const RootRow *root, char ***steps)
 	int			i;
 
 	tc_bind_int64(&bindings, root->run_id);
-	tc_bind_timestamptz(&bindings, root->created_at);
+	tc_bind_timestamptz(&bindings, root->since);
 	tc_store_begin(&frame);
 	count = (int) run(STATEMENT_STEPS_SUCCEEDED, &bindings);
 	inside = MemoryContextSwitchTo(outside);
@@ -572,7 +565,7 @@ tc_steps_count(const RootRow *root, const char *like, bool succeeded)
 	int			count;
 
 	tc_bind_int64(&bindings, root->run_id);
-	tc_bind_timestamptz(&bindings, root->created_at);
+	tc_bind_timestamptz(&bindings, root->since);
 	tc_bind_text(&bindings, like);
 	tc_bind_bool(&bindings, succeeded);
 	tc_store_begin(&frame);

@@ -25,7 +25,8 @@ typedef struct RootRow
 	int			graph_version;	/* 0: none */
 	int			priority;
 	int			item;			/* 0: none */
-	TimestampTz created_at;
+	TimestampTz since;			/* its steps ended after that: the clock may
+								 * be set back by less than a day */
 	char	   *step;			/* NULL: none */
 	char	   *created_by;
 	char	   *trace_id;		/* NULL: none */
@@ -68,13 +69,10 @@ typedef struct LiveStep
 	int64		run_id;
 	int			attempt;
 	bool		running;
-	bool		is_root;		/* has progress of its own */
+	bool		waits;			/* for something that is no work */
 } LiveStep;
 
 /* ---- runs ---- */
-
-/* are steps being ended by whoever advances their root, so that none arrive? */
-extern bool tc_arrivals_muted(void);
 
 extern bool tc_root_read(int64 run_id, RootRow *root);
 
@@ -94,8 +92,11 @@ extern int	tc_steps_old(const RootRow *root, OldStep **steps);
 extern void tc_steps_again(const int64 *run_ids, int count, const RootRow *root,
 						   TimestampTz now);
 
-/* unfinished steps that are not executing: cancelled; kinds: only those without work */
-extern void tc_steps_cancel(int64 root_run_id, bool waiting_only, const char *reason,
+/*
+ * Unfinished steps that are not executing: cancelled.  waiting_up_to 0: all;
+ * else only those that merely wait, up to that run.
+ */
+extern void tc_steps_cancel(int64 root_run_id, int64 waiting_up_to, const char *reason,
 							const char *actor, TimestampTz now);
 
 /* the unfinished run of a step; 0: there is none */
@@ -110,7 +111,7 @@ extern Jsonb *tc_items_output(const RootRow *root);
 /* succeeded steps by when they ended, the last one first */
 extern int	tc_steps_succeeded(const RootRow *root, char ***steps);
 
-/* how many runs of that name have ended so */
+/* how many runs of that name have ended so since the root last began */
 extern int	tc_steps_count(const RootRow *root, const char *like, bool succeeded);
 
 #endif							/* TC_GRAPH_RUN_STORE_H */

@@ -30,7 +30,8 @@ tc_graph_cache_id(const RunRow *run)
 	if (run->step != NULL && strncmp(run->step, TC_UNDO_PREFIX, strlen(TC_UNDO_PREFIX)) == 0)
 		return run->definition_id | TC_CACHE_UNDO;
 	graph = tc_graph_of_definition(run->definition_id, &step);
-	if (graph != NULL && graph->graph.steps[step].for_each != NULL && run->item == 0)
+	if (graph != NULL && run->item == 0 &&
+		(graph->graph.steps[step].for_each != NULL || graph->graph.steps[step].kind == STEP_TASK))
 		return run->definition_id | TC_CACHE_NODE;
 	return run->definition_id;
 }
@@ -88,8 +89,18 @@ keep_what_counts(Advance *advance)
 	}
 }
 
+/* Its time limit counts from now, and is kept by the scheduler. */
+static void
+set_deadline(GraphProgress *progress, int64 timeout, TimestampTz now)
+{
+	if (timeout <= 0)
+		return;
+	progress->deadline = tc_state_later(now, timeout);
+	tc_shared_touch_deadline(progress->deadline);
+}
+
 const char *
-tc_graph_start(const RunRow *run, TimestampTz now)
+tc_graph_start(const RunRow *run, int64 timeout, TimestampTz now)
 {
 	Advance		advance = {0};
 	GraphProgress *progress = &advance.progress;
@@ -115,6 +126,7 @@ tc_graph_start(const RunRow *run, TimestampTz now)
 	progress->state_length = advance.graph->graph.count;
 	progress->state = palloc(progress->state_length + 1);
 	memset(progress->state, STEP_STATE_PENDING, progress->state_length);
+	set_deadline(progress, timeout, now);
 	tc_progress_insert(progress);
 	if (!tc_progress_lock(run->run_id, progress))
 		return NULL;
@@ -147,13 +159,16 @@ resume_items(Advance *advance)
 		else
 			again[again_count++] = advance->old[i].run_id;
 	}
-	if (again_count == 0)
+	if (advance->old_count == 0)
 		return false;
 	advance->progress.items = kept + again_count;
 	advance->progress.items_succeeded = kept;
 	tc_progress_insert(&advance->progress);
 	tc_progress_update(&advance->progress);
-	tc_steps_again(again, again_count, &advance->root, advance->now);
+	if (again_count == 0)
+		tc_graph_end(advance, "succeeded", tc_items_output(&advance->root), NULL);
+	else
+		tc_steps_again(again, again_count, &advance->root, advance->now);
 	return true;
 }
 
@@ -218,6 +233,13 @@ bool
 tc_graph_cancel(int64 run_id, const char *reason, const char *actor,
 				AskToEnd ask, const void *argument, TimestampTz now)
 {
+	return tc_graph_end_early(run_id, NULL, reason, actor, ask, argument, now);
+}
+
+bool
+tc_graph_end_early(int64 run_id, const char *status, const char *reason, const char *actor,
+				   AskToEnd ask, const void *argument, TimestampTz now)
+{
 	GraphProgress progress;
 	LiveStep   *steps;
 	int			count;
@@ -229,9 +251,13 @@ tc_graph_cancel(int64 run_id, const char *reason, const char *actor,
 	if (strcmp(progress.phase, TC_PHASE_COMPENSATING) == 0)
 		return true;
 	progress.phase = TC_PHASE_CANCELLING;
-	progress.reason = reason != NULL ? reason : "cancelled";
+	if (progress.end_status == NULL)
+	{
+		progress.end_status = status;
+		progress.reason = reason != NULL ? reason : "cancelled";
+	}
 	tc_progress_update(&progress);
-	tc_steps_cancel(run_id, false, reason, actor, now);
+	tc_steps_cancel(run_id, 0, reason, actor, now);
 	count = tc_steps_live(run_id, &steps);
 	for (i = 0; i < count; i++)
 	{

@@ -18,9 +18,10 @@ extern int64 tc_graph_cache_id(const RunRow *run);
 
 /*
  * Executor, in a transaction: a claimed run of a composite becomes a root
- * whose steps run.  NULL: done; else why it cannot start, to be recorded.
+ * whose steps run.  timeout: of all of it, in microseconds; 0: none.  NULL:
+ * done; else why it cannot start, to be recorded.
  */
-extern const char *tc_graph_start(const RunRow *run, TimestampTz now);
+extern const char *tc_graph_start(const RunRow *run, int64 timeout, TimestampTz now);
 
 /* Executor, in a transaction: a step becomes a root of its items, each an object. */
 extern const char *tc_graph_start_items(const RunRow *run, const CachedGraph *graph, int step,
@@ -33,6 +34,11 @@ extern const char *tc_graph_start_items(const RunRow *run, const CachedGraph *gr
 typedef void (*AskToEnd) (int64 run_id, int32 attempt, const void *argument);
 extern bool tc_graph_cancel(int64 run_id, const char *reason, const char *actor,
 							AskToEnd ask, const void *argument, TimestampTz now);
+
+/* The same, and it ends with that status; NULL: cancelled. */
+extern bool tc_graph_end_early(int64 run_id, const char *status, const char *reason,
+							   const char *actor, AskToEnd ask, const void *argument,
+							   TimestampTz now);
 
 /* In a frame: no step starts while it is paused.  False: it is no root. */
 extern bool tc_graph_pause(int64 run_id, bool paused, TimestampTz now);

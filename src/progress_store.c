@@ -28,6 +28,8 @@ enum
 	STATEMENT_PROGRESS_DELETE,
 	STATEMENT_PROGRESS_WAITING,
 	STATEMENT_PROGRESS_FORGET,
+	STATEMENT_PROGRESS_OVERDUE,
+	STATEMENT_PROGRESS_NEXT_DEADLINE,
 	STATEMENT_ARRIVAL_INSERT,
 	STATEMENT_ARRIVALS_TAKE,
 	STATEMENT_EXEMPT,
@@ -39,11 +41,11 @@ static Statement statements[] = {
 		.label = "begin the progress of a graph",
 		.text =
 		"INSERT INTO taskcenter.graph_progress (run_id, parent_run_id, task_id, version,"
-		"   owner_id, state, phase, items)"
-		" SELECT $1, r.parent_run_id, r.task_id, $2, r.owner_id, $3, $4, $5"
+		"   owner_id, state, phase, items, deadline)"
+		" SELECT $1, r.parent_run_id, r.task_id, $2, r.owner_id, $3, $4, $5, $6"
 		" FROM taskcenter.live_runs AS r WHERE r.run_id = $1",
-		.nargs = 5,
-		.types = {INT8OID, INT4OID, TEXTOID, TEXTOID, INT4OID}
+		.nargs = 6,
+		.types = {INT8OID, INT4OID, TEXTOID, TEXTOID, INT4OID, TIMESTAMPTZOID}
 	},
 	[STATEMENT_PROGRESS_LOCK] = {
 		.label = "lock the progress of a graph",
@@ -51,7 +53,7 @@ static Statement statements[] = {
 		"SELECT p.run_id, p.parent_run_id, p.task_id, p.version, p.owner_id, p.state, p.phase,"
 		"   p.paused, EXISTS (SELECT FROM taskcenter.graph_exemptions AS e"
 		"     WHERE e.run_id = ANY (ARRAY[p.run_id, p.parent_run_id])), coalesce(p.items, -1), p.items_succeeded, p.items_failed,"
-		"   p.reason, p.end_status"
+		"   p.reason, p.end_status, coalesce(p.gives_up_to, 0)"
 		" FROM taskcenter.graph_progress AS p WHERE p.run_id = $1 FOR UPDATE OF p",
 		.nargs = 1,
 		.types = {INT8OID}
@@ -62,7 +64,7 @@ static Statement statements[] = {
 		"SELECT p.run_id, p.parent_run_id, p.task_id, p.version, p.owner_id, p.state, p.phase,"
 		"   p.paused, EXISTS (SELECT FROM taskcenter.graph_exemptions AS e"
 		"     WHERE e.run_id = ANY (ARRAY[p.run_id, p.parent_run_id])), coalesce(p.items, -1), p.items_succeeded, p.items_failed,"
-		"   p.reason, p.end_status"
+		"   p.reason, p.end_status, coalesce(p.gives_up_to, 0)"
 		" FROM taskcenter.graph_progress AS p WHERE p.run_id = $1 FOR UPDATE OF p SKIP LOCKED",
 		.nargs = 1,
 		.types = {INT8OID}
@@ -77,10 +79,15 @@ static Statement statements[] = {
 		.label = "note the progress of a graph",
 		.text =
 		"UPDATE taskcenter.graph_progress AS p SET state = $2, phase = $3, paused = $4,"
-		"   items_succeeded = $5, items_failed = $6, reason = $7, end_status = $8"
+		"   items_succeeded = $5, items_failed = $6, reason = $7, end_status = $8,"
+		"   gives_up_to = nullif($9, 0),"
+		/* what ends anyway has no time limit any more */
+		"   deadline = CASE WHEN $3 <> ALL (ARRAY['cancelling', 'compensating'])"
+		"     THEN p.deadline END"
 		" WHERE p.run_id = $1",
-		.nargs = 8,
-		.types = {INT8OID, TEXTOID, TEXTOID, BOOLOID, INT4OID, INT4OID, TEXTOID, TEXTOID}
+		.nargs = 9,
+		.types = {INT8OID, TEXTOID, TEXTOID, BOOLOID, INT4OID, INT4OID, TEXTOID, TEXTOID,
+		INT8OID}
 	},
 	[STATEMENT_PROGRESS_DELETE] = {
 		.label = "end the progress of a graph",
@@ -95,7 +102,7 @@ static Statement statements[] = {
 		.text =
 		"SELECT a.root_run_id FROM taskcenter.arrivals AS a"
 		" UNION SELECT p.run_id FROM taskcenter.graph_progress AS p"
-		"   WHERE p.phase = 'cancelling'"
+		"   WHERE p.phase = 'cancelling' OR p.gives_up_to IS NOT NULL"
 		" ORDER BY 1",
 		.nargs = 0,
 		.any_plan = true
@@ -108,6 +115,19 @@ static Statement statements[] = {
 		"   WHERE r.run_id = p.run_id AND r.status = 'running')",
 		.nargs = 0,
 		.any_plan = true
+	},
+	[STATEMENT_PROGRESS_OVERDUE] = {
+		.label = "find graphs whose time limit has passed",
+		.text = "SELECT p.run_id FROM taskcenter.graph_progress AS p WHERE p.deadline <= $1"
+		" ORDER BY p.run_id",
+		.nargs = 1,
+		.types = {TIMESTAMPTZOID}
+	},
+	[STATEMENT_PROGRESS_NEXT_DEADLINE] = {
+		.label = "find the next time limit of a graph",
+		.text = "SELECT p.deadline FROM taskcenter.graph_progress AS p"
+		" WHERE p.deadline IS NOT NULL ORDER BY p.deadline LIMIT 1",
+		.nargs = 0
 	},
 	[STATEMENT_ARRIVAL_INSERT] = {
 		.label = "note the end of a step",
@@ -171,6 +191,7 @@ tc_progress_insert(const GraphProgress *progress)
 	bind_state(&bindings, progress);
 	tc_bind_text(&bindings, progress->phase);
 	tc_bind_datum(&bindings, Int32GetDatum(progress->items), progress->items < 0);
+	tc_bind_datum(&bindings, TimestampTzGetDatum(progress->deadline), progress->deadline == 0);
 	tc_store_begin(&frame);
 	(void) run(STATEMENT_PROGRESS_INSERT, &bindings);
 	tc_store_end(&frame);
@@ -207,6 +228,7 @@ lock_progress(int statement, int64 run_id, GraphProgress *progress)
 		progress->items_failed = tc_get_int32(0, 12);
 		progress->reason = tc_get_text(0, 13);
 		progress->end_status = tc_get_text(0, 14);
+		progress->gives_up_to = tc_get_int64(0, 15);
 	}
 	MemoryContextSwitchTo(inside);
 	tc_store_end(&frame);
@@ -256,6 +278,7 @@ tc_progress_update(const GraphProgress *progress)
 	tc_bind_int32(&bindings, progress->items_failed);
 	tc_bind_redacted(&bindings, progress->reason);
 	tc_bind_text(&bindings, progress->end_status);
+	tc_bind_int64(&bindings, progress->gives_up_to);
 	tc_store_begin(&frame);
 	(void) run(STATEMENT_PROGRESS_UPDATE, &bindings);
 	tc_store_end(&frame);
@@ -273,22 +296,52 @@ tc_progress_delete(int64 run_id)
 	tc_store_end(&frame);
 }
 
-int
-tc_progress_waiting(int64 **run_ids)
+static int
+find_roots(int statement, const Bindings *bindings, int64 **run_ids)
 {
 	MemoryContext outside = CurrentMemoryContext;
 	StoreFrame	frame;
-	Bindings	bindings = {0};
 	int			count;
 	int			i;
 
 	tc_store_begin(&frame);
-	count = (int) run(STATEMENT_PROGRESS_WAITING, &bindings);
+	count = (int) run(statement, bindings);
 	*run_ids = MemoryContextAlloc(outside, sizeof(int64) * Max(count, 1));
 	for (i = 0; i < count; i++)
 		(*run_ids)[i] = tc_get_int64(i, 1);
 	tc_store_end(&frame);
 	return count;
+}
+
+int
+tc_progress_waiting(int64 **run_ids)
+{
+	Bindings	bindings = {0};
+
+	return find_roots(STATEMENT_PROGRESS_WAITING, &bindings, run_ids);
+}
+
+int
+tc_progress_overdue(TimestampTz now, int64 **run_ids)
+{
+	Bindings	bindings = {0};
+
+	tc_bind_timestamptz(&bindings, now);
+	return find_roots(STATEMENT_PROGRESS_OVERDUE, &bindings, run_ids);
+}
+
+TimestampTz
+tc_progress_next_deadline(void)
+{
+	TimestampTz deadline = DT_NOEND;
+	StoreFrame	frame;
+	Bindings	bindings = {0};
+
+	tc_store_begin(&frame);
+	if (run(STATEMENT_PROGRESS_NEXT_DEADLINE, &bindings) > 0)
+		deadline = tc_get_timestamptz(0, 1);
+	tc_store_end(&frame);
+	return deadline;
 }
 
 void

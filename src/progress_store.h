@@ -37,7 +37,11 @@ typedef struct GraphProgress
 	int			items_succeeded;
 	int			items_failed;
 	const char *reason;			/* NULL: none */
-	const char *end_status;		/* while it compensates: how it will end */
+	const char *end_status;		/* while it is cancelled or compensates: how
+								 * it will end; NULL: cancelled */
+	TimestampTz deadline;		/* when it begins; 0: none */
+	int64		gives_up_to;	/* what waits give up, up to this run; 0:
+								 * nothing that does is left */
 } GraphProgress;
 
 typedef struct Arrival
@@ -68,6 +72,10 @@ extern void tc_progress_delete(int64 run_id);
 
 /* in ascending order: roots whose steps have ended, or that are to end */
 extern int	tc_progress_waiting(int64 **run_ids);
+
+/* roots whose time limit has passed, and when the next one's does; DT_NOEND: none */
+extern int	tc_progress_overdue(TimestampTz now, int64 **run_ids);
+extern TimestampTz tc_progress_next_deadline(void);
 
 /* progress of runs that are not there any more */
 extern void tc_progress_forget_ended(void);

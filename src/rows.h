@@ -55,6 +55,7 @@ typedef struct RunOutcome
 	const char *error;			/* NULL: none */
 	const char *sqlstate;		/* NULL: none */
 	const char *actor;
+	Jsonb	   *step_state;		/* of retrying; NULL: as it was */
 } RunOutcome;
 
 typedef struct LogRow

@@ -236,8 +236,12 @@ check_identity_kept(Relation rel, HeapTuple old, HeapTuple new)
 
 	for (i = 0; i < (int) lengthof(kept); i++)
 	{
-		/* a run that goes back follows its task to other roles */
-		if (tc_statement_is_own() && (kept[i] == LIVE_RUN_AS_ID || kept[i] == LIVE_OWNER_ID))
+		/*
+		 * a run that goes back follows its task to other roles; a step that
+		 * has asked its condition becomes a run of the task that it names
+		 */
+		if (tc_statement_is_own() && (kept[i] == LIVE_RUN_AS_ID || kept[i] == LIVE_OWNER_ID ||
+									  kept[i] == LIVE_TASK_ID))
 			continue;
 		/* all of them are eight bytes wide and passed by value */
 		if (column(old, desc, kept[i]) != column(new, desc, kept[i]))

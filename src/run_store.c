@@ -189,7 +189,7 @@ static Statement statements[] = {
 		"WITH back AS ("
 		" UPDATE taskcenter.live_runs AS r SET status = 'retrying', run_at = $3,"
 		"   executor_id = NULL, token = NULL, claimed_at = NULL, started_at = $4,"
-		"   error = $6, sqlstate = $7, reason = $8,"
+		"   error = $6, sqlstate = $7, reason = $8, step_state = coalesce($9, r.step_state),"
 		"   gate = CASE WHEN r.gate < -1 OR r.definition_id IS NOT NULL THEN r.gate WHEN t.gated THEN r.task_id"
 		"     WHEN r.gate < 0 THEN r.gate ELSE 0 END"
 		" FROM taskcenter.tasks AS t WHERE t.task_id = r.task_id"
@@ -199,9 +199,9 @@ static Statement statements[] = {
 		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
 		" SELECT b.run_id, $5, b.owner_id, b.task_id, b.retention_class, b.attempt, 'running',"
 		"   'retrying', $8, 'executor' FROM back AS b",
-		.nargs = 8,
+		.nargs = 9,
 		.types = {INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
-		TEXTOID, TEXTOID, TEXTOID}
+		TEXTOID, TEXTOID, TEXTOID, JSONBOID}
 	},
 	[STATEMENT_SNOOZE] = {
 		.label = "put a step back until its next look",
@@ -407,6 +407,7 @@ tc_run_retry(const RunRow *run, const RunOutcome *outcome)
 	tc_bind_redacted(&bindings, outcome->error);
 	tc_bind_text(&bindings, outcome->sqlstate);
 	tc_bind_redacted(&bindings, outcome->reason);
+	tc_bind_jsonb(&bindings, outcome->step_state);
 
 	tc_store_begin(&frame);
 	ours = tc_run_bound(&statements[STATEMENT_RETRY], &bindings) == 1;

@@ -31,6 +31,7 @@
 #include "fire.h"
 #include "fire_store.h"
 #include "graph_advance.h"
+#include "graph_limit.h"
 #include "guarded.h"
 #include "keep_metrics.h"
 #include "lease.h"
@@ -69,6 +70,7 @@ typedef struct SchedulersView
 	TimestampTz last_seen;		/* wall clock at the end of the last cycle */
 	bool		graphs_known;	/* advanced since we may dispatch */
 	TimestampTz graphs_again;	/* somebody held one of them */
+	TimestampTz next_limit;		/* when a graph's time limit passes; as above */
 	bool		lanes_known;	/* found in the table since we may dispatch */
 	TimestampTz lanes_found_at;
 	bool		settled;		/* what the server lost, since we may work
@@ -118,6 +120,7 @@ typedef struct Calls
 	bool		signals_waiting;
 	TimestampTz schedules_earliest;
 	TimestampTz leases_earliest;
+	TimestampTz deadlines_earliest;
 	uint64		control_version;
 	int			refusals;
 } Calls;
@@ -143,7 +146,7 @@ has_slow_roots(void)
 static Calls
 take_calls(void)
 {
-	Calls		calls = {.stop = true,.leases_earliest = DT_NOEND};
+	Calls		calls = {.stop = true,.leases_earliest = DT_NOEND,.deadlines_earliest = DT_NOEND};
 	DatabaseSlot *slot;
 
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
@@ -159,6 +162,8 @@ take_calls(void)
 		calls.refusals = slot->refusals;
 		calls.leases_earliest = slot->leases_earliest;
 		slot->leases_earliest = DT_NOEND;
+		calls.deadlines_earliest = slot->deadlines_earliest;
+		slot->deadlines_earliest = DT_NOEND;
 		slot->schedules_changed = false;
 		slot->schedules_earliest = DT_NOEND;
 		calls.roots_waiting = slot->roots_waiting || has_slow_roots();
@@ -343,6 +348,19 @@ find_lanes(const Calls *calls, TimestampTz now)
 	view.lanes_found_at = now;
 }
 
+/* Time limits of graphs that pass now; nothing is looked at before that. */
+static TimestampTz
+limit_graphs(const Calls *calls, TimestampTz now)
+{
+	view.next_limit = Min(view.next_limit, calls->deadlines_earliest);
+	/* the clock was set back: what began since ends earlier */
+	if (!view.graphs_known || now < view.last_seen)
+		view.next_limit = DT_NOBEGIN;
+	if (view.next_limit <= now)
+		view.next_limit = tc_graph_limits_enforce(now);
+	return view.next_limit;
+}
+
 /* Graphs that no executor advances; all of them at the start. */
 static TimestampTz
 advance_graphs(const Calls *calls, TimestampTz now)
@@ -369,7 +387,11 @@ settle_lost(TimestampTz now)
 	if (!view.control->adopted)
 		view.settled = false;
 	else if (!view.settled)
+	{
 		view.settled = tc_recover_all(now);
+		/* what runs again may belong to what was cancelled */
+		view.graphs_known = false;
+	}
 	return view.control->adopted && !view.settled ? now + UNSETTLED_US : DT_NOEND;
 }
 
@@ -423,6 +445,7 @@ cycle(void)
 	}
 
 	find_lanes(&calls, now);
+	again = Min(again, limit_graphs(&calls, now));
 	again = Min(again, advance_graphs(&calls, now));
 	fire(&calls, now);
 	now = GetCurrentTimestamp();
@@ -467,6 +490,7 @@ was_called(void)
 		slot->roots_waiting || slot->signals_waiting ||
 		slot->control_version != view.control_version ||
 		slot->leases_earliest < view.next_lease ||
+		slot->deadlines_earliest < view.next_limit ||
 		slot->refusals > view.refusals_left;
 	LWLockRelease(tc_shared->lock);
 	return called;
@@ -494,6 +518,7 @@ serve(void)
 												 ALLOCSET_SMALL_SIZES);
 	view.next_fire = DT_NOBEGIN;
 	view.next_lease = DT_NOBEGIN;
+	view.next_limit = DT_NOBEGIN;
 	view.next_maintenance = DT_NOBEGIN;
 	MemoryContextSwitchTo(context);
 	tc_shared_lanes_forget(MyDatabaseId);

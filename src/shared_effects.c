@@ -336,6 +336,8 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
 	int			level = GetCurrentTransactionNestLevel();
 	ListCell   *cell;
 
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		tc_pending.muted = false;
 	if (nothing_pending())
 		return;
 	if (event == SUBXACT_EVENT_ABORT_SUB)

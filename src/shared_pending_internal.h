@@ -51,6 +51,7 @@ typedef struct Pending
 {
 	bool		roots_full;		/* more than roots[] holds */
 	bool		signals;
+	bool		muted;			/* what ends is no step's end */
 	bool		work;			/* anything that PREPARE TRANSACTION would
 								 * lose */
 	bool		control;
@@ -68,6 +69,7 @@ typedef struct Pending
 	int			root_count;
 	int			defaults_count;
 	TimestampTz schedules_earliest;
+	TimestampTz deadline;		/* of a graph that begins; 0: none */
 	List	   *cancels;		/* PendingCancel, in TopTransactionContext */
 	PendingLane lanes[MAX_PENDING_LANES];
 	PendingFinish finishes[MAX_PENDING_FINISHES];

@@ -42,10 +42,46 @@ tc_shared_touch_root(int64 root_run_id)
 }
 
 void
+tc_arrivals_mute(void)
+{
+	tc_shared_wake_init();
+	tc_pending.muted = true;
+}
+
+void
+tc_arrivals_hear(void)
+{
+	tc_pending.muted = false;
+}
+
+bool
+tc_arrivals_muted(void)
+{
+	return tc_pending.muted;
+}
+
+void
 tc_shared_touch_signals(void)
 {
 	tc_wake_note_work();
 	tc_pending.signals = true;
+}
+
+void
+tc_shared_touch_deadline(TimestampTz deadline)
+{
+	tc_wake_note_work();
+	if (tc_pending.deadline == 0 || deadline < tc_pending.deadline)
+		tc_pending.deadline = deadline;
+}
+
+static void
+apply_deadline(DatabaseSlot *database)
+{
+	if (tc_pending.deadline == 0 || database == NULL)
+		return;
+	database->deadlines_earliest = Min(database->deadlines_earliest, tc_pending.deadline);
+	tc_shared_set_scheduler_latch(MyDatabaseId);
 }
 
 /* The lock is held. */
@@ -54,6 +90,8 @@ tc_roots_apply(void)
 {
 	DatabaseSlot *database = tc_shared_database(MyDatabaseId);
 	bool		full = tc_pending.roots_full;
+
+	apply_deadline(database);
 
 	if (tc_my_executor != NULL)
 	{

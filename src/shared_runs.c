@@ -224,19 +224,27 @@ tc_shared_run_begin(const ClaimedRun *run, TimestampTz started_at, TimestampTz d
 		kill(MyProcPid, SIGUSR2);
 }
 
-void
-tc_shared_run_end(void)
+bool
+tc_shared_run_end(char reason[TC_REASON_LENGTH], char actor[NAMEDATALEN])
 {
 	ExecutorSlot *mine = tc_my_executor;
+	bool		cancelled;
 
 	my_token = 0;
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	cancelled = mine->cancel_token != 0 && mine->cancel_token == mine->current_token;
+	if (cancelled)
+	{
+		strlcpy(reason, mine->cancel_reason, TC_REASON_LENGTH);
+		strlcpy(actor, mine->cancel_actor, NAMEDATALEN);
+	}
 	mine->ended_token = mine->current_token;
 	mine->current_run = mine->current_task = mine->current_token = 0;
 	mine->current_attempt = 0;
 	mine->slow_front = false;
 	mine->cancel_token = 0;
 	LWLockRelease(tc_shared->lock);
+	return cancelled;
 }
 
 bool

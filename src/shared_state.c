@@ -167,6 +167,7 @@ tc_shared_database_make(Oid database)
 		slot->lanes_left_out = DT_NOEND;
 		slot->schedules_earliest = DT_NOEND;
 		slot->leases_earliest = DT_NOEND;
+		slot->deadlines_earliest = DT_NOEND;
 		slot->scheduler_sleeps_until = DT_NOEND;
 		slot->metrics.since = GetCurrentTimestamp();
 		return slot;

@@ -94,6 +94,7 @@ typedef struct DatabaseSlot
 	TimestampTz scheduler_sleeps_until; /* scheduler, before it waits */
 	TimestampTz leases_earliest;	/* the earliest end of a lease that a
 									 * commit gave; scheduler clears it */
+	TimestampTz deadlines_earliest; /* the same, of time limits of graphs */
 	uint64		work_version;	/* grows at each commit that lets workers
 								 * claim other runs than before */
 	uint64		tenant_served;	/* whose turn it was last among those whose
@@ -460,10 +461,11 @@ extern void tc_shared_executor_cut_left(int slot, const ClaimedRun *left, int co
 
 /*
  * Executor: state which run executes, and that it ended.  A run that was
- * cancelled after it was taken is signalled to ourselves in begin.
+ * cancelled after it was taken is signalled to ourselves in begin.  At the
+ * end true: somebody wanted that; who asks later finds it elsewhere.
  */
 extern void tc_shared_run_begin(const ClaimedRun *run, TimestampTz started_at, TimestampTz deadline);
-extern void tc_shared_run_end(void);
+extern bool tc_shared_run_end(char reason[TC_REASON_LENGTH], char actor[NAMEDATALEN]);
 
 /* executor, in a signal handler too: is the executing attempt to be cancelled? */
 extern bool tc_shared_cancel_wanted(void);

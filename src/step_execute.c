@@ -24,31 +24,15 @@
 #include "run_store.h"
 #include "run_timer.h"
 #include "run_transaction.h"
+#include "shared_roots.h"
 #include "step_state.h"
+#include "step_task.h"
 #include "worker_process.h"
 
 #define MAX_QUERY_BYTES (16 * 1024 * 1024)
+#define QUERY_LIMIT (1 * USECS_PER_MINUTE)	/* where the step says none */
 
 /* ---- which step it is ---- */
-
-/* In a transaction; NULL: it is none that has anything to say. */
-static const CachedGraph *
-find_step(const RunRow *run, int *step)
-{
-	RootRow		root;
-	const CachedGraph *graph;
-
-	if (run->definition_id != 0)
-		return tc_graph_of_definition(run->definition_id, step);
-	if (run->parent_run_id == 0 || run->step == NULL ||
-		!tc_root_read(run->parent_run_id, &root) || root.graph_version == 0)
-		return NULL;
-	graph = tc_graph(root.task_id, root.graph_version);
-	if (graph == NULL)
-		return NULL;
-	*step = tc_graph_find(&graph->graph, run->step, strlen(run->step));
-	return *step >= 0 ? graph : NULL;
-}
 
 static bool
 is_undo(const RunRow *run)
@@ -71,7 +55,7 @@ tc_step_describe(RunRow *run)
 	run->special = run->step_state != NULL;
 	if (run->item != 0)
 		return;
-	graph = find_step(run, &number);
+	graph = tc_graph_of_definition(run->definition_id, &number);
 	if (graph == NULL)
 		return;
 	step = &graph->graph.steps[number];
@@ -105,11 +89,12 @@ finish_alone(Attempt *attempt, const char *status, Jsonb *output, const char *re
 	tc_worker_commit();
 }
 
-/* Record a failure as if the command had raised it. */
-static void
-fail(Attempt *attempt, int sqlstate, const char *message, const char *detail,
-	 MemoryContext context)
+/* as if the command had raised it */
+static ErrorData *
+error_of(int sqlstate, const char *message, const char *detail, MemoryContext context)
 {
+	ErrorData  *volatile error = NULL;
+
 	PG_TRY();
 	{
 		ereport(ERROR,
@@ -119,10 +104,18 @@ fail(Attempt *attempt, int sqlstate, const char *message, const char *detail,
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(context);
-		attempt->error = CopyErrorData();
+		error = CopyErrorData();
 		FlushErrorState();
 	}
 	PG_END_TRY();
+	return error;
+}
+
+static void
+fail(Attempt *attempt, int sqlstate, const char *message, const char *detail,
+	 MemoryContext context)
+{
+	attempt->error = error_of(sqlstate, message, detail, context);
 	tc_outcome_failure(attempt);
 }
 
@@ -140,7 +133,13 @@ query(Attempt *attempt, const char *sql, int max_rows, bool *truncated,
 	UserCommand *volatile command = NULL;
 	CommandResult result;
 	Jsonb	   *volatile rows = NULL;
+	const TaskDefinition *task = attempt->task;
+	TaskDefinition limited = *task;
 
+	if (limited.timeout <= 0)
+		limited.timeout = QUERY_LIMIT;
+	attempt->task = &limited;
+	attempt->deadline = 0;
 	tc_attempt_open(attempt);
 	PG_TRY();
 	{
@@ -166,8 +165,15 @@ query(Attempt *attempt, const char *sql, int max_rows, bool *truncated,
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	tc_attempt_close(attempt);
+	attempt->task = task;
 	if (command != NULL)
 		tc_user_command_release(command);
+	if (attempt->error == NULL && attempt->cancelled)
+	{
+		/* asked for at the query's end: it is the step that was meant */
+		attempt->error = error_of(ERRCODE_QUERY_CANCELED, "the step was cancelled", NULL, context);
+		rows = NULL;
+	}
 	return rows;
 }
 
@@ -196,6 +202,16 @@ first_value(const Jsonb *rows, int *columns)
 
 /* ---- conditions ---- */
 
+/* Of a condition that could not be asked: the next attempt asks it again. */
+static Jsonb *
+note_unasked(void)
+{
+	static const char *const keys[] = {TC_STATE_UNASKED};
+	static const char *const values[] = {"1"};
+
+	return tc_state_object(keys, values, 1);
+}
+
 /* False: the run has come to its next status. */
 static bool
 condition_holds(Attempt *attempt, const GraphStep *step, MemoryContext context)
@@ -205,6 +221,7 @@ condition_holds(Attempt *attempt, const GraphStep *step, MemoryContext context)
 	Jsonb	   *rows = query(attempt, step->condition, 1, &truncated, context);
 	JsonbValue *value;
 
+	attempt->step_state = note_unasked();
 	if (attempt->error != NULL)
 	{
 		tc_outcome_failure(attempt);
@@ -217,6 +234,7 @@ condition_holds(Attempt *attempt, const GraphStep *step, MemoryContext context)
 			 "A condition is a query of one column of type boolean.", context);
 		return false;
 	}
+	attempt->step_state = NULL;
 	if (value != NULL && value->val.boolean)
 		return true;
 	finish_alone(attempt, "skipped", NULL, "its condition is not true");
@@ -270,21 +288,34 @@ start_items(Attempt *attempt, const CachedGraph *graph, int number, MemoryContex
 		fail(attempt, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, problem, NULL, context);
 }
 
+/* ---- steps that name a task ---- */
+
+/* What the step asks for holds: now it is a run of that task. */
+static void
+hand_over(Attempt *attempt, const CachedGraph *graph, int number, MemoryContext context)
+{
+	const char *problem;
+
+	tc_worker_begin("make a step a run of its task");
+	problem = tc_step_hand_over(attempt->run, graph, number, attempt->task->owner_id,
+								attempt->finished_at);
+	if (problem != NULL)
+		problem = MemoryContextStrdup(context, problem);
+	tc_worker_commit();
+	if (problem != NULL)
+		fail(attempt, ERRCODE_INVALID_PARAMETER_VALUE,
+			 psprintf("the step cannot start: %s", problem), NULL, context);
+}
+
 /* ---- steps that wait ---- */
 
 /* a number that a step noted in its state; 0: it did not */
 static int64
 noted(const Jsonb *state, const char *key)
 {
-	JsonbValue *value;
+	char	   *text = tc_state_text(state, key);
 
-	if (state == NULL)
-		return 0;
-	value = getKeyJsonValueFromContainer(&unconstify(Jsonb *, state)->root, key, strlen(key),
-										 NULL);
-	if (value == NULL || value->type != jbvString)
-		return 0;
-	return strtoll(pnstrdup(value->val.string.val, value->val.string.len), NULL, 10);
+	return text == NULL ? 0 : strtoll(text, NULL, 10);
 }
 
 static Jsonb *
@@ -471,30 +502,15 @@ look_for_signal(Attempt *attempt, const GraphStep *step, MemoryContext context)
 		fail(attempt, ERRCODE_QUERY_CANCELED, "no signal came before the deadline", NULL, context);
 		return;
 	}
-	snooze(attempt, step->deadline > 0 ? since + step->deadline : DT_NOEND,
-		   tc_signal_state(&wait, psprintf("%lld", (long long) since)), NULL);
-
+	tc_worker_begin("let a step wait for a signal");
+	(void) tc_run_snooze(run, step->deadline > 0 ? since + step->deadline : DT_NOEND,
+						 tc_signal_state(&wait, psprintf("%lld", (long long) since)), NULL);
 	/* one that was committed since we looked found nobody waiting */
-	tc_worker_begin("look for a signal once more");
-	tc_signals_match(now);
+	tc_shared_touch_signals();
 	tc_worker_commit();
 }
 
 /* ---- all of them ---- */
-
-/* what describe() could not tell whoever made the run; NULL: nothing */
-static const char *
-problem_of(const Jsonb *state)
-{
-	JsonbValue *value;
-
-	if (state == NULL)
-		return NULL;
-	value = getKeyJsonValueFromContainer(&unconstify(Jsonb *, state)->root, "problem", 7, NULL);
-	if (value == NULL || value->type != jbvString)
-		return NULL;
-	return pnstrdup(value->val.string.val, value->val.string.len);
-}
 
 static bool
 execute(Attempt *attempt, const CachedGraph *graph, int number, MemoryContext context)
@@ -519,10 +535,21 @@ execute(Attempt *attempt, const CachedGraph *graph, int number, MemoryContext co
 		case STEP_TASK:
 			break;
 	}
-	if (step->for_each == NULL || attempt->run->item != 0)
+	if (step->for_each != NULL)
+		start_items(attempt, graph, number, context);
+	else if (step->kind == STEP_TASK)
+		hand_over(attempt, graph, number, context);
+	else
 		return false;
-	start_items(attempt, graph, number, context);
 	return true;
+}
+
+/* Once, unless that failed: what flag and condition let start is not asked again. */
+static bool
+asks(const RunRow *run)
+{
+	return (run->attempt == 1 && noted(run->step_state, "since") == 0) ||
+		noted(run->step_state, TC_STATE_UNASKED) != 0;
 }
 
 bool
@@ -530,7 +557,7 @@ tc_step_execute(RunRow *run, const TaskDefinition *task, const char *queue,
 				TimestampTz now, MemoryContext context)
 {
 	Attempt    *attempt = palloc0(sizeof(Attempt));
-	const char *problem = problem_of(run->step_state);
+	const char *problem = tc_state_text(run->step_state, "problem");
 	const CachedGraph *graph;
 	int			number = 0;
 
@@ -544,22 +571,22 @@ tc_step_execute(RunRow *run, const TaskDefinition *task, const char *queue,
 			 psprintf("the step cannot start: %s", problem), NULL, context);
 		return true;
 	}
-	if (run->item != 0)
+	if (run->item != 0 || run->definition_id == 0)
 		return false;
 	tc_worker_begin("look at a step");
-	graph = find_step(run, &number);
+	graph = tc_graph_of_definition(run->definition_id, &number);
 	tc_worker_commit();
 	if (graph == NULL)
 		return false;
 
-	/* once: what they let start is not asked again */
-	if (graph->graph.steps[number].requires_flag != NULL && run->attempt == 1 &&
-		noted(run->step_state, "since") == 0 &&
-		!flag_allows(attempt, graph->graph.steps[number].requires_flag))
-		return true;
-	if (graph->graph.steps[number].condition != NULL && run->attempt == 1 &&
-		noted(run->step_state, "since") == 0 &&
-		!condition_holds(attempt, &graph->graph.steps[number], context))
-		return true;
+	if (asks(run))
+	{
+		const GraphStep *step = &graph->graph.steps[number];
+
+		if (step->requires_flag != NULL && !flag_allows(attempt, step->requires_flag))
+			return true;
+		if (step->condition != NULL && !condition_holds(attempt, step, context))
+			return true;
+	}
 	return execute(attempt, graph, number, context);
 }

@@ -32,6 +32,20 @@ tc_state_object(const char *const *keys, const char *const *values, int count)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
+char *
+tc_state_text(const Jsonb *state, const char *key)
+{
+	JsonbValue *value;
+
+	if (state == NULL)
+		return NULL;
+	value = getKeyJsonValueFromContainer(&unconstify(Jsonb *, state)->root, key, strlen(key),
+										 NULL);
+	if (value == NULL || value->type != jbvString)
+		return NULL;
+	return pnstrdup(value->val.string.val, value->val.string.len);
+}
+
 Jsonb *
 tc_params_over(const Jsonb *under, const char *key, const Jsonb *over)
 {

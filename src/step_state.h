@@ -16,6 +16,12 @@
 /* a NULL value is left out */
 extern Jsonb *tc_state_object(const char *const *keys, const char *const *values, int count);
 
+/* a key of the state of a step whose condition could not be asked */
+#define TC_STATE_UNASKED "unasked"
+
+/* what a key of it says; state NULL, or nothing: NULL */
+extern char *tc_state_text(const Jsonb *state, const char *key);
+
 /* an object with one key more, or in place of the one that it has */
 extern Jsonb *tc_params_over(const Jsonb *under, const char *key, const Jsonb *over);
 

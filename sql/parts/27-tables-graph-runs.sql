@@ -22,12 +22,16 @@ CREATE TABLE taskcenter.graph_progress (
     items_failed    int NOT NULL DEFAULT 0,
     end_status      text,
     reason          text,
+    deadline        timestamptz,
+    gives_up_to     bigint,
     CONSTRAINT graph_progress_pkey PRIMARY KEY (run_id),
     CONSTRAINT graph_progress_phase_known
         CHECK (phase = ANY (ARRAY['running', 'stopping', 'cancelling', 'compensating']))
 );
 CREATE INDEX graph_progress_parent_idx ON taskcenter.graph_progress (parent_run_id)
     WHERE parent_run_id IS NOT NULL;
+CREATE INDEX graph_progress_deadline_idx ON taskcenter.graph_progress (deadline)
+    WHERE deadline IS NOT NULL;
 
 /* roots that go on while all else is paused: one of their steps has paused it */
 CREATE TABLE taskcenter.graph_exemptions (

@@ -5,7 +5,7 @@ CREATE FUNCTION taskcenter.decide_step(run_id bigint, step text, decision text,
     note text = NULL, evidence jsonb = NULL) RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_decide_step';
 COMMENT ON FUNCTION taskcenter.decide_step(bigint, text, text, text, jsonb) IS
-'Approve or reject a step that waits for an approval; run_id is the graph''s run, nested steps are named outer/inner. Who decides is the current role, once. Returns approved, rejected, or waiting while the quorum is not reached; raises 42501 for a role that may not, 55000 where nothing waits';
+'Approve or reject a step that waits for an approval; run_id is the graph''s run, nested steps are named outer/inner. Who decides is the user of the session if that may, else the current role; each once. With exclude_requester nobody may who could act as the role that made the run. Returns approved, rejected, or waiting while the quorum is not reached; raises 42501 for a role that may not, 55000 where nothing waits';
 
 CREATE FUNCTION taskcenter.send_signal(signal text, key text = NULL, payload jsonb = NULL)
 RETURNS bigint

@@ -44,10 +44,14 @@ CROSS JOIN LATERAL (
 WHERE EXISTS (SELECT FROM pg_roles AS o
         WHERE o.rolname = ANY (w.roles) AND pg_has_role(o.oid, 'USAGE'))
   AND NOT (coalesce((a.approval->>'exclude_requester')::boolean, false)
-        AND p.created_by = ANY (ARRAY[CURRENT_USER::text, SESSION_USER::text]))
+        AND (p.created_by = ANY (ARRAY[CURRENT_USER::text, SESSION_USER::text])
+            OR EXISTS (SELECT FROM pg_roles AS o, pg_roles AS me
+                WHERE o.rolname = p.created_by AND me.rolname = CURRENT_USER
+                  AND NOT me.rolsuper AND pg_has_role(me.oid, o.oid, 'MEMBER'))))
   AND NOT EXISTS (SELECT FROM taskcenter.decisions AS d
-        WHERE d.run_id = a.run_id AND d.role_id = (
-            SELECT o.oid::bigint FROM pg_roles AS o WHERE o.rolname = CURRENT_USER))
+        WHERE d.run_id = a.run_id AND d.role_id IN (
+            SELECT o.oid::bigint FROM pg_roles AS o
+            WHERE o.rolname IN (CURRENT_USER, SESSION_USER)))
 ORDER BY a.created_at, a.run_id;
 
 COMMENT ON VIEW taskcenter.open_decisions IS

@@ -13,8 +13,12 @@ COMMENT ON COLUMN taskcenter.graph_progress.paused IS 'Whether pause_run() keeps
 COMMENT ON COLUMN taskcenter.graph_progress.items IS 'Number of items of for_each; null for a graph';
 COMMENT ON COLUMN taskcenter.graph_progress.items_succeeded IS 'Items that succeeded';
 COMMENT ON COLUMN taskcenter.graph_progress.items_failed IS 'Items that failed, timed out or were cancelled';
-COMMENT ON COLUMN taskcenter.graph_progress.end_status IS 'While it compensates: the status that it will end with';
+COMMENT ON COLUMN taskcenter.graph_progress.end_status IS 'The status that it will end with, once that is known';
 COMMENT ON COLUMN taskcenter.graph_progress.reason IS 'Why it stops or is cancelled; null if it does not';
+COMMENT ON COLUMN taskcenter.graph_progress.deadline IS
+'When its time limit passes; null if it has none, or is about to end';
+COMMENT ON COLUMN taskcenter.graph_progress.gives_up_to IS
+'After a failure that stops it: steps up to this run that merely wait are cancelled as soon as nobody looks at them; null if none were being looked at';
 COMMENT ON TABLE taskcenter.graph_exemptions IS
 'Graphs one of whose steps paused or drained the scheduler: their own steps go on, in the queue control';
 COMMENT ON COLUMN taskcenter.graph_exemptions.run_id IS 'The graph''s run';
