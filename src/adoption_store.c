@@ -18,6 +18,7 @@
 #include "adoption_store.h"
 #include "bindings.h"
 #include "run_columns.h"
+#include "shared_roots.h"
 
 static Statement map_tasks = {
 	.label = "map the roles of tasks",
@@ -79,6 +80,34 @@ static Statement map_live_runs = {
 	"   RETURNING r.*, t.run_as_id AS new_run_as_id, t.owner_id AS new_owner_id)"
 	" INSERT INTO taskcenter.live_runs (run_as_id, owner_id, " TC_LIVE_COLUMNS ")"
 	" SELECT g.new_run_as_id, g.new_owner_id, " TC_LIVE_COLUMNS " FROM gone AS g",
+	.any_plan = true
+};
+
+/* who is gone stays nobody: his old OID does not go with his name */
+static Statement map_progress = {
+	.label = "map the roles of graphs that run",
+	.text =
+	"UPDATE taskcenter.graph_progress AS p SET owner_id = t.owner_id"
+	" FROM taskcenter.tasks AS t WHERE t.task_id = p.task_id AND p.owner_id <> t.owner_id",
+	.any_plan = true
+};
+
+static Statement map_decisions = {
+	.label = "map the roles of decisions",
+	.text =
+	"UPDATE taskcenter.decisions AS d SET role_id = coalesce(o.oid::bigint, -d.role_id)"
+	" FROM taskcenter.decisions AS s LEFT JOIN pg_roles AS o ON o.rolname = s.role"
+	" WHERE s.run_id = d.run_id AND s.role_id = d.role_id AND s.role_id > 0"
+	"   AND d.role_id IS DISTINCT FROM o.oid::bigint",
+	.any_plan = true
+};
+
+static Statement map_signals = {
+	.label = "map the roles of signals",
+	.text =
+	"UPDATE taskcenter.signals AS s SET sender_id = coalesce(o.oid, 0)::bigint"
+	" FROM taskcenter.signals AS t LEFT JOIN pg_roles AS o ON o.rolname = t.sent_by"
+	" WHERE t.signal_id = s.signal_id AND s.sender_id IS DISTINCT FROM coalesce(o.oid, 0)::bigint",
 	.any_plan = true
 };
 
@@ -368,7 +397,13 @@ tc_adoption_map_roles(TimestampTz now)
 	tc_run(&map_skipped_fires, NULL, NULL);
 	tc_run(&map_dead_letters, NULL, NULL);
 	tc_run(&map_live_runs, NULL, NULL);
+	tc_run(&map_progress, NULL, NULL);
+	tc_run(&map_decisions, NULL, NULL);
+	tc_run(&map_signals, NULL, NULL);
+	/* the steps among them ended long ago */
+	tc_arrivals_mute();
 	tc_run(&map_finished_runs, NULL, NULL);
+	tc_arrivals_hear();
 	tc_run(&map_history, NULL, NULL);
 	tc_run(&map_logs, NULL, NULL);
 	tc_run(&map_grants, NULL, NULL);

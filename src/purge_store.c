@@ -22,6 +22,7 @@
 #include "purge_store.h"
 #include "setting_keys.h"
 #include "shared_metrics.h"
+#include "shared_roots.h"
 #include "taskcenter.h"
 
 const PurgeRelation tc_purge_relations[] = {
@@ -111,12 +112,24 @@ failure(const PurgeRelation *relation)
 		"(r.status = ANY (ARRAY['failed', 'timed_out']))" : "false";
 }
 
-/* further condition: what belongs to unfinished runs stays */
+/*
+ * Further condition: what belongs to unfinished runs stays.  A graph that goes
+ * on needs its finished steps: their outputs, and what undoes them.
+ */
 static const char *
 of_unfinished(const PurgeRelation *relation)
 {
-	return relation->own != OWN_LONGER ? "" :
-		" AND NOT EXISTS (SELECT FROM taskcenter.live_runs AS l WHERE l.run_id = r.run_id)";
+	switch (relation->own)
+	{
+		case OWN_LONGER:
+			return " AND NOT EXISTS (SELECT FROM taskcenter.live_runs AS l"
+				" WHERE l.run_id = r.run_id)";
+		case OWN_BY_OUTCOME:
+			return " AND NOT EXISTS (SELECT FROM taskcenter.live_runs AS l"
+				" WHERE l.run_id = r.parent_run_id)";
+		default:
+			return "";
+	}
 }
 
 /* unlike tc_bind_timestamptz(), infinity is a value */
@@ -337,6 +350,11 @@ staying(const PurgeRelation *relation, const Leaf *leaf)
 						 " WHERE l.run_id >= (SELECT min(m.run_id) FROM %s AS m)"
 						 "   AND l.run_id <= (SELECT max(m.run_id) FROM %s AS m)",
 						 table, table, table);
+	if (relation->own == OWN_BY_OUTCOME)
+		appendStringInfo(&text, " UNION SELECT r.ctid"
+						 " FROM taskcenter.live_runs AS l JOIN %s AS r ON r.parent_run_id = l.run_id"
+						 " WHERE l.graph_version IS NOT NULL"
+						 "   OR l.status = 'running' AND l.executor_id IS NULL", table);
 	return text.data;
 }
 
@@ -397,7 +415,9 @@ tc_purge_move_staying(const PurgeRelation *relation, const Leaf *leaf,
 	tc_bind_int64(&arguments, most);
 	/* they finished long ago */
 	tc_metric_pause(true);
+	tc_arrivals_mute();
 	count = (int64) tc_run_bound(&move, &arguments);
+	tc_arrivals_hear();
 	tc_metric_pause(false);
 	return count;
 }
