@@ -92,9 +92,8 @@ typedef struct DatabaseSlot
 								 * scheduler clears it */
 	bool		finish_wanted;	/* somebody waits for any finish */
 	TimestampTz scheduler_sleeps_until; /* scheduler, before it waits */
-	TimestampTz leases_earliest;	/* the earliest end of a lease that a
-									 * commit gave; scheduler clears it */
-	TimestampTz deadlines_earliest; /* the same, of time limits of graphs */
+	TimestampTz leases_earliest;	/* ends of leases that commits gave, and */
+	TimestampTz deadlines_earliest; /* of graphs; scheduler clears them */
 	uint64		work_version;	/* grows at each commit that lets workers
 								 * claim other runs than before */
 	uint64		tenant_served;	/* whose turn it was last among those whose
@@ -461,8 +460,7 @@ extern void tc_shared_executor_cut_left(int slot, const ClaimedRun *left, int co
 
 /*
  * Executor: state which run executes, and that it ended.  A run that was
- * cancelled after it was taken is signalled to ourselves in begin.  At the
- * end true: somebody wanted that; who asks later finds it elsewhere.
+ * cancelled after it was taken is signalled to ourselves in begin.  End: was it?
  */
 extern void tc_shared_run_begin(const ClaimedRun *run, TimestampTz started_at, TimestampTz deadline);
 extern bool tc_shared_run_end(char reason[TC_REASON_LENGTH], char actor[NAMEDATALEN]);
