@@ -21,6 +21,7 @@
 #include "flag_check.h"
 #include "flag_run_store.h"
 #include "graph_advance.h"
+#include "graph_handover.h"
 #include "step_execute.h"
 #include "recover_store.h"
 #include "role_check.h"
@@ -31,7 +32,6 @@
 #include "task_rate.h"
 #include "worker_process.h"
 
-#define CLAIM_WORK_MS 50.0		/* of work in one claim */
 #define CLAIM_GROWTH 4			/* from one claim to the next */
 #define DURATION_WEIGHT 0.2
 #define FLAG_SKIPS 1000			/* runs that a claim skips at once */
@@ -65,6 +65,9 @@ static int	last_claim = 1;
 static LaneKey unknown_lane;
 static bool has_unknown_lane = false;
 
+/* There is nothing to do but to go on with graphs that others hold. */
+static bool insists = false;
+
 void
 tc_claim_note_duration(double ms)
 {
@@ -92,8 +95,8 @@ adapted_claim(void)
 
 	if (recent_ms < 0)
 		return 1;
-	wanted = recent_ms <= CLAIM_WORK_MS / TC_MAX_CLAIM ? TC_MAX_CLAIM :
-		(int) (CLAIM_WORK_MS / recent_ms);
+	wanted = recent_ms <= TC_CLAIM_WORK_MS / TC_MAX_CLAIM ? TC_MAX_CLAIM :
+		(int) (TC_CLAIM_WORK_MS / recent_ms);
 	return Max(1, Min(wanted, last_claim * CLAIM_GROWTH));
 }
 
@@ -497,7 +500,7 @@ advance_roots(Oid role, TimestampTz now, Lane *lanes, int count)
 	int			added = 0;
 	int			i;
 
-	tc_graph_advance_mine(now);
+	(void) tc_graph_advance_mine(insists, now);
 	touched_count = tc_shared_touched_lanes(role, now, touched,
 											lengthof(touched));
 	for (i = 0; i < touched_count && count + added < TC_MAX_LANES; i++)
@@ -510,6 +513,15 @@ advance_roots(Oid role, TimestampTz now, Lane *lanes, int count)
 			held->next_due = DT_NOBEGIN;
 	}
 	return added;
+}
+
+bool
+tc_claim_handed_over(RunRow *rows)
+{
+	if (!tc_handover_take(&rows[0]))
+		return false;
+	publish(rows, 1);
+	return true;
 }
 
 ClaimResult
@@ -553,6 +565,7 @@ tc_claim_runs(Oid role, int64 executor_id, bool fresh, TimestampTz now, RunRow *
 			break;
 		MemoryContextSwitchTo(context);
 	}
+	insists = result.count == 0 && tc_shared_has_roots();
 	if (result.count == 0)
 	{
 		learn_unknown_lane(lanes, count);

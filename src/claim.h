@@ -12,6 +12,9 @@
 
 #include "run_store.h"
 
+/* of work in one claim */
+#define TC_CLAIM_WORK_MS 50.0
+
 /* how long the first run of a claim may take before others see to the rest */
 #define TC_SLOW_FRONT_MS 100
 
@@ -37,6 +40,9 @@ typedef struct ClaimResult
  */
 extern ClaimResult tc_claim_runs(Oid role, int64 executor_id, bool fresh, TimestampTz now,
 								 RunRow *rows, MemoryContext context);
+
+/* the run that the last one handed over is published like a claim; false: none was */
+extern bool tc_claim_handed_over(RunRow *rows);
 
 /* give back what was published and not taken; reason for the history */
 extern void tc_claim_give_back(const char *reason);

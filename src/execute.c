@@ -23,6 +23,7 @@
 #include "attempt.h"
 #include "backoff.h"
 #include "execute.h"
+#include "graph_handover.h"
 #include "graph_start.h"
 #include "outcome.h"
 #include "recover_store.h"
@@ -31,6 +32,7 @@
 #include "run_transaction.h"
 #include "secrets.h"
 #include "session_scrub.h"
+#include "shared_roots.h"
 #include "shared_state.h"
 #include "step_execute.h"
 #include "worker_process.h"
@@ -101,13 +103,19 @@ run_atomic(Attempt *attempt, MemoryContext context)
 									   receiver_of(attempt), &attempt->result);
 		tc_attempt_refuse_late();
 		tc_run_cancel_hold();
+		/* what is handed over arrives nowhere */
+		if (tc_handover_make(attempt))
+			tc_arrivals_mute();
 		log_count = tc_outcome_success(attempt);
+		tc_arrivals_hear();
 		tc_run_cancel_release();
 		tc_user_command_end_atomic();
 		tc_run_transaction_commit(task->synchronous_commit);
 	}
 	PG_CATCH();
 	{
+		tc_arrivals_hear();
+		tc_handover_forget();
 		keep_error(attempt, context);
 	}
 	PG_END_TRY();

@@ -26,6 +26,7 @@
 #include "compat.h"
 #include "execute.h"
 #include "graph_advance.h"
+#include "graph_handover.h"
 #include "recover_store.h"
 #include "role_check.h"
 #include "run_timer.h"
@@ -38,7 +39,10 @@
 
 extern PGDLLEXPORT void taskcenter_executor_main(Datum main_arg);
 
-#define ROOT_PATIENCE_US 2000	/* while runs take turns that are shorter */
+
+/* how long roots wait while runs take turns that are shorter */
+#define ROOT_PATIENCE_US 2000
+#define ROOT_MOST_PATIENCE_US 32000
 
 static TimeoutId slow_front_timeout;
 static int64 runs_served = 0;
@@ -225,16 +229,19 @@ serve_one(RunRow *rows, int first, const ClaimResult *claim, MemoryContext conte
 /*
  * Steps have ended, and more runs are claimed already: what comes after those
  * steps shall not wait for long, nor each of many quick ones be looked at.
+ * Looks that find nothing become rarer.
  */
 static void
 look_after_roots(void)
 {
 	static TimestampTz since = 0;
+	static int	patience = ROOT_PATIENCE_US;
 	TimestampTz now;
 
 	if (!tc_shared_has_roots())
 	{
 		since = 0;
+		patience = ROOT_PATIENCE_US;
 		return;
 	}
 	if (!tc_shared_executor_has_more())
@@ -242,7 +249,7 @@ look_after_roots(void)
 	now = GetCurrentTimestamp();
 	if (since == 0)
 		since = now;
-	if (now - since < ROOT_PATIENCE_US)
+	if (now - since < patience)
 	{
 		if (!get_timeout_active(slow_front_timeout))
 			enable_timeout_after(slow_front_timeout, TC_SLOW_FRONT_MS);
@@ -250,24 +257,41 @@ look_after_roots(void)
 	}
 	since = 0;
 	tc_worker_begin("advance graphs");
-	tc_graph_advance_mine(now);
+	patience = tc_graph_advance_mine(false, now) ? ROOT_PATIENCE_US :
+		Min(2 * patience, ROOT_MOST_PATIENCE_US);
 	tc_worker_commit_lazily();
+}
+
+/*
+ * Until when steps may be handed over, so that a chain keeps nobody waiting
+ * for longer than a claim does.
+ */
+static TimestampTz
+handover_until(const ClaimResult *claim, TimestampTz claimed_at)
+{
+	if (claim->batch || tc_shared_executor_has_more() ||
+		(tc_executor_max_runs > 0 && runs_served + 1 >= tc_executor_max_runs))
+		return DT_NOBEGIN;
+	return claimed_at + (TimestampTz) (TC_CLAIM_WORK_MS * 1000);
 }
 
 static void
 serve_claim(RunRow *rows, const ClaimResult *claim, MemoryContext context)
 {
+	TimestampTz claimed_at = GetCurrentTimestamp();
 	int			next;
 
-	if (claim->lane_unknown || (claim->count > 1 && !claim->batch))
+	if (claim->lane_unknown || (claim->count > 1 && !claim->batch) || tc_shared_has_roots())
 		enable_timeout_after(slow_front_timeout, TC_SLOW_FRONT_MS);
 	while ((next = tc_shared_executor_take()) >= 0)
 	{
+		tc_handover_permit(handover_until(claim, claimed_at));
 		if (may_start(&rows[next], claim))
 			serve_one(rows, next, claim, context);
 		else
 			give_back_run(&rows[next]);
 		MemoryContextReset(context);
+		(void) tc_claim_handed_over(rows);
 		look_after_roots();
 		CHECK_FOR_INTERRUPTS();
 	}

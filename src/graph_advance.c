@@ -13,6 +13,7 @@
 
 #include "graph_advance.h"
 #include "graph_end.h"
+#include "graph_handover.h"
 #include "guarded.h"
 #include "shared_roots.h"
 #include "shared_state.h"
@@ -66,7 +67,10 @@ tc_graph_go_on(Advance *advance)
 	tc_release(advance);
 	if (tc_walk_count(walk, STEP_STATE_STARTED) > 0 ||
 		(progress->paused && tc_walk_count(walk, STEP_STATE_PENDING) > 0))
+	{
 		tc_progress_update(progress);
+		tc_handover_note(advance);
+	}
 	else
 		tc_graph_close(advance, tc_graph_verdict(advance));
 }
@@ -207,45 +211,59 @@ tc_graph_open(Advance *advance)
 	return false;
 }
 
-/* In a transaction; false: somebody holds it for long. */
-static bool
-advance_root(int64 run_id, TimestampTz now)
+typedef enum Advanced
+{
+	ADVANCE_BUSY,				/* somebody holds it */
+	ADVANCE_NOTHING,			/* no step begins */
+	ADVANCE_BEGINS
+} Advanced;
+
+/* In a transaction.  patient: who holds it is waited for, though not for long. */
+static Advanced
+advance_root(int64 run_id, bool patient, TimestampTz now)
 {
 	Advance		advance = {0};
 	Arrival    *nobodys;
 
 	advance.now = now;
-	switch (tc_progress_lock_soon(run_id, &advance.progress))
+	switch (tc_progress_lock_soon(run_id, patient, &advance.progress))
 	{
 		case PROGRESS_BUSY:
-			return false;
+			return ADVANCE_BUSY;
 		case PROGRESS_GONE:
 			(void) tc_arrivals_take(run_id, &nobodys);
-			return true;
+			return ADVANCE_NOTHING;
 		case PROGRESS_LOCKED:
 			break;
 	}
 	if (!tc_graph_open(&advance))
-		return true;
+		return ADVANCE_NOTHING;
 	if (advance.graph == NULL)
 		advance_items(&advance);
 	else
 		advance_graph(&advance);
-	return true;
+	return advance.released > 0 ? ADVANCE_BEGINS : ADVANCE_NOTHING;
 }
 
-void
-tc_graph_advance_mine(TimestampTz now)
+bool
+tc_graph_advance_mine(bool patient, TimestampTz now)
 {
 	int64		roots[TC_MAX_ROOTS];
 	int			count = tc_shared_take_roots(roots);
+	bool		begins = false;
 	int			i;
 
 	for (i = 0; i < count; i++)
 	{
-		if (!advance_root(roots[i], now))
+		Advanced	advanced = advance_root(roots[i], patient, now);
+
+		begins |= advanced == ADVANCE_BEGINS;
+		if (advanced == ADVANCE_BUSY && patient)
 			tc_shared_call_for_roots();
+		else if (advanced == ADVANCE_BUSY)
+			tc_shared_keep_root(roots[i]);
 	}
+	return begins;
 }
 
 /* a root to be advanced in a sub-transaction */
@@ -261,7 +279,7 @@ advance_guarded(void *argument)
 {
 	GuardedAdvance *guarded = argument;
 
-	guarded->done = advance_root(guarded->run_id, guarded->now);
+	guarded->done = advance_root(guarded->run_id, true, guarded->now) != ADVANCE_BUSY;
 }
 
 /* AskToEnd, of nobody's own */
@@ -286,7 +304,7 @@ give_up(int64 run_id, const char *problem, TimestampTz now)
 	int			i;
 
 	advance.now = now;
-	if (tc_progress_lock_soon(run_id, &advance.progress) != PROGRESS_LOCKED ||
+	if (tc_progress_lock_soon(run_id, true, &advance.progress) != PROGRESS_LOCKED ||
 		!tc_root_read(run_id, &advance.root))
 		return;
 	tc_steps_cancel(run_id, 0, reason, "graph", now);

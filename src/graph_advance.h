@@ -17,8 +17,12 @@
 
 #include "graph_release.h"
 
-/* In a transaction: the roots that this executor's commits have noted. */
-extern void tc_graph_advance_mine(TimestampTz now);
+/*
+ * In a transaction: the roots that this executor's commits have noted.  One
+ * that another holds is waited for, or else kept for the next time.  True: a
+ * step begins.
+ */
+extern bool tc_graph_advance_mine(bool patient, TimestampTz now);
 
 /*
  * Scheduler, outside a transaction: every root that has something to take.

@@ -380,7 +380,8 @@ tc_graph_step_definition(const CachedGraph *graph, int step,
 	definition->runnable = composite->runnable;
 	definition->role_renamed = composite->role_renamed;
 	definition->max_running = -1;
-	definition->settings = composite->settings;
+	if (composite->settings != NULL)
+		definition->settings = DatumGetJsonbPCopy(JsonbPGetDatum(composite->settings));
 	if (composite->flag_subject != NULL)
 		definition->flag_subject = pstrdup(composite->flag_subject);
 	if (node->kind == STEP_COMMAND)

@@ -38,7 +38,7 @@ end_root(int64 run_id, TimestampTz now)
 
 	tc_worker_begin("end a graph at its time limit");
 	tc_store_begin(&frame);
-	switch (tc_progress_lock_soon(run_id, &progress))
+	switch (tc_progress_lock_soon(run_id, true, &progress))
 	{
 		case PROGRESS_BUSY:
 			done = false;

@@ -250,6 +250,7 @@ insert_starts(Advance *advance)
 	}
 	tc_steps_insert(&advance->root, new, new_count, advance->progress.exempt, advance->now);
 	tc_steps_again(again, again_count, &advance->root, advance->now);
+	advance->released += new_count + again_count;
 	walk->start_count = 0;
 }
 

@@ -11,7 +11,7 @@
 #define TC_GRAPH_RELEASE_H
 
 #include "graph_cache.h"
-#include "graph_run_store.h"
+#include "graph_step_store.h"
 #include "graph_walk.h"
 #include "progress_store.h"
 
@@ -26,6 +26,7 @@ typedef struct Advance
 	GraphWalk	walk;
 	OldStep    *old;			/* of an earlier go; NULL: there was none */
 	int			old_count;
+	int			released;		/* steps that began to wait for an executor */
 	TimestampTz now;
 } Advance;
 

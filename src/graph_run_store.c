@@ -12,7 +12,6 @@
 
 #include "bindings.h"
 #include "graph_run_store.h"
-#include "shared_roots.h"
 #include "statement.h"
 
 enum
@@ -20,8 +19,6 @@ enum
 	STATEMENT_ROOT_READ,
 	STATEMENT_ROOT_START,
 	STATEMENT_ROOT_END,
-	STATEMENT_STEP_INSERT,
-	STATEMENT_STEP_SKIP,
 	STATEMENT_STEPS_LIVE,
 	STATEMENT_STEPS_OLD,
 	STATEMENT_STEPS_AGAIN,
@@ -80,55 +77,6 @@ static Statement statements[] = {
 		"   'running', $2, $4, 'graph' FROM gone AS g",
 		.nargs = 6,
 		.types = {INT8OID, TEXTOID, JSONBOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}
-	},
-	[STATEMENT_STEP_INSERT] = {
-		.label = "queue a step",
-		.text =
-		"WITH made AS ("
-		" INSERT INTO taskcenter.live_runs (run_id, task_id, run_as_id, owner_id, queue_id,"
-		"   gate, run_at, created_at, priority, max_attempts, retention_class, status, params,"
-		"   parent_run_id, step, item, trace_id, created_by, definition_id, step_state)"
-		" SELECT nextval('taskcenter.run_ids'), t.task_id, t.run_as_id, t.owner_id,"
-		"   CASE WHEN $16 THEN (SELECT c.queue_id FROM taskcenter.queues AS c"
-		"       WHERE c.queue = 'control')"
-		"     ELSE coalesce(nullif($3, 0), q.queue_id) END,"
-		"   CASE WHEN $2 <> 0 THEN $4 WHEN t.gated THEN t.task_id ELSE 0 END,"
-		"   $5, $6, coalesce($7, t.priority), coalesce(nullif($8, 0), t.max_attempts),"
-		"   t.retention_class, 'queued', $9, $10, $11, nullif($12, 0), $13, $14,"
-		"   nullif($2, 0), $15"
-		" FROM taskcenter.tasks AS t JOIN taskcenter.queues AS q ON q.queue = t.queue"
-		" WHERE t.task_id = $1"
-		" RETURNING run_id, owner_id, task_id, retention_class)"
-		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   task_id, retention_class, attempt, new_status, actor)"
-		" SELECT m.run_id, $6, m.owner_id, m.task_id, m.retention_class, 0, 'queued', 'graph'"
-		" FROM made AS m",
-		.nargs = 16,
-		.types = {INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID,
-			INT4OID, JSONBOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, JSONBOID,
-		BOOLOID}
-	},
-	[STATEMENT_STEP_SKIP] = {
-		.label = "skip a step",
-		.text =
-		"WITH made AS ("
-		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
-		"   queue_id, parent_run_id, run_at, created_at, finished_at, retention_class, priority,"
-		"   attempt, max_attempts, lost, is_catchup, status, params, step, reason, trace_id,"
-		"   created_by, definition_id)"
-		" SELECT nextval('taskcenter.run_ids'), t.task_id, t.run_as_id, t.owner_id, q.queue_id,"
-		"   $3, $4, $4, $4, t.retention_class, t.priority, 0, t.max_attempts, 0, false, 'skipped',"
-		"   '{}', $5, $6, $7, $8, nullif($2, 0)"
-		" FROM taskcenter.tasks AS t JOIN taskcenter.queues AS q ON q.queue = t.queue"
-		" WHERE t.task_id = $1"
-		" RETURNING run_id, owner_id, task_id, retention_class)"
-		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT m.run_id, $4, m.owner_id, m.task_id, m.retention_class, 0, s.old, s.new,"
-		"   CASE WHEN s.new = 'skipped' THEN $6 END, 'graph'"
-		" FROM made AS m, (VALUES (NULL::text, 'waiting'), ('waiting', 'skipped')) AS s (old, new)",
-		.nargs = 8,
-		.types = {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 	},
 	[STATEMENT_STEPS_LIVE] = {
 		.label = "list the unfinished steps of a graph",
@@ -339,72 +287,6 @@ tc_root_end(int64 run_id, const char *status, Jsonb *output, const char *reason,
 }
 
 /* ---- steps ---- */
-
-void
-tc_steps_insert(const RootRow *root, const NewStep *steps, int count, bool exempt,
-				TimestampTz now)
-{
-	StoreFrame	frame;
-	int			i;
-
-	tc_store_begin(&frame);
-	for (i = 0; i < count; i++)
-	{
-		Bindings	bindings = {0};
-
-		tc_bind_int64(&bindings, steps[i].task_id);
-		tc_bind_int64(&bindings, steps[i].definition_id);
-		tc_bind_int64(&bindings, steps[i].queue_id);
-		tc_bind_int64(&bindings, steps[i].gate);
-		tc_bind_datum(&bindings, TimestampTzGetDatum(steps[i].run_at), false);
-		tc_bind_timestamptz(&bindings, now);
-		tc_bind_datum(&bindings, Int32GetDatum(steps[i].priority), !steps[i].has_priority);
-		tc_bind_int32(&bindings, steps[i].max_attempts);
-		tc_bind_jsonb(&bindings, steps[i].params);
-		tc_bind_int64(&bindings, root->run_id);
-		tc_bind_text(&bindings, steps[i].step);
-		tc_bind_int32(&bindings, steps[i].item);
-		tc_bind_text(&bindings, root->trace_id);
-		tc_bind_text(&bindings, root->created_by);
-		tc_bind_jsonb(&bindings, steps[i].state);
-		tc_bind_bool(&bindings, exempt);
-		(void) run(STATEMENT_STEP_INSERT, &bindings);
-	}
-	tc_store_end(&frame);
-}
-
-void
-tc_steps_skip(const RootRow *root, const NewStep *steps, int count, TimestampTz now)
-{
-	StoreFrame	frame;
-	int			i;
-
-	tc_arrivals_mute();
-	PG_TRY();
-	{
-		tc_store_begin(&frame);
-		for (i = 0; i < count; i++)
-		{
-			Bindings	bindings = {0};
-
-			tc_bind_int64(&bindings, steps[i].task_id);
-			tc_bind_int64(&bindings, steps[i].definition_id);
-			tc_bind_int64(&bindings, root->run_id);
-			tc_bind_timestamptz(&bindings, now);
-			tc_bind_text(&bindings, steps[i].step);
-			tc_bind_text(&bindings, steps[i].reason);
-			tc_bind_text(&bindings, root->trace_id);
-			tc_bind_text(&bindings, root->created_by);
-			(void) run(STATEMENT_STEP_SKIP, &bindings);
-		}
-		tc_store_end(&frame);
-	}
-	PG_FINALLY();
-	{
-		tc_arrivals_hear();
-	}
-	PG_END_TRY();
-}
 
 int
 tc_steps_live(int64 root_run_id, LiveStep **steps)

@@ -33,25 +33,6 @@ typedef struct RootRow
 	Jsonb	   *params;
 } RootRow;
 
-/* a run to make */
-typedef struct NewStep
-{
-	int64		task_id;		/* whose roles, retention, and what is not
-								 * given here, it gets */
-	int64		definition_id;	/* 0: the task's own */
-	int64		queue_id;		/* 0: the task's */
-	int64		gate;			/* of a definition; else the task says */
-	TimestampTz run_at;
-	bool		has_priority;
-	int			priority;
-	int			max_attempts;	/* 0: the task's */
-	Jsonb	   *params;
-	const char *step;
-	int			item;			/* 0: none */
-	Jsonb	   *state;			/* NULL: none */
-	const char *reason;			/* of a skipped one */
-} NewStep;
-
 /* a step as an earlier go of its root left it */
 typedef struct OldStep
 {
@@ -81,10 +62,6 @@ extern bool tc_root_start(int64 run_id, int64 token, int version, TimestampTz no
 extern bool tc_root_end(int64 run_id, const char *status, Jsonb *output, const char *reason,
 						const char *error, TimestampTz now);
 
-extern void tc_steps_insert(const RootRow *root, const NewStep *steps, int count, bool exempt,
-							TimestampTz now);
-extern void tc_steps_skip(const RootRow *root, const NewStep *steps, int count,
-						  TimestampTz now);
 extern int	tc_steps_live(int64 root_run_id, LiveStep **steps);
 extern int	tc_steps_old(const RootRow *root, OldStep **steps);
 

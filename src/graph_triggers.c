@@ -17,7 +17,6 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "graph_run_store.h"
 #include "progress_store.h"
 #include "plain_writer.h"
 #include "shared_roots.h"

@@ -242,15 +242,16 @@ tc_progress_lock(int64 run_id, GraphProgress *progress)
 }
 
 ProgressLock
-tc_progress_lock_soon(int64 run_id, GraphProgress *progress)
+tc_progress_lock_soon(int64 run_id, bool patient, GraphProgress *progress)
 {
+	int			most = patient ? LOCK_TRIES : 1;
 	StoreFrame	frame;
 	Bindings	bindings = {0};
 	bool		exists = true;
 	int			tries;
 
 	tc_bind_int64(&bindings, run_id);
-	for (tries = 0; tries < LOCK_TRIES && exists; tries++)
+	for (tries = 0; tries < most && exists; tries++)
 	{
 		if (tries > 0)
 			pg_usleep(LOCK_PAUSE_US);

@@ -66,7 +66,8 @@ typedef enum ProgressLock
 } ProgressLock;
 
 /* the same, waiting for nobody for long: a user's transaction may hold it */
-extern ProgressLock tc_progress_lock_soon(int64 run_id, GraphProgress *progress);
+extern ProgressLock tc_progress_lock_soon(int64 run_id, bool patient,
+										  GraphProgress *progress);
 extern void tc_progress_update(const GraphProgress *progress);
 extern void tc_progress_delete(int64 run_id);
 

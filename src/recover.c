@@ -321,7 +321,7 @@ cancel_graph(int64 run_id, const RunChange *change)
 {
 	GraphProgress progress;
 
-	switch (tc_progress_lock_soon(run_id, &progress))
+	switch (tc_progress_lock_soon(run_id, true, &progress))
 	{
 		case PROGRESS_BUSY:
 			return change->now + HELD_LOOK_US;

@@ -269,6 +269,15 @@ count_move(HeapTuple old, HeapTuple new, TupleDesc desc, RunStatus from, RunStat
 		tc_metric_run(RUN_COUNTER_LOST, queue_id, task_id, -1, -1);
 }
 
+/* A step that is made running is claimed, too. */
+static void
+count_handover(HeapTuple tuple, TupleDesc desc, RunStatus status)
+{
+	if (status == RUN_STATUS_RUNNING && tc_statement_is_own() && !IsLogicalWorker())
+		tc_metric_run(RUN_COUNTER_CLAIMS, DatumGetInt64(column(tuple, desc, LIVE_QUEUE_ID)),
+					  DatumGetInt64(column(tuple, desc, LIVE_TASK_ID)), -1, -1);
+}
+
 static void
 check_update(Relation rel, HeapTuple old, HeapTuple new)
 {
@@ -337,6 +346,7 @@ taskcenter_guard_live_run(PG_FUNCTION_ARGS)
 		RunStatus	status = status_of(call->tg_trigtuple, rel);
 
 		check_claimed(rel, call->tg_trigtuple, status);
+		count_handover(call->tg_trigtuple, RelationGetDescr(rel), status);
 		if (tc_run_status_is_ready(status))
 			touch_lane(call->tg_trigtuple, RelationGetDescr(rel), LANE_TOUCH_NEW);
 		return PointerGetDatum(with_gate(call->tg_trigtuple, RelationGetDescr(rel)));

@@ -135,6 +135,15 @@ tc_shared_take_roots(int64 roots[TC_MAX_ROOTS])
 	return count;
 }
 
+void
+tc_shared_keep_root(int64 root_run_id)
+{
+	if (my_root_count < TC_MAX_ROOTS)
+		my_root_count = tc_roots_add(my_roots, my_root_count, root_run_id);
+	else
+		tc_shared_call_for_roots();
+}
+
 /*
  * Its slot says so until what was taken is committed: should the process end
  * before, the scheduler goes on.

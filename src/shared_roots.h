@@ -37,6 +37,9 @@ extern bool tc_arrivals_muted(void);
 extern int	tc_shared_take_roots(int64 roots[TC_MAX_ROOTS]);
 extern bool tc_shared_has_roots(void);
 
+/* one that was taken is to be looked at again */
+extern void tc_shared_keep_root(int64 root_run_id);
+
 /* ask the scheduler to advance every root that has something to take */
 extern void tc_shared_call_for_roots(void);
 

@@ -118,7 +118,7 @@ static TaskDefinition *
 load_definition(int64 id)
 {
 	const CachedGraph *graph;
-	TaskDefinition *composite;
+	const TaskDefinition *composite;
 	TaskDefinition *definition;
 	int			step;
 
@@ -127,7 +127,7 @@ load_definition(int64 id)
 	graph = tc_graph_of_definition(TC_CACHE_ID(id), &step);
 	if (graph == NULL)
 		return NULL;
-	composite = tc_definition_load(graph->task_id);
+	composite = tc_cache_task(graph->task_id)->definition;
 	if (composite == NULL)
 		return NULL;
 	definition = tc_graph_step_definition(graph, step, composite, CurrentMemoryContext);
