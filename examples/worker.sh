@@ -8,8 +8,7 @@
 # the output, as JSON, or nothing; 75: try later; any other: the run failed, and
 # what it wrote to standard error says why.  When the run is cancelled or lost,
 # COMMAND gets SIGTERM.  SIGTERM ends the worker after the current run.
-set -u
-[ $# -ge 2 ] || { echo "usage: worker.sh QUEUE COMMAND [ARGUMENT...]" >&2; exit 64; }
+set -u; [ $# -ge 2 ] || { echo "usage: worker.sh QUEUE COMMAND [ARGUMENT...]" >&2; exit 64; }
 queue=$1
 command=("${@:2}")
 lease=${LEASE:-60}    # seconds; beats come three times as often
@@ -63,7 +62,8 @@ execute()    # RUN TOKEN TASK PARAMS ATTEMPT
   esac
 }
 
-trap 'sql w="$worker" <<< "SELECT taskcenter.unregister_worker(:w)"; rm -rf "$files"' EXIT
+bye() { [ "$BASHPID" != $$ ] || { sql w="$worker" <<< "SELECT taskcenter.unregister_worker(:w)"; rm -rf "$files"; }; }
+trap bye EXIT    # not for a child that is ended before it has reset its traps
 trap 'stop=1' TERM INT
 worker=$(sql n="$HOSTNAME $$" q="$queue" \
   <<< "SELECT taskcenter.register_worker(:'n', ARRAY[:'q'])") || exit 1

@@ -32,6 +32,7 @@
 #include "partitions.h"
 #include "setting_keys.h"
 #include "shared_state.h"
+#include "shared_waiters.h"
 #include "statement.h"
 
 #define DEFAULT_WAIT (5 * USECS_PER_MINUTE)

@@ -115,7 +115,7 @@ apply_finishes(TimestampTz now)
 	if (tc_pending.all_finishes)
 	{
 		tc_lanes_unblock_all(MyDatabaseId, now);
-		tc_waiters_wake_for_work(MyDatabaseId, 0, true);
+		tc_waiters_wake_for_room(MyDatabaseId, 0);
 	}
 	else
 	{
@@ -125,7 +125,7 @@ apply_finishes(TimestampTz now)
 				continue;
 			(void) tc_lanes_unblock(MyDatabaseId, tc_pending.finishes[i].queue_id,
 									tc_pending.finishes[i].task_id, now);
-			tc_waiters_wake_for_work(MyDatabaseId, tc_pending.finishes[i].queue_id, true);
+			tc_waiters_wake_for_room(MyDatabaseId, tc_pending.finishes[i].queue_id);
 		}
 	}
 	tc_waiters_wake(MyDatabaseId, is_finished);

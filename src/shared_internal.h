@@ -66,8 +66,11 @@ extern void tc_metrics_forget_database(Oid database);
 
 extern void tc_waiters_wake(Oid database, bool (*is_finished) (int64 run_id));
 
-/* those who wait for work of a queue (0: of any); room: where a limit was reached */
-extern void tc_waiters_wake_for_work(Oid database, int64 queue_id, bool room);
+/* as many of those who wait for work of a queue (0: of any) as there are runs to claim */
+extern void tc_waiters_wake_for_work(Oid database, int64 queue_id, int runs);
+
+/* those of them who found a limit reached */
+extern void tc_waiters_wake_for_room(Oid database, int64 queue_id);
 
 /* ---- shared_wake.c ---- */
 

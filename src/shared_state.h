@@ -272,6 +272,8 @@ typedef struct WaiterSlot
 	int64		run_id;			/* 0: any finish */
 	bool		for_work;		/* a worker: for runs to claim instead */
 	bool		for_room;		/* and for a finish, since a limit is reached */
+	bool		woken;			/* and has not looked since */
+	TimestampTz look_at;		/* when it is to look unless it is woken */
 	int			queue_count;	/* of a worker; more than queues[]: any */
 	int64		queues[TC_WAITER_QUEUES];
 } WaiterSlot;
@@ -527,18 +529,6 @@ extern void tc_shared_touch_database_list(void);	/* pg_database changed */
 extern void tc_shared_touch_session_defaults(Oid database);
 extern void tc_shared_cancel_at_commit(int64 run_id, int32 attempt,
 									   const char *reason, const char *actor);
-
-/* ---- shared_waiters.c ---- */
-
-/* waiting for a finish: register, look at the table, wait, look again, … unregister */
-extern int	tc_shared_wait_begin(int64 run_id); /* -1: all slots are taken */
-extern void tc_shared_wait_end(int waiter);
-
-/* the same for a worker that waits for runs of these queues */
-extern int	tc_shared_wait_for_work(const int64 *queue_ids, int count);
-
-/* it found runs that a limit holds back: a finish can make room for them */
-extern void tc_shared_wait_for_room(int waiter, bool for_room);
 
 /* ---- shared_workers.c: what concerns external workers ---- */
 

@@ -1,10 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * shared_waiters.c
- *		Sessions that wait for runs to finish.
+ *		Sessions that wait for runs to finish, and workers that wait for runs.
  *
  * A session waits for one thing at a time.  Its slot is given back when it
  * says so, when its transaction fails, and when the process exits.
+ *
+ * A run that can be claimed wakes one worker, not all that wait: a hundred who
+ * look, claim and find nothing keep the one who works from working.  What a
+ * waiter was woken for, and when it meant to look again, goes to another when
+ * it leaves.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,6 +19,7 @@
 #include "storage/ipc.h"
 
 #include "shared_internal.h"
+#include "shared_waiters.h"
 
 static int	my_waiter = -1;
 
@@ -45,8 +51,47 @@ waits_for_queue(const WaiterSlot *waiter, int64 queue_id)
 	return false;
 }
 
+static bool
+waits_for_work(const WaiterSlot *waiter, Oid database, int64 queue_id)
+{
+	return waiter->latch != NULL && waiter->database == database && waiter->for_work &&
+		waits_for_queue(waiter, queue_id);
+}
+
+static void
+wake(WaiterSlot *waiter)
+{
+	waiter->woken = true;
+	SetLatch(waiter->latch);
+}
+
+/* The first from there on that is not awake anyway; false: there is none. */
+static bool
+wake_one(Oid database, int64 queue_id, int from)
+{
+	for (int i = from; i < TC_MAX_WAITERS; i++)
+	{
+		WaiterSlot *waiter = &tc_shared->waiters[i];
+
+		if (waiter->woken || !waits_for_work(waiter, database, queue_id))
+			continue;
+		wake(waiter);
+		return true;
+	}
+	return false;
+}
+
 void
-tc_waiters_wake_for_work(Oid database, int64 queue_id, bool room)
+tc_waiters_wake_for_work(Oid database, int64 queue_id, int runs)
+{
+	if (tc_shared->waiter_count == 0)
+		return;
+	while (runs-- > 0 && wake_one(database, queue_id, 0))
+		;
+}
+
+void
+tc_waiters_wake_for_room(Oid database, int64 queue_id)
 {
 	if (tc_shared->waiter_count == 0)
 		return;
@@ -54,10 +99,101 @@ tc_waiters_wake_for_work(Oid database, int64 queue_id, bool room)
 	{
 		WaiterSlot *waiter = &tc_shared->waiters[i];
 
-		if (waiter->latch != NULL && waiter->database == database && waiter->for_work &&
-			(!room || waiter->for_room) && waits_for_queue(waiter, queue_id))
-			SetLatch(waiter->latch);
+		if (waiter->for_room && waits_for_work(waiter, database, queue_id))
+			wake(waiter);
 	}
+}
+
+/* ---- what a waiter leaves to others ---- */
+
+static int64
+queue_of(const WaiterSlot *waiter, int place)
+{
+	return waiter->queue_count > TC_WAITER_QUEUES ? 0 : waiter->queues[place];
+}
+
+static void
+wake_others(const WaiterSlot *waiter, int from)
+{
+	for (int i = 0; i < Min(waiter->queue_count, TC_WAITER_QUEUES); i++)
+		(void) wake_one(waiter->database, queue_of(waiter, i), from);
+}
+
+/* For each of its queues another one looks then. */
+static void
+leave_look(const WaiterSlot *leaving)
+{
+	for (int i = 0; i < Min(leaving->queue_count, TC_WAITER_QUEUES); i++)
+	{
+		for (int j = 0; j < TC_MAX_WAITERS; j++)
+		{
+			WaiterSlot *waiter = &tc_shared->waiters[j];
+
+			if (!waits_for_work(waiter, leaving->database, queue_of(leaving, i)))
+				continue;
+			if (leaving->look_at < waiter->look_at)
+			{
+				waiter->look_at = leaving->look_at;
+				SetLatch(waiter->latch);
+			}
+			break;
+		}
+	}
+}
+
+bool
+tc_shared_wait_look(int waiter)
+{
+	WaiterSlot *slot;
+	bool		woken;
+
+	if (tc_shared == NULL || waiter < 0)
+		return false;
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	slot = &tc_shared->waiters[waiter];
+	woken = slot->woken;
+	slot->woken = false;
+	slot->look_at = DT_NOEND;
+	LWLockRelease(tc_shared->lock);
+	return woken;
+}
+
+void
+tc_shared_wait_looked(int waiter, TimestampTz look_at)
+{
+	WaiterSlot *slot;
+
+	if (tc_shared == NULL || waiter < 0)
+		return;
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	slot = &tc_shared->waiters[waiter];
+	slot->look_at = Min(slot->look_at, look_at);
+	LWLockRelease(tc_shared->lock);
+}
+
+void
+tc_shared_wait_pass_on(int waiter)
+{
+	if (tc_shared == NULL || waiter < 0)
+		return;
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	wake_others(&tc_shared->waiters[waiter], waiter + 1);
+	LWLockRelease(tc_shared->lock);
+}
+
+bool
+tc_shared_wait_must_look(int waiter, TimestampTz *look_at)
+{
+	bool		woken;
+
+	*look_at = DT_NOEND;
+	if (tc_shared == NULL || waiter < 0)
+		return false;
+	LWLockAcquire(tc_shared->lock, LW_SHARED);
+	woken = tc_shared->waiters[waiter].woken;
+	*look_at = tc_shared->waiters[waiter].look_at;
+	LWLockRelease(tc_shared->lock);
+	return woken;
 }
 
 static void
@@ -114,7 +250,8 @@ begin_wait(int64 run_id, bool for_work, const int64 *queue_ids, int count)
 		waiter->database = MyDatabaseId;
 		waiter->run_id = run_id;
 		waiter->for_work = for_work;
-		waiter->for_room = false;
+		waiter->for_room = waiter->woken = false;
+		waiter->look_at = DT_NOEND;
 		waiter->queue_count = count;
 		for (int j = 0; j < Min(count, TC_WAITER_QUEUES); j++)
 			waiter->queues[j] = queue_ids[j];
@@ -160,6 +297,10 @@ tc_shared_wait_end(int waiter)
 	if (slot->latch != NULL)
 		tc_shared->waiter_count--;
 	slot->latch = NULL;
+	if (slot->for_work && (slot->woken || slot->for_room))
+		wake_others(slot, 0);
+	if (slot->for_work && slot->look_at != DT_NOEND)
+		leave_look(slot);
 	recount_waiters(slot->database);
 	LWLockRelease(tc_shared->lock);
 	my_waiter = -1;

@@ -4,8 +4,8 @@
  *		What a transaction does to external workers when it ends, and whose
  *		turn it is among their tenants.
  *
- * A commit that makes runs claimable wakes the sessions that wait for runs of
- * their queues; one that gives leases tells the scheduler when the first of
+ * A commit that makes runs claimable wakes as many of the sessions that wait
+ * for runs of their queues; one that gives leases tells the scheduler when the first of
  * them ends.  An abort wakes as well where it had claimed or locked runs:
  * others passed them by.
  *
@@ -23,6 +23,7 @@
 typedef struct PendingQueue
 {
 	int64		queue_id;
+	int			runs;			/* that were touched */
 	bool		at_commit;
 	bool		at_abort;
 } PendingQueue;
@@ -55,6 +56,7 @@ note_queue(int64 queue_id)
 	queue = &pending.queues[pending.queue_count++];
 	queue->queue_id = queue_id;
 	queue->at_commit = queue->at_abort = false;
+	queue->runs = 0;
 	return queue;
 }
 
@@ -69,6 +71,7 @@ tc_shared_touch_work(int64 queue_id, LaneTouch touch)
 		pending.all_queues = true;
 		return;
 	}
+	queue->runs++;
 	queue->at_commit |= touch != LANE_TOUCH_CLAIMED;
 	queue->at_abort |= touch == LANE_TOUCH_CLAIMED || touch == LANE_TOUCH_LOCKED;
 }
@@ -109,7 +112,7 @@ void
 tc_work_change(DatabaseSlot *database)
 {
 	database->work_version++;
-	tc_waiters_wake_for_work(database->database, 0, false);
+	tc_waiters_wake_for_work(database->database, 0, TC_MAX_WAITERS);
 }
 
 void
@@ -124,10 +127,10 @@ tc_work_apply(bool committed, TimestampTz now)
 		const PendingQueue *queue = &pending.queues[i];
 
 		if (committed ? queue->at_commit : queue->at_abort)
-			tc_waiters_wake_for_work(MyDatabaseId, queue->queue_id, false);
+			tc_waiters_wake_for_work(MyDatabaseId, queue->queue_id, queue->runs);
 	}
 	if (pending.all_queues)
-		tc_waiters_wake_for_work(MyDatabaseId, 0, false);
+		tc_waiters_wake_for_work(MyDatabaseId, 0, TC_MAX_WAITERS);
 	if (committed)
 		apply_lease(now);
 }

@@ -34,6 +34,7 @@
 #include "run_result.h"
 #include "setting_keys.h"
 #include "shared_state.h"
+#include "shared_waiters.h"
 #include "statement.h"
 #include "task_store.h"
 

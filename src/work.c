@@ -146,11 +146,11 @@ owns_all(Oid role, const WorkerLane *lanes, int count)
 
 /*
  * Lanes that the role may work on, without those that are due later; *next:
- * the first of these.
+ * the first of these.  *refused: there are others that it may not work on.
  */
 static int
 permitted_lanes(const WorkerRow *worker, char *const *queues, int queue_count, TimestampTz now,
-				bool *old, WorkerLane **lanes, TimestampTz *next)
+				bool *old, WorkerLane **lanes, TimestampTz *next, bool *refused)
 {
 	TaskSet		tasks = {.all = true};
 	int			found;
@@ -159,6 +159,7 @@ permitted_lanes(const WorkerRow *worker, char *const *queues, int queue_count, T
 
 	*next = DT_NOEND;
 	*lanes = NULL;
+	*refused = false;
 	if (tc_shared_barred(MyDatabaseId) != NULL)
 		return 0;
 	found = find_lanes(worker, queues, queue_count, old, lanes);
@@ -169,7 +170,10 @@ permitted_lanes(const WorkerRow *worker, char *const *queues, int queue_count, T
 		WorkerLane *lane = &(*lanes)[i];
 
 		if (!tc_access_has(&tasks, lane->task_id, (Oid) lane->owner_id))
+		{
+			*refused = true;
 			continue;
+		}
 		if (lane->run_at > now)
 			*next = Min(*next, lane->run_at);
 		else
@@ -439,7 +443,9 @@ tc_work_claim(const WorkerRow *worker, char *const *queues, int queue_count, int
 	{
 		WorkerLane *lanes;
 		TimestampTz next;
-		int			count = permitted_lanes(worker, queues, queue_count, now, &old, &lanes, &next);
+		bool		refused;
+		int			count = permitted_lanes(worker, queues, queue_count, now, &old, &lanes, &next,
+											&refused);
 
 		set_leases(lanes, count, lease, now);
 		claimed = claim_from(worker, lanes, count, max_runs, now, *runs, claimed);
@@ -488,9 +494,10 @@ tc_work_look(const WorkerRow *worker, TimestampTz now)
 	WorkerLane *lanes;
 	bool		old = false;
 	int			count = permitted_lanes(worker, worker->queues, worker->queue_count, now, &old,
-										&lanes, &outlook.next);
+										&lanes, &outlook.next, &outlook.partial);
 	int			i;
 
+	outlook.partial |= worker->task_count > 0;
 	for (i = 0; i < count; i++)
 		look_at_lane(&lanes[i], now, &outlook);
 	if (any_share(lanes, count) == 0)

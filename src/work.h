@@ -26,6 +26,7 @@ typedef struct WorkOutlook
 {
 	bool		due;
 	bool		held_back;		/* something is, but a limit is reached */
+	bool		partial;		/* there may be more, for other workers only */
 	TimestampTz next;			/* when there can be more; DT_NOEND: unknown */
 } WorkOutlook;
 

@@ -6,7 +6,8 @@
  * A worker registers as a waiter for its queues, looks at what it could claim,
  * ends its transaction and sleeps, until a commit that makes runs claimable
  * sets its latch, or the first due time that it saw has come; then it looks
- * again.  While it sleeps it holds no snapshot and no lock.
+ * again.  Each run wakes one of those who wait; what that one cannot claim it
+ * passes on.  While it sleeps it holds no snapshot and no lock.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,10 +30,14 @@
 #include "control_store.h"
 #include "setting_keys.h"
 #include "shared_state.h"
+#include "shared_waiters.h"
 #include "statement.h"
 #include "work.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_await_runs);
+
+/* another looks if the worker that was told of a run has not claimed it by then */
+#define UNCLAIMED_LOOK_US (1 * USECS_PER_SEC)
 
 /* without a waiter's slot nobody sets our latch: look again this often */
 #define UNREGISTERED_LOOK_US USECS_PER_SEC
@@ -132,24 +137,25 @@ sleep_until(TimestampTz until, int waiter)
 	if (left > 0)
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 (long) ((left + 999) / 1000), PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Wait for the latch or a time; true: something may have changed. */
-static bool
+/* Wait until there may be something to claim, or that time has come. */
+static void
 wait_for_news(TimestampTz until, int waiter)
 {
 	for (;;)
 	{
-		bool		woken;
+		TimestampTz look_at;
 
-		sleep_until(until, waiter);
-		woken = MyLatch->is_set;
-		if (woken || waiter < 0 || GetCurrentTimestamp() >= until)
-		{
-			ResetLatch(MyLatch);
-			return woken;
-		}
+		/* who leaves can have set an earlier time */
+		if (tc_shared_wait_must_look(waiter, &look_at) ||
+			GetCurrentTimestamp() >= Min(until, look_at))
+			return;
+		sleep_until(Min(until, look_at), waiter);
+		if (waiter < 0)
+			return;
 	}
 }
 
@@ -162,20 +168,27 @@ wait_for_work(int64 worker_id, int waiter, TimestampTz until)
 	for (;;)
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
+		bool		woken = tc_shared_wait_look(waiter);
 		WorkOutlook outlook = look(worker_id);
+		TimestampTz now = GetCurrentTimestamp();
 
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 		if (outlook.due)
+			outlook.next = Min(outlook.next, now + UNCLAIMED_LOOK_US);
+		tc_shared_wait_looked(waiter, outlook.next);
+		if (outlook.due)
 			return true;
-		if (GetCurrentTimestamp() >= until)
+		if (woken && outlook.partial)
+			tc_shared_wait_pass_on(waiter);
+		if (now >= until)
 			return false;
 		tc_shared_wait_for_room(waiter, outlook.held_back);
 		/* a finish before the mark was not for us */
 		if (outlook.held_back && look(worker_id).due)
 			return true;
 		tc_transaction_break();
-		(void) wait_for_news(Min(until, outlook.next), waiter);
+		wait_for_news(until, waiter);
 	}
 }
 

@@ -75,7 +75,7 @@ def measure(bench):
     contenders = [("without events", "runs/s", lambda: drain(bench, count, False)),
                   ("events: all", "runs/s", lambda: drain(bench, count, True)),
                   ("events: none", "runs/s", lambda: drain(bench, count, True, "none"))]
-    bench.cluster.configure(**{engine.EXECUTORS: str(EXECUTORS)})
+    bench.cluster.configure(taskcenter__run_events="on", **{engine.EXECUTORS: str(EXECUTORS)})
     best = best_rates(bench, "events", contenders)
     bench.report.compare("events", best.get("events: all"), "runs/s",
                          best.get("without events"), "runs/s without events",

@@ -217,6 +217,52 @@ subtest 'waiting' => sub {
 	drained('after waiting');
 };
 
+subtest 'who is woken' => sub {
+	$sql->("SELECT taskcenter.create_queue('calls')");
+	external($_, queue => 'calls') for qw(call other);
+	my %worker = (narrow => worker('narrow', 'calls', 'other'), map { $_ => worker($_, 'calls') } qw(one two));
+	my $waits = sub {
+		my ($name) = @_;
+		$tc->session($name);
+		$sql->("SET application_name = 'waits $name'", $name);
+		$tc->send_only("CALL taskcenter.await_runs($worker{$name}, '60 seconds')", $name);
+		$tc->until("EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'waits $name' AND wait_event_type = 'Extension')", "$name waits");
+	};
+	my $waiting = q{(SELECT coalesce(string_agg(substr(application_name, 7), ' ' ORDER BY application_name), '')
+		FROM pg_stat_activity WHERE application_name ~ '^waits' AND state = 'active')};
+
+	# the one that cannot claim it waits first, and is woken first
+	$waits->($_) for qw(narrow one two);
+	$tc->enqueue('call');
+	$tc->until("$waiting = 'narrow two'", 'a run wakes one worker, and one that may claim it');
+	is(scalar(claim($worker{one})), 1, 'that claims it');
+	$tc->enqueue('other');
+	$tc->until("$waiting = 'two'", 'another run wakes another one');
+	is(scalar(claim($worker{narrow})), 1, 'that claims it');
+	$sql->("SELECT count(*) FROM taskcenter.claim_runs($worker{one})");
+	$tc->is_sql("SELECT $waiting", 'two', 'who was not needed waits on');
+
+	$waits->('one');
+	my $start = time;
+	$tc->enqueue('call');
+	$tc->until("$waiting = ''", 'where who was woken does not claim');
+	my $waited = time - $start;
+	ok($waited > 0.5 && $waited < 5, "another looks a second later ($waited s)");
+	is(scalar(claim($worker{two})), 1, 'and claims it');
+
+	$waits->($_) for qw(one two);
+	$tc->enqueue('call', run_at => $sql->("SELECT clock_timestamp() + interval '1 second'"));
+	$sql->("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'waits one'");
+	$tc->until("$waiting = ''", 'who leaves tells another when a run will be due');
+	is(scalar(claim($worker{two})), 1, 'which is claimed then');
+
+	$waits->('two');
+	$tc->enqueue_many('call', 3);
+	$tc->until("$waiting = ''", 'many at once wake those that there are');
+	is(scalar(claim($worker{two}, 3)), 3, 'for all of them');
+	drained('of these');
+};
+
 subtest 'whose turn it is' => sub {
 	$sql->("SELECT taskcenter.create_queue('fair')");
 	external('fair', queue => 'fair');
