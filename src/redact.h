@@ -19,6 +19,7 @@
 #define TC_REDACT_H
 
 #define TC_REDACTED "[REDACTED]"
+#define TC_SECRET_KEY "$secret" /* {"$secret": "name"} stands for a secret */
 
 /* NULL of NULL; the text itself where there is nothing to hide, else palloc'd */
 extern const char *tc_redact_text(const char *text);

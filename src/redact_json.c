@@ -55,6 +55,14 @@ redact_value(JsonbValue *value, bool secret, int depth)
 	return true;
 }
 
+/* the name of a secret is none */
+static bool
+is_reference(const JsonbValue *key)
+{
+	return key->val.string.len == (int) strlen(TC_SECRET_KEY) &&
+		memcmp(key->val.string.val, TC_SECRET_KEY, key->val.string.len) == 0;
+}
+
 Jsonb *
 tc_redact_json(Jsonb *json)
 {
@@ -65,6 +73,8 @@ tc_redact_json(Jsonb *json)
 	JsonbValue *result = NULL;
 	bool		scalar = false;
 	bool		secret = false;
+	bool		single = false;
+	bool		reference = false;
 	bool		found = false;
 	bool		skip = false;
 	int			depth = 0;
@@ -80,6 +90,7 @@ tc_redact_json(Jsonb *json)
 			case WJB_BEGIN_OBJECT:
 				if (depth++ == 0 && token == WJB_BEGIN_ARRAY)
 					scalar = value.val.array.rawScalar;
+				single = token == WJB_BEGIN_OBJECT && value.val.object.nPairs == 1;
 				result = pushJsonbValue(&state, token, NULL);
 				break;
 			case WJB_END_ARRAY:
@@ -89,11 +100,15 @@ tc_redact_json(Jsonb *json)
 				break;
 			case WJB_KEY:
 				secret = tc_redact_is_secret_name(value.val.string.val, value.val.string.len);
+				reference = single && is_reference(&value);
 				found |= redact_string(&value);
 				result = pushJsonbValue(&state, token, &value);
 				break;
 			case WJB_VALUE:
 			case WJB_ELEM:
+				if (reference && value.type == jbvString)
+					secret = false;
+				reference = false;
 				found |= redact_value(&value, secret, depth);
 				result = pushJsonbValue(&state, token, &value);
 				secret = false;

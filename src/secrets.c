@@ -30,8 +30,6 @@
 #include "redact.h"
 #include "secrets.h"
 
-#define SECRET_KEY "$secret"
-
 /* ---- finding ---- */
 
 /* The name, if the container is {"$secret": "name"}; NULL: it is not. */
@@ -42,7 +40,7 @@ name_of_secret(JsonbContainer *container)
 
 	if (!JsonContainerIsObject(container) || JsonContainerSize(container) != 1)
 		return NULL;
-	value = getKeyJsonValueFromContainer(container, SECRET_KEY, strlen(SECRET_KEY), NULL);
+	value = getKeyJsonValueFromContainer(container, TC_SECRET_KEY, strlen(TC_SECRET_KEY), NULL);
 	if (value == NULL || value->type != jbvString)
 		return NULL;
 	return pnstrdup(value->val.string.val, value->val.string.len);
@@ -60,8 +58,8 @@ tc_secrets_has(const Jsonb *params)
 	iterator = JsonbIteratorInit(unconstify(JsonbContainer *, &params->root));
 	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
 	{
-		if (token == WJB_KEY && value.val.string.len == (int) strlen(SECRET_KEY) &&
-			memcmp(value.val.string.val, SECRET_KEY, value.val.string.len) == 0)
+		if (token == WJB_KEY && value.val.string.len == (int) strlen(TC_SECRET_KEY) &&
+			memcmp(value.val.string.val, TC_SECRET_KEY, value.val.string.len) == 0)
 			return true;
 	}
 	return false;

@@ -52,6 +52,7 @@ SELECT redact_json(document::jsonb) FROM (VALUES
 ('{"connectionString": "x", "connection_string": "x", "db": {"PGPASSWD": "x", "port": 1}}'),
 ('{"note": "token=hunter2 ok", "list": ["pwd: hunter2", {"my_credentials": [1]}, 7]}'),
 ('{"postgres://u:hunter2@h": "up", "$secret": "name"}'),
+('{"key": {"$secret": "name"}, "list": [{"$secret": "password=hunter2"}, {"$secret": ["x"]}]}'),
 ('"password=hunter2"'), ('"fine"'), ('[]'), ('{}'), ('[[], {}]'), ('17'), ('null'),
 ('["a", ["b", "secret: hunter2"]]')) AS v (document);
 
