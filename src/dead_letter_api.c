@@ -299,8 +299,8 @@ find_task(int64 task_id, TaskRow *task)
 }
 
 static int
-redrive_all(FunctionCallInfo fcinfo, const DeadLetter *letters, int count, int64 apart,
-			bool dry_run, const RunChange *change)
+redrive_all(FunctionCallInfo fcinfo, const TaskSet *tasks, const DeadLetter *letters, int count,
+			int64 apart, bool dry_run, const RunChange *change)
 {
 	TimestampTz run_at = change->now;
 	TaskRow		task = {0};
@@ -309,7 +309,7 @@ redrive_all(FunctionCallInfo fcinfo, const DeadLetter *letters, int count, int64
 
 	/* behind those that wait from earlier calls */
 	if (apart > 0)
-		run_at = Max(run_at, tc_dead_letters_last_due() + apart);
+		run_at = Max(run_at, tc_dead_letters_last_due(tasks) + apart);
 	for (i = 0; i < count; i++)
 	{
 		Redrive		redrive;
@@ -364,7 +364,7 @@ taskcenter_redrive_dead_letters(PG_FUNCTION_ARGS)
 	chosen = filter_of(filter, filter_keys, TASK_RIGHT_OPERATE);
 	chosen.state = "open";
 	count = tc_dead_letters_match(&chosen, max_runs, &letters);
-	count = redrive_all(fcinfo, letters, count, apart, dry_run, &change);
+	count = redrive_all(fcinfo, &chosen.tasks, letters, count, apart, dry_run, &change);
 	if (!dry_run)
 		audit_many(tc_option_text(filter, "task"), count, filter, &change);
 	tc_store_end(&frame);

@@ -106,8 +106,16 @@ static Statement statements[] = {
 	},
 	[STATEMENT_GIVE_RUN] = {
 		.label = "give a dead letter a new run",
+
+		/*
+		 * as one that goes again the run counts as tried, so that its end is
+		 * seen
+		 */
 		.text =
-		"UPDATE taskcenter.dead_letters AS d SET run_id = $2, due_at = $3, state = 'redriven',"
+		"WITH tried AS ("
+		" UPDATE taskcenter.live_runs AS r SET attempt = 1, max_attempts = r.max_attempts + 1"
+		" WHERE r.run_id = $2)"
+		" UPDATE taskcenter.dead_letters AS d SET run_id = $2, due_at = $3, state = 'redriven',"
 		"   redrives = d.redrives + 1, redriven_at = $4, redriven_by = $5,"
 		"   note = coalesce($6, d.note)"
 		" WHERE d.dead_letter_id = $1",
@@ -117,7 +125,12 @@ static Statement statements[] = {
 	[STATEMENT_LAST_DUE] = {
 		.label = "look when the last redriven letter is due",
 		.text =
-		"SELECT max(d.due_at) FROM taskcenter.dead_letters AS d WHERE d.state = 'redriven'"
+		"SELECT max(d.due_at) FROM taskcenter.dead_letters AS d"
+		" JOIN taskcenter.tasks AS t ON t.task_id = d.task_id"
+		" WHERE d.state = 'redriven' AND ($1 OR t.owner_id = ANY ($2) OR t.task_id = ANY ($3))",
+		.nargs = 3,
+		.types = {BOOLOID, INT8ARRAYOID, INT8ARRAYOID},
+		.any_plan = true
 	},
 	[STATEMENT_STATS] = {
 		.label = "count dead letters",
@@ -223,11 +236,17 @@ tc_dead_letter_of_run(int64 run_id, DeadLetter *letter)
 }
 
 static void
+bind_tasks(Bindings *arguments, const TaskSet *tasks)
+{
+	tc_bind_bool(arguments, tasks->all);
+	tc_bind_ids(arguments, tasks->owners, tasks->owner_count);
+	tc_bind_ids(arguments, tasks->ids, tasks->id_count);
+}
+
+static void
 bind_filter(Bindings *arguments, const LetterFilter *filter, int max_rows)
 {
-	tc_bind_bool(arguments, filter->tasks.all);
-	tc_bind_ids(arguments, filter->tasks.owners, filter->tasks.owner_count);
-	tc_bind_ids(arguments, filter->tasks.ids, filter->tasks.id_count);
+	bind_tasks(arguments, &filter->tasks);
 	tc_bind_text(arguments, filter->state);
 	tc_bind_int64(arguments, filter->task_id);
 	tc_bind_text(arguments, filter->application);
@@ -271,9 +290,12 @@ tc_dead_letters_export(const LetterFilter *filter, int max_rows)
 }
 
 TimestampTz
-tc_dead_letters_last_due(void)
+tc_dead_letters_last_due(const TaskSet *tasks)
 {
-	tc_run(&statements[STATEMENT_LAST_DUE], NULL, NULL);
+	Bindings	arguments = {0};
+
+	bind_tasks(&arguments, tasks);
+	tc_run_bound(&statements[STATEMENT_LAST_DUE], &arguments);
 	return tc_get_timestamptz(0, 1);
 }
 
@@ -282,9 +304,7 @@ tc_dead_letters_stats(const TaskSet *tasks, TimestampTz now)
 {
 	Bindings	arguments = {0};
 
-	tc_bind_bool(&arguments, tasks->all);
-	tc_bind_ids(&arguments, tasks->owners, tasks->owner_count);
-	tc_bind_ids(&arguments, tasks->ids, tasks->id_count);
+	bind_tasks(&arguments, tasks);
 	tc_bind_timestamptz(&arguments, now);
 	tc_run_bound(&statements[STATEMENT_STATS], &arguments);
 	return tc_get_jsonb(0, 1);

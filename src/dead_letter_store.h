@@ -82,8 +82,8 @@ extern bool tc_dead_letter_close(int64 dead_letter_id, const char *state,
 extern void tc_dead_letter_give_run(int64 dead_letter_id, int64 run_id, TimestampTz due_at,
 									const LetterChange *change);
 
-/* when the last one of those that go again is due; DT_NOBEGIN: none does */
-extern TimestampTz tc_dead_letters_last_due(void);
+/* when the last one of these tasks that goes again is due; DT_NOBEGIN: none does */
+extern TimestampTz tc_dead_letters_last_due(const TaskSet *tasks);
 
 extern Jsonb *tc_dead_letters_stats(const TaskSet *tasks, TimestampTz now);
 
