@@ -16,7 +16,9 @@
 
 #include "access/htup_details.h"
 #include "commands/trigger.h"
+#include "common/cryptohash.h"
 #include "common/hashfn.h"
+#include "common/sha2.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -123,6 +125,24 @@ column_number(TupleDesc desc, const char *name)
 	return 0;
 }
 
+/* Who chooses the key must not be able to choose the number: it could be that of another task. */
+static uint64
+number_of_group(uint64 task_id, const text *key)
+{
+	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+	uint64		number;
+
+	if (pg_cryptohash_init(hash) < 0 ||
+		pg_cryptohash_update(hash, (const uint8 *) &task_id, sizeof(task_id)) < 0 ||
+		pg_cryptohash_update(hash, (const uint8 *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)) < 0 ||
+		pg_cryptohash_final(hash, digest, sizeof(digest)) < 0)
+		elog(ERROR, "could not hash a group key: %s", pg_cryptohash_error(hash));
+	pg_cryptohash_free(hash);
+	memcpy(&number, digest, sizeof(number));
+	return number;
+}
+
 /* Whatever the writer thinks: a lane of workers holds one task and one tenant. */
 static int64
 gate_for_workers(HeapTuple tuple, TupleDesc desc)
@@ -136,8 +156,7 @@ gate_for_workers(HeapTuple tuple, TupleDesc desc)
 	if (key == NULL)
 		number = hash_bytes_extended((const unsigned char *) &task_id, sizeof(task_id), 0);
 	else
-		number = hash_bytes_extended((const unsigned char *) VARDATA_ANY(key),
-									 VARSIZE_ANY_EXHDR(key), task_id);
+		number = number_of_group(task_id, key);
 	return TC_GATE_WORKERS + (int64) (number & (TC_GATE_WORKERS - 1));
 }
 
