@@ -7,7 +7,8 @@
  * A lease that ends without a beat: the run is lost, goes back to be claimed by
  * another worker, and is counted by max_lost; or it ends where the task forbids
  * that.  A time limit is the end of a lease that no beat prolongs: it spends
- * the attempt, as a failure does.  Whoever comes second finds another token.
+ * the attempt, as a failure does, and ends the run where the task forbids that
+ * what was begun is repeated.  Whoever comes second finds another token.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,6 +39,7 @@ typedef struct Fate
 {
 	int64		run_ids[BATCH];
 	int64		tokens[BATCH];
+	int64		schedule_ids[BATCH];
 	int			count;
 } Fate;
 
@@ -56,10 +58,10 @@ delay_of(const LeaseRow *lease, const LeaseFailure *failure)
 }
 
 static void
-advance_schedule(const LeaseRow *lease, TimestampTz now)
+advance_schedule(int64 schedule_id, TimestampTz now)
 {
-	if (lease->schedule_id != 0)
-		tc_delay_after_run(lease->schedule_id, now);
+	if (schedule_id != 0)
+		tc_delay_after_run(schedule_id, now);
 }
 
 const char *
@@ -91,7 +93,7 @@ tc_lease_fail(const LeaseRow *lease, const LeaseFailure *failure, TimestampTz no
 		tc_failure_report_note(lease->run_id, failure->report);
 	(void) tc_lease_end(lease, &outcome, failure->code);
 	tc_failure_report_forget();
-	advance_schedule(lease, now);
+	advance_schedule(lease->schedule_id, now);
 	return outcome.status;
 }
 
@@ -126,7 +128,7 @@ tc_lease_leave(int64 worker_id, const char *actor, TimestampTz now)
 {
 	LeaseFailure failure = {.error = "its worker left",.retry_after = -1,.actor = actor};
 	LeaseRow   *leases;
-	int			count = tc_leases_cancelled(worker_id, &leases);
+	int			count = tc_leases_to_end(worker_id, &leases);
 	int			i;
 
 	for (i = 0; i < count; i++)
@@ -140,6 +142,7 @@ join_fate(Fate *fate, const LeaseRow *lease)
 {
 	fate->run_ids[fate->count] = lease->run_id;
 	fate->tokens[fate->count] = lease->token;
+	fate->schedule_ids[fate->count] = lease->schedule_id;
 	fate->count++;
 }
 
@@ -148,10 +151,11 @@ settle(const LeaseRow *leases, int count, TimestampTz now)
 {
 	static const char *const lost = "lost: its worker sent no beat within the lease";
 	LeaseFailure over = {.error = "time limit exceeded",.sqlstate = "57014",.timed_out = true,
-	.retryable = true,.retry_after = -1,.actor = "scheduler"};
+	.retry_after = -1,.actor = "scheduler"};
 	LeaseFailure silent = {.error = lost,.retry_after = -1,.actor = "scheduler"};
 	Fate	   *again = palloc(sizeof(Fate));
 	Fate	   *failed = palloc(sizeof(Fate));
+	int			silent_count = 0;
 	int			moved = 0;
 	int			i;
 
@@ -160,10 +164,16 @@ settle(const LeaseRow *leases, int count, TimestampTz now)
 	{
 		const LeaseRow *lease = &leases[i];
 
+		/* who was not silent was too slow */
+		silent_count += !lease->timed_out;
 		if (lease->cancel_requested)
 			(void) tc_lease_fail(lease, &silent, now);
 		else if (lease->timed_out)
+		{
+			/* nobody knows what its worker still does */
+			over.retryable = !lease->fail_if_lost;
 			moved += strcmp(tc_lease_fail(lease, &over, now), "timed_out") == 0;
+		}
 		else if (lease->fail_if_lost || lease->lost + 1 >= lease->max_lost)
 			join_fate(failed, lease);
 		else
@@ -175,13 +185,10 @@ settle(const LeaseRow *leases, int count, TimestampTz now)
 		tc_runs_end_lost(failed->run_ids, failed->tokens, failed->count, "failed", lost,
 						 "scheduler", now);
 	tc_shared_watchdog_count(WATCHDOG_CHECKED, count);
-	tc_shared_watchdog_count(WATCHDOG_STUCK, count);
+	tc_shared_watchdog_count(WATCHDOG_STUCK, silent_count);
 	tc_shared_watchdog_count(WATCHDOG_MOVED, failed->count + moved);
-	for (i = 0; i < count; i++)
-	{
-		if (leases[i].fail_if_lost || leases[i].lost + 1 >= leases[i].max_lost)
-			advance_schedule(&leases[i], now);
-	}
+	for (i = 0; i < failed->count; i++)
+		advance_schedule(failed->schedule_ids[i], now);
 }
 
 TimestampTz

@@ -42,7 +42,8 @@ extern const char *tc_lease_fail(const LeaseRow *lease, const LeaseFailure *fail
 extern bool tc_lease_say(const LeaseRow *lease, const LogRow *log);
 
 /*
- * What a worker that leaves holds, and is to end, is cancelled.  As above.
+ * What a worker that leaves holds ends, if it is to: it was cancelled, or its
+ * task forbids that it is repeated.  As above.
  */
 extern void tc_lease_leave(int64 worker_id, const char *actor, TimestampTz now);
 

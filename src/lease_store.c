@@ -24,9 +24,10 @@ enum
 	STATEMENT_HOLD,
 	STATEMENT_LOOK,
 	STATEMENT_ENDED_AS,
+	STATEMENT_TAKEN_FROM,
 	STATEMENT_EXPIRED,
 	STATEMENT_NEXT_END,
-	STATEMENT_CANCELLED,
+	STATEMENT_TO_END,
 	STATEMENT_COMPLETE,
 	STATEMENT_RETRY,
 	STATEMENT_END,
@@ -81,6 +82,22 @@ static Statement statements[] = {
 		.nargs = 2,
 		.types = {INT8OID, INT8OID}
 	},
+	[STATEMENT_TAKEN_FROM] = {
+		/*
+		 * lost, to which no token belongs or a later one, or over the time
+		 * limit
+		 */
+		.label = "look whether an attempt was taken from a worker",
+		.text =
+		"SELECT e.task_id FROM ("
+		"   SELECT r.task_id, r.lost, r.token, r.sqlstate FROM taskcenter.live_runs AS r"
+		"   WHERE r.run_id = $1"
+		"   UNION ALL SELECT r.task_id, r.lost, r.token, r.sqlstate"
+		"   FROM taskcenter.finished_runs AS r WHERE r.run_id = $1) AS e"
+		" WHERE e.lost > 0 AND coalesce(e.token, $2 + 1) > $2 OR e.sqlstate = '57014'",
+		.nargs = 2,
+		.types = {INT8OID, INT8OID}
+	},
 	[STATEMENT_EXPIRED] = {
 		.label = "find leases that ended",
 		.text =
@@ -104,15 +121,18 @@ static Statement statements[] = {
 		" WHERE r.lease_until IS NOT NULL ORDER BY r.lease_until LIMIT 1",
 		.nargs = 0
 	},
-	[STATEMENT_CANCELLED] = {
-		.label = "find what a worker was to end",
+	[STATEMENT_TO_END] = {
+		.label = "find what ends with its worker",
 		.text =
 		"SELECT r.run_id, r.token, r.task_id, r.owner_id, r.queue_id, r.schedule_id,"
-		"   r.retention_class, r.attempt, r.max_attempts, r.lost, 3, false, true, r.reason,"
+		"   r.retention_class, r.attempt, r.max_attempts, r.lost, t.max_lost,"
+		"   t.on_crash = 'fail', r.cancel_requested_at IS NOT NULL, r.reason,"
 		"   false, r.started_at, r.lease_until, w.role_id, w.name"
 		" FROM taskcenter.live_runs AS r"
+		" JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
 		" LEFT JOIN taskcenter.workers AS w ON w.worker_id = r.worker_id"
-		" WHERE r.worker_id = $1 AND r.status = 'running' AND r.cancel_requested_at IS NOT NULL"
+		" WHERE r.worker_id = $1 AND r.status = 'running'"
+		"   AND (r.cancel_requested_at IS NOT NULL OR t.on_crash = 'fail')"
 		" FOR UPDATE OF r",
 		.nargs = 1,
 		.types = {INT8OID}
@@ -320,6 +340,17 @@ tc_lease_ended_as(int64 run_id, int64 token, Oid *worker_role)
 	return tc_get_text(0, 1);
 }
 
+int64
+tc_lease_taken_from(int64 run_id, int64 token)
+{
+	Bindings	bindings = {0};
+
+	bind_attempt(&bindings, run_id, token);
+	if (tc_run_bound(&statements[STATEMENT_TAKEN_FROM], &bindings) == 0)
+		return 0;
+	return tc_get_int64(0, 1);
+}
+
 int
 tc_leases_expired(TimestampTz now, int max, LeaseRow **leases)
 {
@@ -341,12 +372,12 @@ tc_leases_next_end(void)
 }
 
 int
-tc_leases_cancelled(int64 worker_id, LeaseRow **leases)
+tc_leases_to_end(int64 worker_id, LeaseRow **leases)
 {
 	Bindings	bindings = {0};
 
 	tc_bind_int64(&bindings, worker_id);
-	return read_leases(tc_run_bound(&statements[STATEMENT_CANCELLED], &bindings), leases);
+	return read_leases(tc_run_bound(&statements[STATEMENT_TO_END], &bindings), leases);
 }
 
 /* ---- ends ---- */

@@ -48,14 +48,17 @@ extern bool tc_lease_look(int64 run_id, int64 token, LeaseRow *lease, char **log
 /* the status to which a worker ended the attempt with this token; NULL: none did */
 extern char *tc_lease_ended_as(int64 run_id, int64 token, Oid *worker_role);
 
+/* the task of the run, if the watchdog took it from the holder of the token; 0: it did not */
+extern int64 tc_lease_taken_from(int64 run_id, int64 token);
+
 /* those that ended by now and nobody holds, at most so many */
 extern int	tc_leases_expired(TimestampTz now, int max, LeaseRow **leases);
 
 /* when the next lease ends; DT_NOEND: there is none */
 extern TimestampTz tc_leases_next_end(void);
 
-/* what a worker holds and somebody wants to end */
-extern int	tc_leases_cancelled(int64 worker_id, LeaseRow **leases);
+/* what ends with its worker: cancelled, or not to be repeated */
+extern int	tc_leases_to_end(int64 worker_id, LeaseRow **leases);
 
 /*
  * Runs that succeeded, in one statement.  The array comes back sorted, with

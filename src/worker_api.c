@@ -92,6 +92,24 @@ check_not_ended(const WorkerRow *worker)
 
 /* ---- register ---- */
 
+/* Each queue once: what is claimed from a lane is counted for it.  Returns how many are left. */
+static int
+drop_repeats(char **queues, int count)
+{
+	int			kept = 0;
+	int			i;
+	int			j;
+
+	for (i = 0; i < count; i++)
+	{
+		for (j = 0; j < kept && strcmp(queues[j], queues[i]) != 0; j++)
+			;
+		if (j == kept)
+			queues[kept++] = queues[i];
+	}
+	return kept;
+}
+
 static void
 check_queues(char **queues, int count)
 {
@@ -171,6 +189,7 @@ taskcenter_register_worker(PG_FUNCTION_ARGS)
 
 	tc_store_begin(&frame);
 	check_queues(worker.queues, worker.queue_count);
+	worker.queue_count = drop_repeats(worker.queues, worker.queue_count);
 	check_may_work(worker.queues, worker.queue_count);
 	check_number(worker.role_id);
 	tc_worker_insert(&worker, now);
@@ -252,6 +271,7 @@ choose_queues(ClaimRequestOfWorker *request, const WorkerRow *worker)
 					 errdetail("\"queues\" has \"%s\".", tc_shorten(request->queues[i])),
 					 errhint("Name queues that the worker was registered with.")));
 	}
+	request->queue_count = drop_repeats(request->queues, request->queue_count);
 }
 
 /* Limits are counted, and runs taken, by what is there now. */

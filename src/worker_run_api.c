@@ -26,6 +26,7 @@
 #include "delay.h"
 #include "failure_code_store.h"
 #include "lease.h"
+#include "lease_token.h"
 #include "message_capture.h"
 #include "redact.h"
 #include "redact_json.h"
@@ -45,94 +46,6 @@ PG_FUNCTION_INFO_V1(taskcenter_report_run_progress);
 #define MAX_CODE_LENGTH 50
 
 static const char *const log_levels[] = {"debug", "info", "notice", "warning", "error", NULL};
-
-/* the run and the token, arguments 0 and 1 */
-typedef struct TokenArgument
-{
-	int64		run_id;
-	int64		token;
-} TokenArgument;
-
-static TokenArgument
-token_argument(FunctionCallInfo fcinfo)
-{
-	TokenArgument argument;
-
-	argument.run_id = tc_arg_id(fcinfo, 0, "run_id");
-	argument.token = tc_arg_id(fcinfo, 1, "token");
-	return argument;
-}
-
-/* ---- who, and whether still ---- */
-
-static void
-refuse_stale(const TokenArgument *argument, const char *ended_as)
-{
-	tc_shared_watchdog_count(WATCHDOG_LATE, 1);
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("lease lost"),
-			 ended_as == NULL
-			 ? errdetail("Token %lld does not hold run %lld, or not any more.",
-						 (long long) argument->token, (long long) argument->run_id)
-			 : errdetail("With token %lld run %lld was ended already; its status is %s.",
-						 (long long) argument->token, (long long) argument->run_id, ended_as),
-			 errhint("Stop working on the run and roll back what was written for it.")));
-}
-
-static void
-check_role(Oid worker_role, int64 run_id)
-{
-	Oid			caller = tc_statement_caller();
-
-	if (superuser_arg(caller) ||
-		(OidIsValid(worker_role) && has_privs_of_role(caller, worker_role)))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("permission denied for run %lld", (long long) run_id),
-			 errdetail("Role \"%s\" does not have the privileges of the role whose worker holds it.",
-					   GetUserNameFromId(caller, true)),
-			 errhint("Each run is ended by the worker that claimed it.")));
-}
-
-/*
- * The attempt, held for the transaction; NULL-like false: it was ended by the
- * same call before, and *ended_as says how.  Raises for a stale token.
- */
-static bool
-hold_attempt(const TokenArgument *argument, const char *const *same, TimestampTz now,
-			 LeaseRow *lease, char **ended_as)
-{
-	Oid			role = InvalidOid;
-	int			i;
-
-	if (tc_lease_hold(argument->run_id, argument->token, now, lease))
-	{
-		check_role(lease->worker_role, argument->run_id);
-		return true;
-	}
-	*ended_as = tc_lease_ended_as(argument->run_id, argument->token, &role);
-	if (*ended_as == NULL)
-		refuse_stale(argument, NULL);
-	check_role(role, argument->run_id);
-	for (i = 0; same[i] != NULL; i++)
-	{
-		if (strcmp(same[i], *ended_as) == 0)
-			return false;
-	}
-	refuse_stale(argument, *ended_as);
-	return false;
-}
-
-/* the same for what does not end it: it must go on */
-static void
-look_at_attempt(const TokenArgument *argument, LeaseRow *lease, char **log_level)
-{
-	if (!tc_lease_look(argument->run_id, argument->token, lease, log_level))
-		refuse_stale(argument, NULL);
-	check_role(lease->worker_role, argument->run_id);
-}
 
 static char *
 actor_of_worker(void)
@@ -170,7 +83,7 @@ complete(Completion *runs, int count, TimestampTz now)
 		if (runs[i].done && runs[i].worker_id != last_worker)
 		{
 			(void) tc_worker_find(runs[i].worker_id, false, &worker);
-			check_role(worker.role_id, runs[i].run_id);
+			tc_token_check_role(worker.role_id, runs[i].run_id);
 			last_worker = runs[i].worker_id;
 		}
 		if (runs[i].done && runs[i].schedule_id != 0)
@@ -183,7 +96,7 @@ taskcenter_complete_run(PG_FUNCTION_ARGS)
 {
 	static const char *const same[] = {"succeeded", NULL};
 	TimestampTz now = GetCurrentTimestamp();
-	TokenArgument argument = token_argument(fcinfo);
+	TokenArgument argument = tc_token_argument(fcinfo);
 	Completion	run = {argument.run_id, argument.token};
 	StoreFrame	frame;
 	LeaseRow	lease;
@@ -198,7 +111,7 @@ taskcenter_complete_run(PG_FUNCTION_ARGS)
 	 * somebody else's, ended before, or stale: refused, unless it was this
 	 * call
 	 */
-	if (!run.done && hold_attempt(&argument, same, now, &lease, &ended_as))
+	if (!run.done && tc_token_hold(&argument, same, now, &lease, &ended_as))
 		elog(ERROR, "run %lld was not completed", (long long) argument.run_id);
 	tc_store_end(&frame);
 	PG_RETURN_TEXT_P(cstring_to_text("succeeded"));
@@ -279,7 +192,7 @@ read_results(Jsonb *results, int *count)
 
 /* Why one was not done; NULL: it was, by an earlier call. */
 static const char *
-problem_of(const Completion *run, bool strict, TimestampTz now)
+problem_of(Completion *run, bool strict, TimestampTz now)
 {
 	TokenArgument argument = {run->run_id, run->token};
 	LeaseRow	lease;
@@ -287,15 +200,19 @@ problem_of(const Completion *run, bool strict, TimestampTz now)
 	char	   *ended_as;
 
 	if (tc_lease_hold(run->run_id, run->token, now, &lease))
-		check_role(lease.worker_role, run->run_id);
+	{
+		/* another element has another token for the run */
+		complete(run, 1, now);
+		return NULL;
+	}
 	ended_as = tc_lease_ended_as(run->run_id, run->token, &role);
 	if (ended_as != NULL)
-		check_role(role, run->run_id);
+		tc_token_check_role(role, run->run_id);
 	if (ended_as != NULL && strcmp(ended_as, "succeeded") == 0)
 		return NULL;
+	tc_token_count_late(&argument);
 	if (strict)
-		refuse_stale(&argument, ended_as);
-	tc_shared_watchdog_count(WATCHDOG_LATE, 1);
+		tc_token_refuse(&argument, ended_as);
 	return "lease lost";
 }
 
@@ -432,7 +349,7 @@ taskcenter_fail_run(PG_FUNCTION_ARGS)
 {
 	static const char *const same[] = {"retrying", "failed", "cancelled", NULL};
 	TimestampTz now = GetCurrentTimestamp();
-	TokenArgument argument = token_argument(fcinfo);
+	TokenArgument argument = tc_token_argument(fcinfo);
 	LeaseFailure failure = {0};
 	Jsonb	   *detail = tc_arg_object(fcinfo, 6, "detail");
 	StoreFrame	frame;
@@ -446,7 +363,7 @@ taskcenter_fail_run(PG_FUNCTION_ARGS)
 	check_metadata("detail", detail);
 	tc_store_begin(&frame);
 	failure.actor = actor_of_worker();
-	if (!hold_attempt(&argument, same, now, &lease, &ended_as))
+	if (!tc_token_hold(&argument, same, now, &lease, &ended_as))
 		status = ended_as;
 	else
 	{
@@ -464,7 +381,7 @@ taskcenter_snooze_run(PG_FUNCTION_ARGS)
 {
 	static const char *const same[] = {"queued", NULL};
 	TimestampTz now = GetCurrentTimestamp();
-	TokenArgument argument = token_argument(fcinfo);
+	TokenArgument argument = tc_token_argument(fcinfo);
 	int64		delay;
 	StoreFrame	frame;
 	LeaseRow	lease;
@@ -474,7 +391,7 @@ taskcenter_snooze_run(PG_FUNCTION_ARGS)
 	tc_arg_require(fcinfo, 2, "delay");
 	delay = delay_argument(fcinfo, 2, "delay");
 	tc_store_begin(&frame);
-	if (hold_attempt(&argument, same, now, &lease, &ended_as))
+	if (tc_token_hold(&argument, same, now, &lease, &ended_as))
 	{
 		LeaseFailure ending = {.error = "put off by its worker",.retry_after = -1};
 
@@ -504,7 +421,7 @@ rank_of(const char *level)
 Datum
 taskcenter_log_run(PG_FUNCTION_ARGS)
 {
-	TokenArgument argument = token_argument(fcinfo);
+	TokenArgument argument = tc_token_argument(fcinfo);
 	char	   *level = tc_arg_required_text(fcinfo, 2, "level");
 	LogRow		log = {.logged_at = GetCurrentTimestamp(),.level = level};
 	StoreFrame	frame;
@@ -517,7 +434,7 @@ taskcenter_log_run(PG_FUNCTION_ARGS)
 	log.metadata = tc_arg_object(fcinfo, 4, "metadata");
 	check_metadata("metadata", log.metadata);
 	tc_store_begin(&frame);
-	look_at_attempt(&argument, &lease, &wanted);
+	tc_token_look(&argument, &lease, &wanted);
 	/* as in a run: "info" is never left out */
 	written = (strcmp(level, "info") == 0 || rank_of(level) >= rank_of(wanted)) &&
 		tc_lease_say(&lease, &log);
@@ -571,7 +488,7 @@ progress_of(int64 done, bool has_total, int64 total, char *phase)
 Datum
 taskcenter_report_run_progress(PG_FUNCTION_ARGS)
 {
-	TokenArgument argument = token_argument(fcinfo);
+	TokenArgument argument = tc_token_argument(fcinfo);
 	int64		total = tc_arg_int64(fcinfo, 3, 0);
 	char	   *phase = tc_arg_text(fcinfo, 4);
 	StoreFrame	frame;
@@ -584,7 +501,7 @@ taskcenter_report_run_progress(PG_FUNCTION_ARGS)
 	if (phase != NULL)
 		phase = clipped(pstrdup(tc_redact_text(phase)), TC_PHASE_LENGTH - 1);
 	tc_store_begin(&frame);
-	look_at_attempt(&argument, &lease, &log_level);
+	tc_token_look(&argument, &lease, &log_level);
 	tc_lease_progress(&lease, progress_of(PG_GETARG_INT64(2), !PG_ARGISNULL(3), total, phase));
 	tc_store_end(&frame);
 	PG_RETURN_BOOL(lease.cancel_requested);

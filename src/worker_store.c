@@ -74,10 +74,13 @@ static Statement end_worker = {
 	.types = {INT8OID, TIMESTAMPTZOID}
 };
 
+/* who notes it at the same time notes the same */
 static Statement touch_worker = {
 	.label = "note that a worker lives",
 	.text =
-	"UPDATE taskcenter.workers AS w SET last_heartbeat_at = $2 WHERE w.worker_id = $1",
+	"UPDATE taskcenter.workers AS w SET last_heartbeat_at = $2"
+	" WHERE w.worker_id = ANY (ARRAY(SELECT o.worker_id FROM taskcenter.workers AS o"
+	"   WHERE o.worker_id = $1 FOR NO KEY UPDATE SKIP LOCKED))",
 	.nargs = 2,
 	.types = {INT8OID, TIMESTAMPTZOID}
 };
@@ -131,18 +134,32 @@ static Statement find_lanes = {
 
 /*
  * A lease is prolonged by its own length, never beyond the time limit; what is
- * beyond that is about to be ended.
+ * beyond that is about to be ended.  A run that a transaction is just ending is
+ * not waited for, since its end may take longer than the leases of the others:
+ * it is held as long as its lease says.
  */
 static Statement beat = {
 	.label = "prolong the leases of a worker",
 	.text =
-	"UPDATE taskcenter.live_runs AS r SET last_heartbeat_at = $3,"
-	"   lease_until = least($3 + (r.lease_until"
-	"     - coalesce(r.last_heartbeat_at, r.claimed_at)), r.claimed_at + t.timeout)"
-	" FROM taskcenter.tasks AS t WHERE t.task_id = r.task_id AND r.worker_id = $1"
-	"   AND r.status = 'running' AND ($2::bigint[] IS NULL OR r.run_id = ANY ($2))"
+	"WITH held AS ("
+	" SELECT r.run_id, t.timeout FROM taskcenter.live_runs AS r"
+	" JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
+	" WHERE r.worker_id = $1 AND r.status = 'running'"
+	"   AND ($2::bigint[] IS NULL OR r.run_id = ANY ($2))"
 	"   AND (t.timeout IS NULL OR r.claimed_at + t.timeout > $3)"
-	" RETURNING r.run_id, r.lease_until, r.cancel_requested_at IS NOT NULL",
+	" FOR NO KEY UPDATE OF r SKIP LOCKED),"
+	" beaten AS ("
+	" UPDATE taskcenter.live_runs AS r SET last_heartbeat_at = $3,"
+	"   lease_until = least($3 + (r.lease_until"
+	"     - coalesce(r.last_heartbeat_at, r.claimed_at)), r.claimed_at + h.timeout)"
+	" FROM held AS h WHERE r.run_id = h.run_id AND r.worker_id = $1 AND r.status = 'running'"
+	" RETURNING r.run_id, r.lease_until, r.cancel_requested_at IS NOT NULL AS cancelled)"
+	" SELECT b.run_id, b.lease_until, b.cancelled FROM beaten AS b"
+	" UNION ALL SELECT r.run_id, r.lease_until, r.cancel_requested_at IS NOT NULL"
+	" FROM taskcenter.live_runs AS r"
+	" WHERE r.worker_id = $1 AND r.status = 'running' AND r.lease_until > $3"
+	"   AND ($2::bigint[] IS NULL OR r.run_id = ANY ($2))"
+	"   AND r.run_id <> ALL (ARRAY(SELECT b.run_id FROM beaten AS b))",
 	.nargs = 3,
 	.types = {INT8OID, INT8ARRAYOID, TIMESTAMPTZOID}
 };

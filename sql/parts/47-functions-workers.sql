@@ -52,7 +52,7 @@ CREATE FUNCTION taskcenter.unregister_worker(worker_id bigint) RETURNS bigint
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskcenter_unregister_worker';
 COMMENT ON FUNCTION taskcenter.unregister_worker(bigint) IS
-'End a worker: what it holds is queued again at once, uncounted; returns how many runs that were. May be repeated. Raises 42704 for an unknown worker, 42501 for one of another role';
+'End a worker: what it holds is queued again at once, uncounted; returns how many runs that were. Those of tasks with on_crash = fail, which are not repeated, fail instead: give back with snooze_run() what was not begun. May be repeated. Raises 42704 for an unknown worker, 42501 for one of another role';
 
 CREATE FUNCTION taskcenter.claim_runs(worker_id bigint, max_runs int = 1,
     lease interval = '2 minutes', options jsonb = '{}') RETURNS SETOF taskcenter.claimed_run

@@ -1,0 +1,189 @@
+# External workers at the edges: what others hold, guess, choose or repeat must
+# not cost a run, and not be told as something that it is not.
+use strict;
+use warnings FATAL => 'all';
+use FindBin;
+use lib $FindBin::RealBin;
+
+use Taskcenter;
+use Test::More;
+
+my $tc = Taskcenter->start('main');
+my $sql = sub { return $tc->sql(@_) };
+
+sub external
+{
+	my ($name, %arguments) = @_;
+	return $sql->("SELECT taskcenter.create_task('$name', " . Taskcenter::arguments(kind => 'external', %arguments) . ')');
+}
+
+# worker(NAME, TASK): for one task only
+sub worker { return $sql->("SELECT taskcenter.register_worker('$_[0]', '{default}', '{$_[1]}')"); }
+
+# claim(WORKER, COUNT, LEASE): [run_id, token]...
+sub claim
+{
+	my ($worker, $count, $lease) = @_;
+	return map { [ split /\|/ ] } split /\n/,
+	  $sql->("SELECT run_id, token FROM taskcenter.claim_runs($worker, " . ($count // 1) . ", '" . ($lease // '2 minutes') . "')");
+}
+
+sub status_of { return $sql->("SELECT status FROM taskcenter.task_runs WHERE run_id = $_[0]"); }
+sub false_positives { return $sql->('SELECT false_positives FROM taskcenter.watchdog_metrics()'); }
+
+# whoever chooses a group key does not choose the lane: this one had the number of the lane of task 1
+subtest 'a lane holds one task' => sub {
+	is(external('victim'), 1, 'the first task');
+	is(external('chosen'), 2, 'the second');
+	$tc->enqueue('victim');
+	$sql->(q~SELECT taskcenter.enqueue_task('chosen', options => jsonb_build_object('group_key', 'tenant000000@z)S#3@6}<x?'))~);
+	$tc->is_sql('SELECT count(DISTINCT gate) FROM taskcenter.live_runs', '2', 'a chosen key has a lane of its own');
+	my $w = worker('thief', 'chosen');
+	$tc->is_sql("SELECT string_agg(task, ' ') FROM taskcenter.claim_runs($w, 10)", 'chosen', 'and brings no runs of others');
+	$sql->("SELECT taskcenter.archive_task('$_')") for qw(victim chosen);
+	$sql->("SELECT taskcenter.unregister_worker($w)");
+};
+
+subtest 'beats wait for nobody' => sub {
+	external('kept');
+	my $w = worker('busy', 'kept');
+	$tc->enqueue_many('kept', 2);
+	my ($first, $second) = claim($w, 2, '10 seconds');
+	$tc->sql("BEGIN; SELECT taskcenter.complete_run($first->[0], $first->[1])", 'slow');
+	$sql->("SET statement_timeout = '5s'");
+	my $beat = "SELECT run_id FROM taskcenter.heartbeat($w) ORDER BY run_id";
+	is($sql->($beat), "$first->[0]\n$second->[0]", 'a run that is about to end does not hold up the others');
+	$tc->is_sql("SELECT count(DISTINCT lease_until), max(lease_until) > now() + interval '9 seconds' FROM taskcenter.live_runs", '2|t',
+		'whose leases are prolonged');
+	$tc->sql('COMMIT', 'slow');
+	is($sql->($beat), "$second->[0]", 'what has ended is not held any more');
+	$tc->sql("BEGIN; SELECT count(*) FROM taskcenter.heartbeat($w)", 'slow');
+	$tc->is_sql("SELECT count(*) FROM taskcenter.heartbeat($w)", '1', 'a beat that does not commit holds up no other');
+	$tc->sql('ROLLBACK', 'slow');
+	$sql->('RESET statement_timeout');
+	$tc->is_sql("SELECT status FROM taskcenter.complete_runs('[{\"run_id\": $second->[0], \"token\": $second->[1]}]')", 'succeeded', 'all end well');
+};
+
+subtest 'at most once' => sub {
+	external('once', on_crash => 'fail', timeout => '1 second', max_attempts => 3, backoff => 'none');
+	external('again', max_attempts => 3);
+	my $w = worker('leaving', 'once');
+	my $run = $tc->enqueue('once');
+	my ($held) = claim($w);
+	$tc->wait_until("SELECT status = 'timed_out' AND attempt = 1 FROM taskcenter.task_runs WHERE run_id = $run");
+	is(status_of($run), 'timed_out', 'a time limit: nobody knows what its worker still does');
+	$run = $tc->enqueue('once');
+	claim($w);
+	$tc->is_sql("SELECT taskcenter.unregister_worker($w)", '0', 'a worker that leaves gives it not back');
+	$tc->is_sql("SELECT status, error FROM taskcenter.task_runs WHERE run_id = $run", 'failed|its worker left', 'it has failed');
+	$w = worker('leaving', 'again');
+	$run = $tc->enqueue('again');
+	claim($w);
+	$tc->is_sql("SELECT taskcenter.unregister_worker($w)", '1', 'what may be repeated is given back');
+	is(status_of($run), 'queued', 'at once');
+	$sql->("SELECT taskcenter.cancel_run($run)");
+};
+
+subtest 'many in one call' => sub {
+	external('batch', options => { max_lost => 9 });
+	my $w = worker('batch', 'batch');
+	$tc->enqueue_many('batch', 2);
+	my ($lost) = claim($w, 1, '1 second');
+	$tc->wait_until("SELECT status = 'queued' AND lost = 1 FROM taskcenter.live_runs WHERE run_id = $lost->[0]");
+	my ($first, $second) = sort { $a->[0] <=> $b->[0] } claim($w, 2);
+	my $new = $first->[0] == $lost->[0] ? $first : $second;
+	my $other = $first->[0] == $lost->[0] ? $second : $first;
+	my $results = join ', ', map { "{\"run_id\": $_->[0], \"token\": $_->[1]}" } ([ $new->[0], 99999999 ], $lost, $new, $new, $other, [ 4711, 1 ]);
+	is($sql->("SELECT coalesce(status, problem) FROM taskcenter.complete_runs('[$results]')"),
+		join("\n", 'lease lost', 'lease lost', ('succeeded') x 3, 'lease lost'), 'a good token counts, whatever else is in the call');
+	$tc->is_sql("SELECT count(*) FROM taskcenter.finished_runs JOIN taskcenter.tasks USING (task_id) WHERE name = 'batch'", '2', 'each run ends once');
+};
+
+subtest 'false alarms are those of the watchdog' => sub {
+	external('alarm', options => { max_lost => 9 });
+	my $w = worker('alarm', 'alarm');
+	my $before = false_positives();
+	$tc->enqueue('alarm');
+	my ($run) = claim($w);
+	$tc->refused("SELECT taskcenter.complete_run($run->[0], 1)", '55000', 'a number that was guessed');
+	$sql->("SELECT taskcenter.complete_run($run->[0], $run->[1])");
+	$tc->refused("SELECT taskcenter.fail_run($run->[0], $run->[1], 'x')", '55000', 'an end whose answer was not heard');
+	is(false_positives(), $before, 'are none');
+	$tc->enqueue('alarm');
+	my ($lost) = claim($w, 1, '1 second');
+	$tc->wait_until("SELECT lost = 1 FROM taskcenter.live_runs WHERE run_id = $lost->[0]");
+	$tc->refused("SELECT taskcenter.log_run($lost->[0], $lost->[1], 'info', 'x')", '55000', 'a line in the log is no end');
+	$sql->('CREATE ROLE stranger LOGIN');
+	$tc->session('stranger', 'stranger');
+	my (undef, $error) = $tc->try("SELECT taskcenter.complete_run($lost->[0], $lost->[1])", 'stranger');
+	like($error, qr/55000/, 'a stranger');
+	is(false_positives(), $before, 'counts for nothing');
+	my ($again) = claim($w);
+	$tc->refused("SELECT taskcenter.complete_run($lost->[0], $lost->[1])", '55000', 'its worker, when another one has it');
+	is(false_positives(), $before + 1, 'is one');
+	my $stuck = 'SELECT stuck FROM taskcenter.watchdog_metrics()';
+	my $seen = $sql->($stuck);
+	external('limited', timeout => '1 second');
+	my $slow = worker('limited', 'limited');
+	$tc->enqueue('limited');
+	claim($slow);
+	$tc->wait_until("SELECT status = 'timed_out' FROM taskcenter.task_runs WHERE task = 'limited'");
+	is($sql->($stuck), $seen, 'a worker that was too slow was not silent');
+	$sql->("SELECT taskcenter.complete_run($again->[0], $again->[1])");
+};
+
+subtest 'what it looks like' => sub {
+	is($sql->("SELECT state FROM taskcenter.status WHERE check_name = 'roles'"), 'ok', 'what workers execute needs no role that can log in');
+	$tc->is_sql('SELECT count(*) FROM taskcenter.review()', '0', 'and is no orphan');
+	my $w = $sql->(q{SELECT taskcenter.register_worker('twice', '{default,default}')});
+	$tc->is_sql("SELECT queues FROM taskcenter.workers WHERE worker_id = $w", '{default}', 'a queue that is named twice is one');
+	$tc->enqueue('batch');
+	my $b = worker('preparing', 'batch');
+	my ($held) = claim($b);
+	$sql->("BEGIN; SELECT taskcenter.complete_run($held->[0], $held->[1])");
+	$tc->refused("PREPARE TRANSACTION 'x'", '0A000', 'an end in a transaction that is prepared is refused');
+	is(status_of($held->[0]), 'running', 'and undone');
+	$sql->("SELECT taskcenter.complete_run($held->[0], $held->[1])");
+};
+
+subtest 'dead letters' => sub {
+	external('dead', params => { key => { '$secret' => 'stripe' }, token => 'abc' });
+	my $w = worker('dead', 'dead');
+	my $run = $tc->enqueue('dead');
+	$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($w)", '0', 'a secret that cannot be had');
+	$tc->is_sql("SELECT params -> 'key', params -> 'token' FROM taskcenter.dead_letters WHERE run_id = $run", '{"$secret": "stripe"}|"[REDACTED]"',
+		'a letter hides secrets, and keeps their names');
+
+	# purged, redriven as a new run, which succeeds at its first attempt
+	$sql->("SELECT taskcenter.alter_task('dead', params => '{}')");
+	$run = $tc->enqueue('dead', params => { i => 1 });
+	my ($held) = claim($w);
+	$sql->("SELECT taskcenter.fail_run($run, $held->[1], 'no', retryable => false)");
+	$sql->('ALTER TABLE taskcenter.finished_runs DISABLE TRIGGER guard_status');
+	$sql->("DELETE FROM taskcenter.finished_runs WHERE run_id = $run");
+	$sql->('SELECT taskcenter.repair_guards()');
+	my $letter = $sql->("SELECT dead_letter_id FROM taskcenter.dead_letters WHERE run_id = $run");
+	my $new = $sql->("SELECT taskcenter.redrive_dead_letter($letter)");
+	isnt($new, $run, 'a run that is purged goes again as another one');
+	$tc->wait_until("SELECT taskcenter.complete_run(run_id, token) = 'succeeded' FROM taskcenter.claim_runs($w)");
+	is(status_of($new), 'succeeded', 'which succeeds');
+	$tc->is_sql("SELECT state, redrives FROM taskcenter.dead_letters WHERE dead_letter_id = $letter", 'resolved|1', 'and closes the letter');
+
+	# how slowly somebody lets his go is not the business of others
+	for my $who (qw(tenant app))
+	{
+		$sql->("CREATE ROLE $who LOGIN") if $who ne 'app';
+		$tc->session($who, $who);
+		$tc->sql("SELECT taskcenter.create_task('of $who', kind => 'external')", $who);
+		$tc->sql("SELECT taskcenter.enqueue_tasks('[{\"task\": \"of $who\"}, {\"task\": \"of $who\"}]')", $who);
+		my $theirs = $tc->sql("SELECT taskcenter.register_worker('$who', '{default}')", $who);
+		$tc->sql("SELECT taskcenter.fail_run(run_id, token, 'no', retryable => false) FROM taskcenter.claim_runs($theirs, 2)", $who);
+	}
+	$tc->is_sql('SELECT max(run_at) > now() + interval \'50 minutes\' FROM taskcenter.redrive_dead_letters(per_hour => 1)', 't', 'one an hour', 'tenant');
+	$tc->is_sql('SELECT max(run_at) < now() + interval \'1 minute\' FROM taskcenter.redrive_dead_letters(per_hour => 3600)', 't',
+		'somebody else\'s slow redrive holds nobody up', 'app');
+};
+
+$tc->never_crashed('the server never restarted');
+$tc->stop;
+done_testing();
