@@ -29,10 +29,10 @@ sql()
   done
 }
 
-# beat RUN PROCESS: prolongs the lease until the run is lost, or is to end.
+# beat RUN PROCESS: prolongs the lease until the run is lost or to end, or this shell is gone.
 beat()
 {
-  while sleep "$((lease / 3 + 1))"; do
+  while sleep "$((lease / 3 + 1))" && kill -0 $$; do
     [ "$(sql w="$worker" r="$1" <<< "SELECT cancel_requested
       FROM taskcenter.heartbeat(:w, ARRAY[:r]::bigint[])")" = f ] || break
   done
@@ -51,13 +51,13 @@ execute()    # RUN TOKEN TASK PARAMS ATTEMPT
   while wait "$process"; code=$?; kill -0 "$process" 2> /dev/null; do :; done
   kill -TERM -- "-$beats" 2> /dev/null
   case $code in
-    0) sql r="$1" t="$2" o="$(cat "$files/out")" \
-      <<< "SELECT taskcenter.complete_run(:r, :t, nullif(:'o', '')::jsonb)" || code='no JSON' ;;
+    0) sql r="$1" t="$2" <<< "\\set o \`cat $files/out\`
+      SELECT taskcenter.complete_run(:r, :t, nullif(:'o', '')::jsonb)" || code='no JSON' ;;
     75) sql r="$1" t="$2" <<< "SELECT taskcenter.snooze_run(:r, :t, '1 minute')" ;;
   esac
   case $code in
     0 | 75) ;;
-    *) sql r="$1" t="$2" e="exit code $code: $(tail -c 2000 "$files/err")" \
+    *) sql r="$1" t="$2" e="exit code $code: $(tail -c 2000 "$files/err" | iconv -cf utf8 -t utf8)" \
       <<< "SELECT taskcenter.fail_run(:r, :t, :'e')" ;;    # refused if the lease was lost
   esac
 }

@@ -115,7 +115,8 @@ subtest 'the shell' => sub {
 #!/bin/bash
 if [ "$TASK" = long ]; then trap 'echo asked to end >&2; exit 1' TERM; tail -f /dev/null & wait; exit 0; fi
 params=$(cat)
-case $params in *'"fail"'*) echo "cannot: $params" >&2; exit 1 ;; *'"text"'*) echo no json; exit 0 ;; esac
+case $params in *'"fail"'*) echo "cannot: $params" >&2; exit 1 ;; *'"text"'*) echo no json; exit 0 ;;
+  *'"bytes"'*) printf 'no \377\376 text' >&2; exit 1 ;; *'"large"'*) printf '"%0200000d"\n' 0; exit 0 ;; esac
 echo "$RUN_ID $ATTEMPT" >> "$EFFECTS"
 echo "{\"run\": $RUN_ID}"
 SH
@@ -136,13 +137,24 @@ SH
 	my $text = $tc->sql("SELECT taskcenter.enqueue_task('sh', '{\"what\": \"text\"}')");
 	$tc->until("EXISTS (SELECT FROM taskcenter.finished_runs WHERE run_id = $bad AND status = 'failed' AND attempt = 2 AND error ~ '^exit code 1: cannot: ')", 'a command that fails, fails the run after its attempts');
 	$tc->until("EXISTS (SELECT FROM taskcenter.finished_runs WHERE run_id = $text AND status = 'failed' AND error ~ '^exit code no JSON')", 'so does output that is no JSON');
+	my $bytes = $tc->sql("SELECT taskcenter.enqueue_task('sh', '{\"what\": \"bytes\"}')");
+	my $large = $tc->sql("SELECT taskcenter.enqueue_task('sh', '{\"what\": \"large\"}')");
+	$tc->until("EXISTS (SELECT FROM taskcenter.finished_runs WHERE run_id = $bytes AND status = 'failed' AND error ~ '^exit code 1: no +text')", 'what is no text does not hide the failure');
+	$tc->until("EXISTS (SELECT FROM taskcenter.finished_runs WHERE run_id = $large AND status = 'succeeded' AND length(output #>> '{}') = 200000)", 'output may be longer than an argument of a command');
+	my $orphaned = $tc->sql("SELECT taskcenter.enqueue_task('long')");
+	$tc->until("EXISTS (SELECT FROM taskcenter.worker_runs WHERE run_id = $orphaned)", 'a worker that is killed at work');
+	kill 'KILL', $second;
+	ended($second);
+	$tc->until("EXISTS (SELECT FROM taskcenter.live_runs WHERE run_id = $orphaned AND status = 'queued' AND lost = 1)", 'sends no more beats');
+	$tc->sql("SELECT taskcenter.cancel_run($orphaned)");
+	$second = start('shell', @command);
 	my $long = $tc->sql("SELECT taskcenter.enqueue_task('long')");
 	$tc->until("EXISTS (SELECT FROM taskcenter.worker_runs WHERE run_id = $long)", 'a long one');
 	$tc->sql("SELECT taskcenter.cancel_run($long, 'enough')");
 	$tc->until("EXISTS (SELECT FROM taskcenter.finished_runs WHERE run_id = $long AND status = 'cancelled' AND reason = 'enough')", 'is ended at the next beat');
 	kill 'TERM', $second;
 	is(ended($second), 0, 'SIGTERM ends a worker');
-	$tc->is_sql("SELECT count(*) FROM taskcenter.workers WHERE 'shell' = ANY (queues) AND ended_at IS NULL", '1', 'which says so');
+	$tc->is_sql("SELECT count(*) FROM taskcenter.workers WHERE 'shell' = ANY (queues) AND ended_at IS NULL", '2', 'which says so; the killed ones did not');
 };
 
 $tc->stop;
