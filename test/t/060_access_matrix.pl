@@ -320,6 +320,9 @@ as('owner', q{SELECT taskcenter.archive_task('gone')});
 as('owner', "SELECT taskcenter.grant_access('r_$_', '$_', application => 'app')") for qw(viewer enqueuer worker operator admin);
 
 as('owner', q{SELECT taskcenter.create_task('calls', kind => 'external', application => 'app')});
+sql($node, 'app', 'CREATE ROLE r_left LOGIN; GRANT r_left TO r_owner');
+as('owner', q{SELECT taskcenter.create_task('orphan', 'SELECT 1', run_as => 'r_left', application => 'app')});
+sql($node, 'app', 'DROP ROLE r_left');
 
 sub performed
 {
