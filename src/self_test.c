@@ -27,6 +27,7 @@
 #include "compat.h"
 #include "guarded.h"
 #include "self_test_report.h"
+#include "self_test_steps.h"
 #include "self_test_store.h"
 #include "settings.h"
 #include "shared_state.h"
@@ -46,10 +47,11 @@ typedef enum TestTask
 	TASK_RECOVERS,
 	TASK_HANGS,
 	TASK_LASTS,
-	TASK_SCHEDULED
+	TASK_SCHEDULED,
+	TASK_EXTERNAL
 } TestTask;
 
-#define TASK_COUNT (TASK_SCHEDULED + 1)
+#define TASK_COUNT (TASK_EXTERNAL + 1)
 
 static SelfTestTask tasks[TASK_COUNT] = {
 	[TASK_SUCCEEDS] = {"succeeds",
@@ -59,71 +61,15 @@ static SelfTestTask tasks[TASK_COUNT] = {
 	"SELECT 1 / ((taskcenter.current_run()).attempt - 1)", 2, NULL},
 	[TASK_HANGS] = {"hangs", "SELECT pg_catalog.pg_sleep(60)", 1, "300 milliseconds"},
 	[TASK_LASTS] = {"lasts", "SELECT pg_catalog.pg_sleep(60)", 1, NULL},
-	[TASK_SCHEDULED] = {"scheduled", "SELECT 1", 1, NULL}
+	[TASK_SCHEDULED] = {"scheduled", "SELECT 1", 1, NULL},
+	[TASK_EXTERNAL] = {"external", NULL, 1, NULL, "external"}
 };
 
-/* the check that is made now */
-typedef struct Check
-{
-	const char *name;
-	void		(*make) (struct Check *check);
-	bool		ok;
-	char	   *detail;
-	/* what its steps hand to each other */
-	const SelfTestTask *task;
-	int64		run_id;
-	bool		found;
-	int64		number;
-	char	   *text;
-	char	   *code;
-	TimestampTz since;
-	SelfTestRun run;
-} Check;
-
 static shm_mq_handle *session;
-static MemoryContext check_context;
 static uint32 wait_event;
 static bool can_run = true;		/* the first run was executed */
 
-/* ---- steps: a transaction each, that calls what everybody calls ---- */
-
-typedef struct Step
-{
-	GuardedCall call;
-	Check	   *check;
-} Step;
-
-static void
-make_step(void *argument)
-{
-	Step	   *step = argument;
-	MemoryContext old = MemoryContextSwitchTo(check_context);
-	StoreFrame	frame;
-
-	tc_store_begin_as_caller(&frame);
-	step->call(step->check);
-	tc_store_end(&frame);
-	MemoryContextSwitchTo(old);
-}
-
-/* False: it raised, and the check has failed by that. */
-static bool
-step(Check *check, const char *label, GuardedCall call)
-{
-	Step		argument = {call, check};
-	char	   *error;
-	bool		done;
-
-	tc_worker_begin(label);
-	done = tc_guarded(make_step, &argument, &error);
-	if (!done)
-	{
-		check->ok = false;
-		check->detail = MemoryContextStrdup(check_context, error);
-	}
-	tc_worker_commit();
-	return done;
-}
+/* ---- steps ---- */
 
 static void
 lock_test(void *argument)
@@ -247,20 +193,13 @@ look_for_rest(void *argument)
 
 /* ---- checks ---- */
 
-static void
-say(Check *check, bool ok, char *detail)
-{
-	check->ok = ok;
-	check->detail = detail;
-}
-
 /* until the step finds it, or for so long; false: not found */
 static bool
 poll(Check *check, const char *label, GuardedCall call, bool (*is_there) (const Check *check))
 {
 	TimestampTz until = GetCurrentTimestamp() + WAIT_SECONDS * USECS_PER_SEC;
 
-	while (step(check, label, call))
+	while (tc_test_step(check, label, call))
 	{
 		TimestampTz now = GetCurrentTimestamp();
 
@@ -278,15 +217,15 @@ static bool
 run_task(Check *check, TestTask task)
 {
 	check->task = &tasks[task];
-	if (!step(check, "enqueue", enqueue) || !step(check, "wait", wait_for_end))
+	if (!tc_test_step(check, "enqueue", enqueue) || !tc_test_step(check, "wait", wait_for_end))
 		return false;
 	if (check->found && check->run.status != NULL &&
 		strcmp(check->run.status, "queued") != 0 && strcmp(check->run.status, "running") != 0 &&
 		strcmp(check->run.status, "retrying") != 0)
 		return true;
 	check->text = NULL;
-	if (step(check, "explain", explain))
-		say(check, false, psprintf("run " INT64_FORMAT " did not end within %d s: %s",
+	if (tc_test_step(check, "explain", explain))
+		tc_test_say(check, false, psprintf("run " INT64_FORMAT " did not end within %d s: %s",
 								   check->run_id, WAIT_SECONDS,
 								   check->text !=NULL ? check->text : "nothing is known of it"));
 	return false;
@@ -301,7 +240,7 @@ has_ended(Check *check, const char *status, const char *sqlstate)
 	if (strcmp(run->status, status) == 0 &&
 		(sqlstate == NULL || (run->sqlstate != NULL && strcmp(run->sqlstate, sqlstate) == 0)))
 		return true;
-	say(check, false, psprintf("run " INT64_FORMAT " is %s%s%s, not %s", check->run_id,
+	tc_test_say(check, false, psprintf("run " INT64_FORMAT " is %s%s%s, not %s", check->run_id,
 							   run->status, run->error != NULL ? ": " : "",
 							   run->error != NULL ? run->error : "", status));
 	return false;
@@ -325,7 +264,7 @@ check_scheduler(Check *check)
 			break;
 		tc_worker_wait(GetCurrentTimestamp() + LOOK_US, wait_event);
 	}
-	say(check, running, running ? "it is running" : !tc_enabled ? "taskcenter.enabled is off"
+	tc_test_say(check, running, running ? "it is running" : !tc_enabled ? "taskcenter.enabled is off"
 		: "it is not running: the view taskcenter.status and the server log say more");
 }
 
@@ -334,15 +273,15 @@ check_create(Check *check)
 {
 	int			i;
 
-	if (!step(check, "make a queue", open_queue))
+	if (!tc_test_step(check, "make a queue", open_queue))
 		return;
 	for (i = 0; i < TASK_COUNT; i++)
 	{
 		check->task = &tasks[i];
-		if (!step(check, "make a task", open_task))
+		if (!tc_test_step(check, "make a task", open_task))
 			return;
 	}
-	say(check, true, psprintf("%d tasks in queue %s", TASK_COUNT, TC_SELF_TEST_QUEUE));
+	tc_test_say(check, true, psprintf("%d tasks in queue %s", TASK_COUNT, TC_SELF_TEST_QUEUE));
 }
 
 static void
@@ -351,7 +290,7 @@ check_run(Check *check)
 	if (!run_task(check, TASK_SUCCEEDS))
 		can_run = false;
 	else if (has_ended(check, "succeeded", NULL))
-		say(check, true, psprintf("started after %.1f ms, took %.1f ms", check->run.delay_ms,
+		tc_test_say(check, true, psprintf("started after %.1f ms, took %.1f ms", check->run.delay_ms,
 								  check->run.duration_ms));
 }
 
@@ -359,35 +298,35 @@ static void
 check_history(Check *check)
 {
 	if (!run_task(check, TASK_SUCCEEDS) || !has_ended(check, "succeeded", NULL) ||
-		!step(check, "read the history", read_history))
+		!tc_test_step(check, "read the history", read_history))
 		return;
 	if (check->text == NULL || strcmp(check->text, "queued running succeeded") != 0)
-		say(check, false, psprintf("its history says: %s",
+		tc_test_say(check, false, psprintf("its history says: %s",
 								   check->text !=NULL ? check->text : "nothing"));
 	else if (check->number != 1)
-		say(check, false, psprintf(INT64_FORMAT " lines in its log, not 1", check->number));
+		tc_test_say(check, false, psprintf(INT64_FORMAT " lines in its log, not 1", check->number));
 	else
-		say(check, true, "each status and the line it logged are recorded");
+		tc_test_say(check, true, "each status and the line it logged are recorded");
 }
 
 static void
 check_fail(Check *check)
 {
 	if (run_task(check, TASK_FAILS) && has_ended(check, "failed", "22012"))
-		say(check, true, psprintf("failed with SQLSTATE %s, as it had to", check->run.sqlstate));
+		tc_test_say(check, true, psprintf("failed with SQLSTATE %s, as it had to", check->run.sqlstate));
 }
 
 static void
 check_dead_letter(Check *check)
 {
 	if (!run_task(check, TASK_FAILS) || !has_ended(check, "failed", NULL) ||
-		!step(check, "look for a dead letter", look_for_dead_letter))
+		!tc_test_step(check, "look for a dead letter", look_for_dead_letter))
 		return;
 	if (!check->found || strcmp(check->text, "open") != 0)
-		say(check, false, "the failed run left no open dead letter");
-	else if (step(check, "resolve it", resolve) &&
-			 step(check, "look at it", look_for_dead_letter))
-		say(check, strcmp(check->text, "resolved") == 0,
+		tc_test_say(check, false, "the failed run left no open dead letter");
+	else if (tc_test_step(check, "resolve it", resolve) &&
+			 tc_test_step(check, "look at it", look_for_dead_letter))
+		tc_test_say(check, strcmp(check->text, "resolved") == 0,
 			psprintf("it is %s, its code %s", check->text, check->code));
 }
 
@@ -396,14 +335,14 @@ check_retry(Check *check)
 {
 	if (!run_task(check, TASK_RECOVERS) || !has_ended(check, "succeeded", NULL))
 		return;
-	say(check, check->run.attempt == 2, psprintf("succeeded at attempt %d", check->run.attempt));
+	tc_test_say(check, check->run.attempt == 2, psprintf("succeeded at attempt %d", check->run.attempt));
 }
 
 static void
 check_time_limit(Check *check)
 {
 	if (run_task(check, TASK_HANGS) && has_ended(check, "timed_out", NULL))
-		say(check, true, psprintf("ended after %.0f ms, its limit is 300 ms",
+		tc_test_say(check, true, psprintf("ended after %.0f ms, its limit is 300 ms",
 								  check->run.duration_ms));
 }
 
@@ -419,18 +358,18 @@ check_cancel(Check *check)
 	TimestampTz asked_at;
 
 	check->task = &tasks[TASK_LASTS];
-	if (!step(check, "enqueue", enqueue))
+	if (!tc_test_step(check, "enqueue", enqueue))
 		return;
 	if (!poll(check, "look", look, is_running))
 	{
 		if (check->detail == NULL)
-			say(check, false, "it did not begin to run");
+			tc_test_say(check, false, "it did not begin to run");
 		return;
 	}
 	asked_at = GetCurrentTimestamp();
-	if (step(check, "cancel", cancel) && step(check, "wait", wait_for_end) && check->found &&
+	if (tc_test_step(check, "cancel", cancel) && tc_test_step(check, "wait", wait_for_end) && check->found &&
 		has_ended(check, "cancelled", NULL))
-		say(check, true, psprintf("ended %.0f ms after it was asked to",
+		tc_test_say(check, true, psprintf("ended %.0f ms after it was asked to",
 								  (GetCurrentTimestamp() - asked_at) / 1000.0));
 }
 
@@ -445,15 +384,23 @@ check_schedule(Check *check)
 {
 	check->task = &tasks[TASK_SCHEDULED];
 	check->since = GetCurrentTimestamp();
-	if (!step(check, "schedule", schedule))
+	if (!tc_test_step(check, "schedule", schedule))
 		return;
 	if (poll(check, "look for fires", look_for_fires, has_fired))
-		say(check, true, psprintf("fired and ran after %.1f s",
+		tc_test_say(check, true, psprintf("fired and ran after %.1f s",
 								  (GetCurrentTimestamp() - check->since) / 1000000.0));
 	else if (check->detail == NULL)
-		say(check, false, psprintf("did not fire each second, for %d s", WAIT_SECONDS));
+		tc_test_say(check, false, psprintf("did not fire each second, for %d s", WAIT_SECONDS));
 	if (check->ok)
-		(void) step(check, "drop the schedule", unschedule);
+		(void) tc_test_step(check, "drop the schedule", unschedule);
+}
+
+static void
+check_worker(Check *check)
+{
+	check->task = &tasks[TASK_EXTERNAL];
+	if (tc_test_step(check, "enqueue", enqueue))
+		tc_test_worker(check);
 }
 
 static bool
@@ -472,15 +419,15 @@ check_remove(Check *check)
 	for (i = 0; i < TASK_COUNT; i++)
 	{
 		check->task = &tasks[i];
-		removed = step(check, "archive a task", close_task) && removed;
+		removed = tc_test_step(check, "archive a task", close_task) && removed;
 	}
-	removed = step(check, "discard dead letters", discard) && removed;
+	removed = tc_test_step(check, "discard dead letters", discard) && removed;
 	if (!removed)
 		return;
 	if (poll(check, "look for what is left", look_for_rest, is_empty))
-		say(check, true, "its tasks are archived, no run is left; their history goes after a day");
+		tc_test_say(check, true, "its tasks are archived, no run is left; their history goes after a day");
 	else if (check->detail == NULL)
-		say(check, false, psprintf(INT64_FORMAT " runs are not finished", check->number));
+		tc_test_say(check, false, psprintf(INT64_FORMAT " runs are not finished", check->number));
 }
 
 /* ---- the whole ---- */
@@ -505,20 +452,20 @@ make_check(const char *name, void (*make) (Check *check))
 {
 	Check		check = {.name = name};
 	TimestampTz began_at = GetCurrentTimestamp();
-	MemoryContext old = MemoryContextSwitchTo(check_context);
+	MemoryContext old = MemoryContextSwitchTo(tc_test_context);
 
 	make(&check);
 	report(&check, began_at);
 	MemoryContextSwitchTo(old);
-	MemoryContextReset(check_context);
+	MemoryContextReset(tc_test_context);
 	return check.ok;
 }
 
 static void
 check_alone(Check *check)
 {
-	if (step(check, "look for another self test", lock_test))
-		say(check, check->found, check->found ? "no other self test is under way"
+	if (tc_test_step(check, "look for another self test", lock_test))
+		tc_test_say(check, check->found, check->found ? "no other self test is under way"
 			: "another self test is under way in this database");
 }
 
@@ -537,7 +484,8 @@ make_checks(void)
 		{"retry", check_retry},
 		{"time_limit", check_time_limit},
 		{"cancel", check_cancel},
-		{"schedule", check_schedule}
+		{"schedule", check_schedule},
+		{"worker", check_worker}
 	};
 	int			i;
 
@@ -582,7 +530,7 @@ taskcenter_self_test_main(Datum main_arg)
 	queue = dsm_segment_address(segment);
 	shm_mq_set_sender(queue, MyProc);
 	session = shm_mq_attach(queue, segment, NULL);
-	check_context = AllocSetContextCreate(TopMemoryContext, "taskcenter self test",
+	tc_test_context = AllocSetContextCreate(TopMemoryContext, "taskcenter self test",
 										  ALLOCSET_DEFAULT_SIZES);
 	wait_event = tc_wait_event_new("TaskcenterSelfTest");
 	name_tasks(arguments->role);

@@ -57,10 +57,10 @@ static Statement declare_task = {
 	.text =
 	"SELECT taskcenter.declare_task(name => $1, command => $2, queue => $3,"
 	"   max_attempts => $4, backoff => 'none', timeout => $5::interval,"
-	"   description => 'Made by taskcenter.self_test(), which archives it at its end.',"
+	"   kind => $6, description => 'Made by taskcenter.self_test(), which archives it at its end.',"
 	"   options => '{\"retention\": \"1 day\", \"failed_retention\": \"1 day\"}')",
-	.nargs = 5,
-	.types = {TEXTOID, TEXTOID, TEXTOID, INT4OID, TEXTOID},
+	.nargs = 6,
+	.types = {TEXTOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, TEXTOID},
 	.any_plan = true
 };
 
@@ -173,6 +173,51 @@ static Statement resolve = {
 	.any_plan = true
 };
 
+static Statement register_worker = {
+	.label = "register the worker of the self test",
+	.text = "SELECT taskcenter.register_worker('self_test', ARRAY[$2], ARRAY[$1])",
+	.nargs = 2,
+	.types = {TEXTOID, TEXTOID},
+	.any_plan = true
+};
+
+static Statement unregister_worker = {
+	.label = "unregister the worker of the self test",
+	.text = "SELECT taskcenter.unregister_worker($1)",
+	.nargs = 1,
+	.types = {INT8OID},
+	.any_plan = true
+};
+
+/* if the process ends meanwhile nobody waits for long */
+static Statement claim = {
+	.label = "claim a run of the self test",
+	.text =
+	"SELECT c.run_id, c.token FROM taskcenter.claim_runs($1, 100, '5 seconds') AS c"
+	" ORDER BY c.run_id DESC LIMIT 1",
+	.nargs = 1,
+	.types = {INT8OID},
+	.any_plan = true
+};
+
+static Statement snooze = {
+	.label = "put off a run of the self test",
+	.text = "SELECT taskcenter.snooze_run($1, $2, '0')",
+	.nargs = 2,
+	.types = {INT8OID, INT8OID},
+	.any_plan = true
+};
+
+static Statement complete = {
+	.label = "complete a run of the self test",
+	.text =
+	"SELECT coalesce(c.status, c.problem) FROM taskcenter.complete_runs(jsonb_build_array("
+	"   jsonb_build_object('run_id', $1, 'token', $2))) AS c",
+	.nargs = 2,
+	.types = {INT8OID, INT8OID},
+	.any_plan = true
+};
+
 static Statement discard = {
 	.label = "discard the dead letters of the self test",
 	.text =
@@ -246,6 +291,7 @@ tc_self_test_open_task(const SelfTestTask *task)
 	tc_bind_text(&bindings, TC_SELF_TEST_QUEUE);
 	tc_bind_int32(&bindings, task->max_attempts);
 	tc_bind_text(&bindings, task->timeout);
+	tc_bind_text(&bindings, task->kind != NULL ? task->kind : "sql");
 	tc_run_bound(&declare_task, &bindings);
 }
 
@@ -350,6 +396,56 @@ void
 tc_self_test_resolve(int64 dead_letter_id)
 {
 	run_with_id(&resolve, dead_letter_id);
+}
+
+static void
+run_with_token(Statement *statement, int64 run_id, int64 token)
+{
+	Bindings	bindings = {0};
+
+	tc_bind_int64(&bindings, run_id);
+	tc_bind_int64(&bindings, token);
+	tc_run_bound(statement, &bindings);
+}
+
+int64
+tc_self_test_register(const char *task)
+{
+	Bindings	bindings = {0};
+
+	tc_bind_text(&bindings, task);
+	tc_bind_text(&bindings, TC_SELF_TEST_QUEUE);
+	tc_run_bound(&register_worker, &bindings);
+	return tc_get_int64(0, 1);
+}
+
+void
+tc_self_test_unregister(int64 worker_id)
+{
+	run_with_id(&unregister_worker, worker_id);
+}
+
+bool
+tc_self_test_claim(int64 worker_id, int64 *run_id, int64 *token)
+{
+	if (run_with_id(&claim, worker_id) == 0)
+		return false;
+	*run_id = tc_get_int64(0, 1);
+	*token = tc_get_int64(0, 2);
+	return true;
+}
+
+void
+tc_self_test_snooze(int64 run_id, int64 token)
+{
+	run_with_token(&snooze, run_id, token);
+}
+
+char *
+tc_self_test_complete(int64 run_id, int64 token)
+{
+	run_with_token(&complete, run_id, token);
+	return tc_get_text(0, 1);
 }
 
 int64

@@ -22,6 +22,7 @@ typedef struct SelfTestTask
 	const char *command;
 	int			max_attempts;
 	const char *timeout;		/* interval; NULL: none */
+	const char *kind;			/* NULL: sql */
 } SelfTestTask;
 
 typedef struct SelfTestRun
@@ -62,6 +63,17 @@ extern int64 tc_self_test_fired(const char *task, TimestampTz since);
 /* the dead letter of a run: its state and code; false: it has none */
 extern bool tc_self_test_dead_letter(int64 run_id, int64 *id, char **state, char **code);
 extern void tc_self_test_resolve(int64 dead_letter_id);
+
+/* as an external worker of one task, for so long */
+extern int64 tc_self_test_register(const char *task);
+extern void tc_self_test_unregister(int64 worker_id);
+
+/* false: there was none to claim */
+extern bool tc_self_test_claim(int64 worker_id, int64 *run_id, int64 *token);
+extern void tc_self_test_snooze(int64 run_id, int64 token);
+
+/* what complete_runs() says: the status, or the problem */
+extern char *tc_self_test_complete(int64 run_id, int64 token);
 
 /* those that are open, of all tasks of the test; returns how many */
 extern int64 tc_self_test_discard(void);

@@ -14,7 +14,7 @@ my $db = 'postgres';
 new_database($node, $db, 'alice', 'keeper', 'stranger');
 create_task($node, $db, 'alice', 'bystander', 'SELECT 1', schedule => 'every 1 hour');
 
-my $all = 'alone scheduler create run history fail dead_letter retry time_limit cancel schedule remove';
+my $all = 'alone scheduler create run history fail dead_letter retry time_limit cancel schedule worker remove';
 
 sub results
 {
@@ -26,6 +26,7 @@ sub left
 {
 	return sql($node, $db, q{SELECT (SELECT count(*) FROM taskcenter.live_runs) + (SELECT count(*) FROM taskcenter.tasks
 		WHERE state <> 'archived' AND name LIKE 'self_test%')
+		+ (SELECT count(*) FROM taskcenter.workers WHERE ended_at IS NULL)
 		+ (SELECT count(*) FROM taskcenter.dead_letters WHERE state <> ALL (ARRAY['resolved', 'discarded'])
 			AND task_id <> ALL (SELECT task_id FROM taskcenter.tasks WHERE name = 'nested'))});
 }
