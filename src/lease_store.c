@@ -24,6 +24,7 @@ enum
 	STATEMENT_HOLD,
 	STATEMENT_LOOK,
 	STATEMENT_ENDED_AS,
+	STATEMENT_PARAMS,
 	STATEMENT_TAKEN_FROM,
 	STATEMENT_EXPIRED,
 	STATEMENT_NEXT_END,
@@ -79,6 +80,16 @@ static Statement statements[] = {
 		"   UNION ALL SELECT r.status, r.worker_id FROM taskcenter.finished_runs AS r"
 		"   WHERE r.run_id = $1 AND r.token = $2) AS e"
 		" LEFT JOIN taskcenter.workers AS w ON w.worker_id = e.worker_id",
+		.nargs = 2,
+		.types = {INT8OID, INT8OID}
+	},
+	[STATEMENT_PARAMS] = {
+		.label = "read the params of a worker's run",
+		.text =
+		"SELECT r.params, w.role_id FROM taskcenter.live_runs AS r"
+		" LEFT JOIN taskcenter.workers AS w ON w.worker_id = r.worker_id"
+		" WHERE r.run_id = $1 AND r.token = $2 AND r.status = 'running'"
+		"   AND r.worker_id IS NOT NULL",
 		.nargs = 2,
 		.types = {INT8OID, INT8OID}
 	},
@@ -338,6 +349,18 @@ tc_lease_ended_as(int64 run_id, int64 token, Oid *worker_role)
 		return NULL;
 	*worker_role = (Oid) tc_get_int64(0, 2);
 	return tc_get_text(0, 1);
+}
+
+Jsonb *
+tc_lease_params(int64 run_id, int64 token, Oid *worker_role)
+{
+	Bindings	bindings = {0};
+
+	bind_attempt(&bindings, run_id, token);
+	if (tc_run_bound(&statements[STATEMENT_PARAMS], &bindings) == 0)
+		return NULL;
+	*worker_role = (Oid) tc_get_int64(0, 2);
+	return tc_get_jsonb(0, 1);
 }
 
 int64

@@ -48,6 +48,9 @@ extern bool tc_lease_look(int64 run_id, int64 token, LeaseRow *lease, char **log
 /* the status to which a worker ended the attempt with this token; NULL: none did */
 extern char *tc_lease_ended_as(int64 run_id, int64 token, Oid *worker_role);
 
+/* the params of the run that the token holds; NULL: it holds none */
+extern Jsonb *tc_lease_params(int64 run_id, int64 token, Oid *worker_role);
+
 /* the task of the run, if the watchdog took it from the holder of the token; 0: it did not */
 extern int64 tc_lease_taken_from(int64 run_id, int64 token);
 

@@ -12,7 +12,10 @@
 
 #include "access.h"
 #include "arguments.h"
+#include "guarded.h"
 #include "lease_token.h"
+#include "run_secrets.h"
+#include "secrets.h"
 #include "shared_state.h"
 #include "statement.h"
 #include "task_store.h"
@@ -26,6 +29,48 @@ tc_token_argument(FunctionCallInfo fcinfo)
 	argument.token = tc_arg_id(fcinfo, 1, "token");
 	return argument;
 }
+
+/* ---- secrets ---- */
+
+static void
+resolve(void *argument)
+{
+	(void) tc_run_params(argument, CurrentMemoryContext);
+}
+
+/* A copy, if they name secrets; NULL: they do not, or the run is not held. */
+static Jsonb *
+params_with_secrets(const TokenArgument *argument)
+{
+	MemoryContext outside = CurrentMemoryContext;
+	Jsonb	   *copy = NULL;
+	StoreFrame	frame;
+	Jsonb	   *params;
+	Oid			role;
+
+	tc_store_begin(&frame);
+	params = tc_lease_params(argument->run_id, argument->token, &role);
+	if (params != NULL)
+		tc_token_check_role(role, argument->run_id);
+	if (tc_secrets_has(params))
+	{
+		copy = MemoryContextAlloc(outside, VARSIZE(params));
+		memcpy(copy, params, VARSIZE(params));
+	}
+	tc_store_end(&frame);
+	return copy;
+}
+
+/* They are looked up again: they were never kept, and it may be another session. */
+bool
+tc_token_know_secrets(const TokenArgument *argument)
+{
+	Jsonb	   *params = params_with_secrets(argument);
+
+	return params == NULL || tc_guarded_error(resolve, params) == NULL;
+}
+
+/* ---- tokens ---- */
 
 /* Numbers that somebody guesses, and answers that were not heard, are no false alarms. */
 void

@@ -37,6 +37,13 @@ extern bool tc_token_hold(const TokenArgument *argument, const char *const *same
 /* the same for what does not end it: it must go on */
 extern void tc_token_look(const TokenArgument *argument, LeaseRow *lease, char **log_level);
 
+/*
+ * Outside of any frame: have the secrets of the run hidden in what is kept, until
+ * tc_secrets_forget().  False: they cannot be had, so nothing that the worker says
+ * can be kept.
+ */
+extern bool tc_token_know_secrets(const TokenArgument *argument);
+
 /* The watchdog counts an end that came too late, and nothing else that has a wrong token. */
 extern void tc_token_count_late(const TokenArgument *argument);
 

@@ -30,6 +30,7 @@
 #include "message_capture.h"
 #include "redact.h"
 #include "redact_json.h"
+#include "secrets.h"
 #include "shared_state.h"
 #include "statement.h"
 #include "worker_store.h"
@@ -44,6 +45,7 @@ PG_FUNCTION_INFO_V1(taskcenter_report_run_progress);
 #define MAX_RESULTS 10000
 #define MAX_ERROR_LENGTH 8192
 #define MAX_CODE_LENGTH 50
+#define WITHHELD "withheld: the secrets of the run cannot be had, so they could not be hidden"
 
 static const char *const log_levels[] = {"debug", "info", "notice", "warning", "error", NULL};
 
@@ -361,6 +363,11 @@ taskcenter_fail_run(PG_FUNCTION_ARGS)
 	failure.code = normal_code(tc_arg_text(fcinfo, 3));
 	failure.retry_after = delay_argument(fcinfo, 5, "retry_after");
 	check_metadata("detail", detail);
+	if (!tc_token_know_secrets(&argument))
+	{
+		failure.error = WITHHELD;
+		detail = NULL;
+	}
 	tc_store_begin(&frame);
 	failure.actor = actor_of_worker();
 	if (!tc_token_hold(&argument, same, now, &lease, &ended_as))
@@ -373,6 +380,7 @@ taskcenter_fail_run(PG_FUNCTION_ARGS)
 		status = tc_lease_fail(&lease, &failure, now);
 	}
 	tc_store_end(&frame);
+	tc_secrets_forget();
 	PG_RETURN_TEXT_P(cstring_to_text(status));
 }
 
@@ -433,12 +441,18 @@ taskcenter_log_run(PG_FUNCTION_ARGS)
 	log.message = clipped(tc_arg_required_text(fcinfo, 3, "message"), TC_MESSAGE_MAX_BYTES);
 	log.metadata = tc_arg_object(fcinfo, 4, "metadata");
 	check_metadata("metadata", log.metadata);
+	if (!tc_token_know_secrets(&argument))
+	{
+		log.message = WITHHELD;
+		log.metadata = NULL;
+	}
 	tc_store_begin(&frame);
 	tc_token_look(&argument, &lease, &wanted);
 	/* as in a run: "info" is never left out */
 	written = (strcmp(level, "info") == 0 || rank_of(level) >= rank_of(wanted)) &&
 		tc_lease_say(&lease, &log);
 	tc_store_end(&frame);
+	tc_secrets_forget();
 	PG_RETURN_BOOL(written);
 }
 
@@ -499,7 +513,12 @@ taskcenter_report_run_progress(PG_FUNCTION_ARGS)
 	tc_check_int("done", PG_GETARG_INT64(2), 0, PG_INT64_MAX);
 	tc_check_int("total", total, 0, PG_INT64_MAX);
 	if (phase != NULL)
+	{
+		if (!tc_token_know_secrets(&argument))
+			phase = pstrdup(WITHHELD);
 		phase = clipped(pstrdup(tc_redact_text(phase)), TC_PHASE_LENGTH - 1);
+		tc_secrets_forget();
+	}
 	tc_store_begin(&frame);
 	tc_token_look(&argument, &lease, &log_level);
 	tc_lease_progress(&lease, progress_of(PG_GETARG_INT64(2), !PG_ARGISNULL(3), total, phase));

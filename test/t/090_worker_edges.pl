@@ -146,6 +146,37 @@ subtest 'what it looks like' => sub {
 	$sql->("SELECT taskcenter.complete_run($held->[0], $held->[1])");
 };
 
+# what a worker says of its run is kept without the secrets that it got
+subtest 'secrets' => sub {
+	my $planted = 'pl4nted-s3cret-value';
+	$sql->("CREATE FUNCTION public.get_secret(name text) RETURNS text LANGUAGE sql AS \$\$SELECT reverse('" . reverse($planted) . "')\$\$");
+	$sql->("SELECT taskcenter.set_setting('secret_function', 'public.get_secret')");
+	external('talks', max_attempts => 2, backoff => 'none', params => { deep => [ { '$secret' => 'stripe' } ] });
+	my $w = worker('talks', 'talks');
+	my $run = $tc->enqueue('talks');
+	my ($first) = claim($w);
+	$sql->("SELECT taskcenter.log_run($run, $first->[1], 'info', 'got $planted', '{\"key\": \"$planted\"}')");
+	$sql->("SELECT taskcenter.report_run_progress($run, $first->[1], 1, phase => '$planted')");
+	$tc->is_sql("SELECT phase FROM taskcenter.worker_runs WHERE run_id = $run", '[REDACTED]', 'progress does not tell it');
+	$sql->("SELECT taskcenter.fail_run($run, $first->[1], 'no $planted', detail => '{\"key\": \"$planted\"}')");
+	my ($second) = claim($w);
+	$sql->("SELECT taskcenter.fail_run($run, $second->[1], 'again $planted', retryable => false)");
+	$tc->is_sql("SELECT error FROM taskcenter.dead_letters WHERE run_id = $run", 'again [REDACTED]', 'nor does a dead letter');
+	my $found = $sql->("SELECT string_agg(DISTINCT c.relname, ' ') FROM pg_class AS c,
+		LATERAL query_to_xml(format('SELECT 1 FROM %s AS x WHERE x::text ~ %L LIMIT 1', c.oid::regclass, '$planted'), false, true, '') AS found
+		WHERE c.relnamespace = 'taskcenter'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND found::text <> ''");
+	is($found, '', 'it stands nowhere');
+	$run = $tc->enqueue('talks');
+	($first) = claim($w);
+	$sql->('DROP FUNCTION public.get_secret(text)');
+	$sql->("SELECT taskcenter.log_run($run, $first->[1], 'info', 'got $planted')");
+	$sql->("SELECT taskcenter.fail_run($run, $first->[1], 'no $planted', 'AUTH_ERROR')");
+	$tc->is_sql("SELECT string_agg(DISTINCT message, ', ') FROM taskcenter.task_run_logs WHERE run_id = $run",
+		'withheld: the secrets of the run cannot be had, so they could not be hidden', 'what cannot be hidden is not kept');
+	$tc->is_sql("SELECT status, code FROM taskcenter.finished_runs WHERE run_id = $run", 'failed|AUTH_ERROR', 'but that it failed, and how');
+	$sql->("SELECT taskcenter.set_setting('secret_function', '')");
+};
+
 subtest 'dead letters' => sub {
 	external('dead', params => { key => { '$secret' => 'stripe' }, token => 'abc' });
 	my $w = worker('dead', 'dead');
