@@ -226,8 +226,8 @@ run_task(Check *check, TestTask task)
 	check->text = NULL;
 	if (tc_test_step(check, "explain", explain))
 		tc_test_say(check, false, psprintf("run " INT64_FORMAT " did not end within %d s: %s",
-								   check->run_id, WAIT_SECONDS,
-								   check->text !=NULL ? check->text : "nothing is known of it"));
+										   check->run_id, WAIT_SECONDS,
+										   check->text !=NULL ? check->text : "nothing is known of it"));
 	return false;
 }
 
@@ -241,8 +241,8 @@ has_ended(Check *check, const char *status, const char *sqlstate)
 		(sqlstate == NULL || (run->sqlstate != NULL && strcmp(run->sqlstate, sqlstate) == 0)))
 		return true;
 	tc_test_say(check, false, psprintf("run " INT64_FORMAT " is %s%s%s, not %s", check->run_id,
-							   run->status, run->error != NULL ? ": " : "",
-							   run->error != NULL ? run->error : "", status));
+									   run->status, run->error != NULL ? ": " : "",
+									   run->error != NULL ? run->error : "", status));
 	return false;
 }
 
@@ -265,7 +265,7 @@ check_scheduler(Check *check)
 		tc_worker_wait(GetCurrentTimestamp() + LOOK_US, wait_event);
 	}
 	tc_test_say(check, running, running ? "it is running" : !tc_enabled ? "taskcenter.enabled is off"
-		: "it is not running: the view taskcenter.status and the server log say more");
+				: "it is not running: the view taskcenter.status and the server log say more");
 }
 
 static void
@@ -291,7 +291,7 @@ check_run(Check *check)
 		can_run = false;
 	else if (has_ended(check, "succeeded", NULL))
 		tc_test_say(check, true, psprintf("started after %.1f ms, took %.1f ms", check->run.delay_ms,
-								  check->run.duration_ms));
+										  check->run.duration_ms));
 }
 
 static void
@@ -302,7 +302,7 @@ check_history(Check *check)
 		return;
 	if (check->text == NULL || strcmp(check->text, "queued running succeeded") != 0)
 		tc_test_say(check, false, psprintf("its history says: %s",
-								   check->text !=NULL ? check->text : "nothing"));
+										   check->text !=NULL ? check->text : "nothing"));
 	else if (check->number != 1)
 		tc_test_say(check, false, psprintf(INT64_FORMAT " lines in its log, not 1", check->number));
 	else
@@ -327,7 +327,7 @@ check_dead_letter(Check *check)
 	else if (tc_test_step(check, "resolve it", resolve) &&
 			 tc_test_step(check, "look at it", look_for_dead_letter))
 		tc_test_say(check, strcmp(check->text, "resolved") == 0,
-			psprintf("it is %s, its code %s", check->text, check->code));
+					psprintf("it is %s, its code %s", check->text, check->code));
 }
 
 static void
@@ -343,7 +343,7 @@ check_time_limit(Check *check)
 {
 	if (run_task(check, TASK_HANGS) && has_ended(check, "timed_out", NULL))
 		tc_test_say(check, true, psprintf("ended after %.0f ms, its limit is 300 ms",
-								  check->run.duration_ms));
+										  check->run.duration_ms));
 }
 
 static bool
@@ -370,7 +370,7 @@ check_cancel(Check *check)
 	if (tc_test_step(check, "cancel", cancel) && tc_test_step(check, "wait", wait_for_end) && check->found &&
 		has_ended(check, "cancelled", NULL))
 		tc_test_say(check, true, psprintf("ended %.0f ms after it was asked to",
-								  (GetCurrentTimestamp() - asked_at) / 1000.0));
+										  (GetCurrentTimestamp() - asked_at) / 1000.0));
 }
 
 static bool
@@ -388,7 +388,7 @@ check_schedule(Check *check)
 		return;
 	if (poll(check, "look for fires", look_for_fires, has_fired))
 		tc_test_say(check, true, psprintf("fired and ran after %.1f s",
-								  (GetCurrentTimestamp() - check->since) / 1000000.0));
+										  (GetCurrentTimestamp() - check->since) / 1000000.0));
 	else if (check->detail == NULL)
 		tc_test_say(check, false, psprintf("did not fire each second, for %d s", WAIT_SECONDS));
 	if (check->ok)
@@ -466,7 +466,7 @@ check_alone(Check *check)
 {
 	if (tc_test_step(check, "look for another self test", lock_test))
 		tc_test_say(check, check->found, check->found ? "no other self test is under way"
-			: "another self test is under way in this database");
+					: "another self test is under way in this database");
 }
 
 static void
@@ -531,7 +531,7 @@ taskcenter_self_test_main(Datum main_arg)
 	shm_mq_set_sender(queue, MyProc);
 	session = shm_mq_attach(queue, segment, NULL);
 	tc_test_context = AllocSetContextCreate(TopMemoryContext, "taskcenter self test",
-										  ALLOCSET_DEFAULT_SIZES);
+											ALLOCSET_DEFAULT_SIZES);
 	wait_event = tc_wait_event_new("TaskcenterSelfTest");
 	name_tasks(arguments->role);
 	make_checks();
