@@ -21,6 +21,7 @@
 #include "event_order.h"
 #include "event_store.h"
 #include "settings.h"
+#include "shared_metrics.h"
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(taskcenter_next_event_id);
@@ -38,6 +39,7 @@ PG_FUNCTION_INFO_V1(taskcenter_read_events);
 Datum
 taskcenter_next_event_id(PG_FUNCTION_ARGS)
 {
+	tc_metric_database(DATABASE_COUNTER_OTHER_EVENTS, 1);
 	PG_RETURN_INT64(tc_event_next_id());
 }
 
@@ -46,6 +48,7 @@ taskcenter_next_run_event_id(PG_FUNCTION_ARGS)
 {
 	if (!tc_run_events)
 		PG_RETURN_NULL();
+	tc_metric_database(DATABASE_COUNTER_RUN_EVENTS, 1);
 	PG_RETURN_INT64(tc_event_next_id());
 }
 

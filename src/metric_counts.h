@@ -13,7 +13,7 @@
 
 #include "taskcenter.h"
 
-#define TC_METRIC_LAYOUT 1
+#define TC_METRIC_LAYOUT 2
 #define TC_METRIC_BUCKETS 15	/* the last one has no bound */
 #define TC_METRIC_BOUNDS_US { \
 	1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, \
@@ -39,16 +39,33 @@ typedef enum RunCounter
 #define RUN_COUNTER_COUNT (RUN_COUNTER_LOST + 1)
 #define RUN_OUTCOME_COUNT (RUN_COUNTER_SKIPPED + 1)
 
+/* what the watchdog of a database did */
+typedef enum WatchdogCounter
+{
+	WATCHDOG_CHECKED,			/* runs whose beat was missing, looked at */
+	WATCHDOG_STUCK,				/* of these, runs that nobody executes any
+								 * more */
+	WATCHDOG_MOVED,				/* of these, runs that ended as dead letters */
+	WATCHDOG_LATE,				/* finishes that came too late, and were
+								 * refused */
+	WATCHDOG_TERMINATED			/* executors that did not answer a cancel */
+} WatchdogCounter;
+
+#define WATCHDOG_COUNTER_COUNT (WATCHDOG_TERMINATED + 1)
+
 /* of a database */
 typedef enum DatabaseCounter
 {
 	DATABASE_COUNTER_FIRES,		/* runs that schedules made */
 	DATABASE_COUNTER_MISFIRES,	/* instants that were found late */
 	DATABASE_COUNTER_SKIPS,		/* instants that made no run */
-	DATABASE_COUNTER_LOST_EXECUTORS
+	DATABASE_COUNTER_LOST_EXECUTORS,
+	DATABASE_COUNTER_RUN_EVENTS,	/* moves of runs that are events */
+	DATABASE_COUNTER_OTHER_EVENTS,
+	DATABASE_COUNTER_WATCHDOG	/* first of WATCHDOG_COUNTER_COUNT */
 } DatabaseCounter;
 
-#define DATABASE_COUNTER_COUNT (DATABASE_COUNTER_LOST_EXECUTORS + 1)
+#define DATABASE_COUNTER_COUNT (DATABASE_COUNTER_WATCHDOG + WATCHDOG_COUNTER_COUNT)
 
 typedef struct Histogram
 {

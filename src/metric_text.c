@@ -190,18 +190,22 @@ put_database(Exposition *out)
 	put_single(out, "taskcenter_executors_lost_total", "counter",
 			   "Executors that ended while they executed.",
 			   counters[DATABASE_COUNTER_LOST_EXECUTORS]);
+	begin_metric(out, "taskcenter_events_total", "counter",
+				 "Events that were written, by kind: moves of runs, or any other.");
+	put_count(out, "taskcenter_events_total", ",kind=\"run\"",
+			  counters[DATABASE_COUNTER_RUN_EVENTS]);
+	put_count(out, "taskcenter_events_total", ",kind=\"other\"",
+			  counters[DATABASE_COUNTER_OTHER_EVENTS]);
 	tc_shared_refusals_count(&waiting, &lost);
 	put_single(out, "taskcenter_refusals_lost_total", "counter",
 			   "Refused status changes that did not get into the history.", lost);
 }
 
-/* these begin anew with the server */
 static void
 put_watchdog(Exposition *out)
 {
-	int64		counters[WATCHDOG_COUNTER_COUNT];
+	const int64 *counters = &out->metrics->counters[DATABASE_COUNTER_WATCHDOG];
 
-	tc_shared_watchdog_read(counters);
 	put_single(out, "taskcenter_watchdog_runs_checked_total", "counter",
 			   "Runs without a sign of life that the watchdog looked at.",
 			   counters[WATCHDOG_CHECKED]);

@@ -39,20 +39,6 @@ typedef enum DatabasePhase
 								 * restart_at */
 } DatabasePhase;
 
-/* what the watchdog did since the server started */
-typedef enum WatchdogCounter
-{
-	WATCHDOG_CHECKED,			/* runs whose beat was missing, looked at */
-	WATCHDOG_STUCK,				/* of these, runs that nobody executes any
-								 * more */
-	WATCHDOG_MOVED,				/* of these, runs that ended as dead letters */
-	WATCHDOG_LATE,				/* finishes that came too late, and were
-								 * refused */
-	WATCHDOG_TERMINATED			/* executors that did not answer a cancel */
-} WatchdogCounter;
-
-#define WATCHDOG_COUNTER_COUNT (WATCHDOG_TERMINATED + 1)
-
 typedef struct DatabaseSlot
 {
 	Oid			database;		/* InvalidOid: slot is free */
@@ -102,7 +88,6 @@ typedef struct DatabaseSlot
 	int			refusals;		/* of refusals[] */
 	int64		refusals_lost;	/* that found no place, or could not be
 								 * written */
-	int64		watchdog[WATCHDOG_COUNTER_COUNT];
 	DatabaseMetrics metrics;	/* everybody, at commit */
 	char		waiting_reason[TC_REASON_LENGTH];	/* why no run is started,
 													 * empty: none */

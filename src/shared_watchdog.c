@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * shared_watchdog.c
- *		What the watchdog of a database did since the server started.
+ *		What the watchdog of a database did: counted at once, whatever becomes of
+ *		the transaction, and saved with what metrics count.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,7 +22,10 @@ tc_shared_watchdog_count(WatchdogCounter counter, int64 number)
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
 	slot = tc_shared_database(MyDatabaseId);
 	if (slot != NULL)
-		slot->watchdog[counter] += number;
+	{
+		slot->metrics.counters[DATABASE_COUNTER_WATCHDOG + counter] += number;
+		slot->metrics.changed = true;
+	}
 	LWLockRelease(tc_shared->lock);
 }
 
@@ -36,7 +40,8 @@ tc_shared_watchdog_read(int64 counters[WATCHDOG_COUNTER_COUNT])
 	LWLockAcquire(tc_shared->lock, LW_SHARED);
 	slot = tc_shared_database(MyDatabaseId);
 	if (slot != NULL)
-		memcpy(counters, slot->watchdog, sizeof(slot->watchdog));
+		memcpy(counters, &slot->metrics.counters[DATABASE_COUNTER_WATCHDOG],
+			   sizeof(int64) * WATCHDOG_COUNTER_COUNT);
 	LWLockRelease(tc_shared->lock);
 }
 

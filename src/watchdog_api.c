@@ -20,7 +20,7 @@
 PG_FUNCTION_INFO_V1(taskcenter_watchdog_metrics);
 PG_FUNCTION_INFO_V1(taskcenter_last_beat);
 
-#define LOOK_COLUMNS 9
+#define LOOK_COLUMNS 8
 
 static Datum
 instant(TimestampTz value, bool *isnull)
@@ -55,7 +55,6 @@ taskcenter_watchdog_metrics(PG_FUNCTION_ARGS)
 	values[5] = Int64GetDatum(work.running);
 	values[6] = Int64GetDatum(work.stuck);
 	values[7] = instant(engine.last_cycle_at, &nulls[7]);
-	values[8] = instant(tc_shared_available() ? tc_shared->started_at : 0, &nulls[8]);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 

@@ -23,11 +23,10 @@ CREATE TYPE taskcenter.watchdog_look AS (
     terminated      bigint,
     running         bigint,
     stuck_now       bigint,
-    last_checked_at timestamptz,
-    since           timestamptz
+    last_checked_at timestamptz
 );
 COMMENT ON TYPE taskcenter.watchdog_look IS
-'What the watchdog did since the server started (since): runs whose beat it looked at because it was missing, runs found stuck, those of them that ended as dead letters, late finishes that the token refused, executors that it terminated; running and stuck_now are counted now, last_checked_at is the scheduler''s last cycle';
+'What the watchdog of the database did so far: runs whose beat it looked at because it was missing, runs found stuck, those of them that ended as dead letters, late finishes that the token refused, executors that it terminated; running and stuck_now are counted now, last_checked_at is the scheduler''s last cycle';
 
 RESET ROLE;
 
@@ -96,7 +95,7 @@ CREATE FUNCTION taskcenter.watchdog_metrics() RETURNS taskcenter.watchdog_look
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskcenter_watchdog_metrics';
 COMMENT ON FUNCTION taskcenter.watchdog_metrics() IS
-'What the watchdog of the database did and sees. Stuck means: no beat for the task''s stuck_after (2 minutes unless it says otherwise). Executors beat by being alive, so an SQL run is stuck as soon as its executor is gone; an executor that goes on taskcenter.cancel_grace after its time limit, or after a cancel, is terminated. Workers beat by heartbeat(). Counters are since the start of the server';
+'What the watchdog of the database did and sees. Stuck means: no beat for the task''s stuck_after (2 minutes unless it says otherwise). Executors beat by being alive, so an SQL run is stuck as soon as its executor is gone; an executor that goes on taskcenter.cancel_grace after its time limit, or after a cancel, is terminated. Workers beat by heartbeat(). Counters outlive restarts of the server, as those of metrics() do';
 
 CREATE FUNCTION taskcenter.last_beat(executor_id bigint, stored timestamptz) RETURNS timestamptz
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED

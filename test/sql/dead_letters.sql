@@ -228,7 +228,7 @@ FROM jsonb_array_elements(taskcenter.export_dead_letters('{"task": "gone", "stat
 SELECT taskcenter.export_dead_letters('{"state": "lost"}');
 SELECT taskcenter.export_dead_letters(max_rows => 0);
 SELECT taskcenter.export_dead_letters('{"task": "gone", "state": "open"}');
-SELECT checked, stuck, moved_to_dead_letters, false_positives, running, stuck_now, since IS NULL OR since <= now() AS since
+SELECT checked, stuck, moved_to_dead_letters, false_positives, running, stuck_now
 FROM taskcenter.watchdog_metrics();
 
 -- Nobody writes to them by plain SQL.

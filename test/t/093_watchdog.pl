@@ -123,6 +123,12 @@ is(growth($before), 'checked=1 false_positives=1 moved_to_dead_letters=1 stuck=1
 
 $tc->sql("SELECT taskcenter.cancel_run($long), taskcenter.cancel_run($late)");
 $tc->finish($long);
+
+# what was counted stays
+$before = look();
+$tc->restart;
+ok($tc->wait_until("SELECT checked > 0 FROM taskcenter.watchdog_metrics()"), 'the counters outlive a restart');
+is(growth($before), '', 'all of them');
 $tc->never_crashed('nothing was killed, the server never restarted');
 $tc->stop;
 done_testing();

@@ -128,6 +128,19 @@ is(metrics()->{taskcenter_schedule_fires_total}{''} - $before->{taskcenter_sched
 	sql($node, $db, 'SELECT count(*) FROM taskcenter.task_runs WHERE scheduled_for IS NOT NULL'),
 	'each run that a schedule made is a fire');
 
+# events
+my $mark = sql($node, $db, 'SELECT last_value FROM taskcenter.event_ids');
+$before = metrics();
+enqueue_many($node, $db, 'alice', 'batched', 50);
+sql($node, $db, q{SELECT taskcenter.set_flag('counted', true); BEGIN; SELECT taskcenter.set_flag('not counted', true); ROLLBACK});
+settle($node, $db, 20);
+for my $kind ('run', 'other')
+{
+	my $not = $kind eq 'run' ? '' : 'NOT';
+	is(metrics()->{taskcenter_events_total}{qq(kind="$kind")} - $before->{taskcenter_events_total}{qq(kind="$kind")},
+		sql($node, $db, "SELECT count(*) FROM taskcenter.events WHERE event_id > $mark AND $not (event_type LIKE 'task_run_%')"), "events of kind $kind");
+}
+
 # depths of queues are those of now
 sql($node, $db, q{SELECT taskcenter.pause_scheduler()});
 enqueue_many($node, $db, 'alice', 'well', 7);
