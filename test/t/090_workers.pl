@@ -291,7 +291,8 @@ subtest 'whose turn it is' => sub {
 	$enqueue->('low', 'd', 2);
 	unlike($served->(4), qr/d/, 'a lower priority waits');
 	$sql->("SELECT taskcenter.set_setting('priority_aging', '1 second')");
-	$sql->('SELECT pg_sleep(5.2)');
+	$tc->until(q{(SELECT clock_timestamp() - max(r.run_at) > '5.1 seconds' FROM taskcenter.live_runs AS r JOIN taskcenter.tasks AS t USING (task_id)
+		WHERE t.name = 'low')}, 'five priorities later');
 	like($served->(4), qr/d/, 'until it has waited for long enough');
 	like($served->(4), qr/[ab]/, 'and then takes its turn as others do');
 	$sql->("SELECT taskcenter.set_setting('priority_aging', NULL)");
@@ -308,8 +309,9 @@ subtest 'whose turn it is' => sub {
 	my $waited = time - $start;
 	ok($waited > 0.2 && $waited < 2, "the next token is waited for ($waited s)");
 	is(scalar(claim($r, 100)), 1, 'and used');
+	# a token comes each 0.4 s; the bucket is full with five
+	$tc->until("(SELECT clock_timestamp() > min(full_at) - interval '1.6 seconds' FROM taskcenter.rate_buckets)", 'another token comes');
 	$sql->('BEGIN');
-	$sql->('SELECT pg_sleep(1)');
 	cmp_ok(scalar(claim($r, 100)), '>=', 1, 'a claim takes tokens');
 	$sql->('ROLLBACK');
 	cmp_ok(scalar(claim($r, 100)), '>=', 1, 'and gives them back with its rollback');

@@ -10,7 +10,7 @@ use EngineTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time usleep);
+use Time::HiRes qw(time);
 
 my $node = new_server('events', 'max_prepared_transactions' => 5, 'max_worker_processes' => 16, 'taskcenter.purge_interval' => 0);
 new_database($node, 'work');
