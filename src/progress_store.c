@@ -36,6 +36,14 @@ enum
 	STATEMENT_STEPS_EXEMPT
 };
 
+#define LOCK_PROGRESS \
+	"SELECT p.run_id, p.parent_run_id, p.task_id, p.version, p.owner_id, p.state, p.phase," \
+	"   p.paused, EXISTS (SELECT FROM taskcenter.graph_exemptions AS e" \
+	"     WHERE e.run_id = ANY (ARRAY[p.run_id, p.parent_run_id]))," \
+	"   coalesce(p.items, -1), p.items_succeeded, p.items_failed, p.reason, p.end_status," \
+	"   coalesce(p.gives_up_to, 0)" \
+	" FROM taskcenter.graph_progress AS p WHERE p.run_id = $1 FOR UPDATE OF p"
+
 static Statement statements[] = {
 	[STATEMENT_PROGRESS_INSERT] = {
 		.label = "begin the progress of a graph",
@@ -50,22 +58,14 @@ static Statement statements[] = {
 	[STATEMENT_PROGRESS_LOCK] = {
 		.label = "lock the progress of a graph",
 		.text =
-		"SELECT p.run_id, p.parent_run_id, p.task_id, p.version, p.owner_id, p.state, p.phase,"
-		"   p.paused, EXISTS (SELECT FROM taskcenter.graph_exemptions AS e"
-		"     WHERE e.run_id = ANY (ARRAY[p.run_id, p.parent_run_id])), coalesce(p.items, -1), p.items_succeeded, p.items_failed,"
-		"   p.reason, p.end_status, coalesce(p.gives_up_to, 0)"
-		" FROM taskcenter.graph_progress AS p WHERE p.run_id = $1 FOR UPDATE OF p",
+		LOCK_PROGRESS,
 		.nargs = 1,
 		.types = {INT8OID}
 	},
 	[STATEMENT_PROGRESS_TRY] = {
 		.label = "lock the progress of a graph, if nobody has",
 		.text =
-		"SELECT p.run_id, p.parent_run_id, p.task_id, p.version, p.owner_id, p.state, p.phase,"
-		"   p.paused, EXISTS (SELECT FROM taskcenter.graph_exemptions AS e"
-		"     WHERE e.run_id = ANY (ARRAY[p.run_id, p.parent_run_id])), coalesce(p.items, -1), p.items_succeeded, p.items_failed,"
-		"   p.reason, p.end_status, coalesce(p.gives_up_to, 0)"
-		" FROM taskcenter.graph_progress AS p WHERE p.run_id = $1 FOR UPDATE OF p SKIP LOCKED",
+		LOCK_PROGRESS " SKIP LOCKED",
 		.nargs = 1,
 		.types = {INT8OID}
 	},
