@@ -7,7 +7,6 @@ CREATE FUNCTION taskcenter.guard_row() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_guard_row';
 COMMENT ON FUNCTION taskcenter.guard_row() IS
 'Trigger, made by guard_table(): a status is one of the workflow and changes only as the workflow allows, with a row in task_status_history; raises 23514';
-REVOKE ALL ON FUNCTION taskcenter.guard_row() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcenter.guard_row() TO PUBLIC;
 
 CREATE FUNCTION taskcenter.guard_registration() RETURNS trigger

@@ -169,7 +169,6 @@ AS 'MODULE_PATHNAME', 'taskcenter_repair_guards';
 COMMENT ON FUNCTION taskcenter.repair_guards(text) IS
 'Bring back the triggers that guard_problems() finds not in force, and let the scheduler go on. Returns the number of triggers repaired. For superusers and the owner of the database: 42501 for others. 55000 if one cannot be brought back';
 
-REVOKE ALL ON FUNCTION taskcenter.guard_problems(), taskcenter.repair_guards(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcenter.guard_problems(), taskcenter.repair_guards(text) TO PUBLIC;
 
 /* what repairs them acts as the owner of the tables */

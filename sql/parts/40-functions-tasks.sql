@@ -181,31 +181,6 @@ AS 'MODULE_PATHNAME', 'taskcenter_preview_fires';
 COMMENT ON FUNCTION taskcenter.preview_fires(timestamptz, timestamptz, text) IS
 'When the active schedules of the tasks that the caller may see will fire within a window, in order of time; at most 10000 rows';
 
-REVOKE ALL ON FUNCTION
-    taskcenter.create_task(text, text, text, text, text, jsonb, text, int, int, text, interval,
-        interval, interval, text, text, text, text, text, text, text[], text, jsonb),
-    taskcenter.declare_task(text, text, text, text, text, jsonb, text, int, int, text, interval,
-        interval, interval, text, text, text, text, text, text, text[], text, jsonb),
-    taskcenter.alter_task(text, text, text, text, jsonb, text, int, int, text, interval,
-        interval, interval, text, text, text, text, text, text, text[], text, text[], text,
-        jsonb),
-    taskcenter.rename_task(text, text, text),
-    taskcenter.alter_task_owner(text, text, text),
-    taskcenter.pause_task(text, text),
-    taskcenter.resume_task(text, text),
-    taskcenter.disable_task(text, text),
-    taskcenter.enable_task(text, text),
-    taskcenter.archive_task(text, text, boolean),
-    taskcenter.unarchive_task(text, text),
-    taskcenter.explain_task(text),
-    taskcenter.schedule_task(text, text, text, text, timestamptz, timestamptz, interval, text,
-        jsonb),
-    taskcenter.pause_schedule(text, text, text),
-    taskcenter.resume_schedule(text, text, text),
-    taskcenter.drop_schedule(text, text, text, boolean),
-    taskcenter.preview_schedule(text, text, int, timestamptz),
-    taskcenter.preview_fires(timestamptz, timestamptz, text)
-FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcenter.create_task(text, text, text, text, text, jsonb, text, int, int, text, interval,
         interval, interval, text, text, text, text, text, text, text[], text, jsonb),

@@ -180,17 +180,6 @@ COMMENT ON COLUMN taskcenter.databases.reason IS 'Why no run is started there; n
 
 RESET ROLE;
 
-REVOKE ALL ON FUNCTION
-    taskcenter.pause_scheduler(text), taskcenter.resume_scheduler(text),
-    taskcenter.drain_scheduler(text), taskcenter.disable_scheduler(text),
-    taskcenter.wait_until_idle(interval, text), taskcenter.adopt_database(text, text),
-    taskcenter.repair_partitions(), taskcenter.create_queue(text, int, text, jsonb),
-    taskcenter.pause_queue(text, text), taskcenter.resume_queue(text, text),
-    taskcenter.limit_queue(text, int, text), taskcenter.set_setting(text, text, text),
-    taskcenter.get_setting(text), taskcenter.list_settings(),
-    taskcenter.set_context(text, text, text), taskcenter.list_databases(),
-    taskcenter.scheduler_processes()
-FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcenter.pause_scheduler(text), taskcenter.resume_scheduler(text),
     taskcenter.drain_scheduler(text), taskcenter.disable_scheduler(text),

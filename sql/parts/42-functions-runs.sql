@@ -163,25 +163,6 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'taskcenter_set_ou
 COMMENT ON FUNCTION taskcenter.set_output(jsonb) IS
 'Set the output of the executing run, to be stored if it succeeds; null removes it';
 
-REVOKE ALL ON FUNCTION
-    taskcenter.enqueue_task(text, jsonb, timestamptz, int, text, text, text, text, jsonb),
-    taskcenter.enqueue_tasks(jsonb),
-    taskcenter.cancel_run(bigint, text),
-    taskcenter.cancel_runs(text, text[], text),
-    taskcenter.retry_run(bigint, text),
-    taskcenter.retry_runs(text, text[], text),
-    taskcenter.wait_for_run(bigint, interval),
-    taskcenter.perform_run(bigint),
-    taskcenter.perform_due_runs(text),
-    taskcenter.explain_run(bigint),
-    taskcenter.current_run(),
-    taskcenter.param(text, jsonb),
-    taskcenter.step_output(text),
-    taskcenter.write_log(text, text, jsonb),
-    taskcenter.report_progress(bigint, bigint, text),
-    taskcenter.set_output(jsonb) FROM PUBLIC;
-REVOKE ALL ON PROCEDURE taskcenter.await_run(bigint, interval, text) FROM PUBLIC;
-
 /* rights to tasks decide, not rights to functions */
 GRANT EXECUTE ON FUNCTION
     taskcenter.enqueue_task(text, jsonb, timestamptz, int, text, text, text, text, jsonb),

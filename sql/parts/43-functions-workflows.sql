@@ -21,11 +21,6 @@ AS 'MODULE_PATHNAME', 'taskcenter_drop_workflow';
 COMMENT ON FUNCTION taskcenter.drop_workflow(text, text, boolean) IS
 'Remove a workflow; returns whether there was one. Raises 55000 if a task that is not archived, or a guarded table, uses it, 42501 unless the caller has its owner''s privileges or owns the database';
 
-REVOKE ALL ON FUNCTION
-    taskcenter.create_workflow(text, text, jsonb, text, jsonb),
-    taskcenter.alter_workflow(text, text, jsonb, text, text[], text, jsonb),
-    taskcenter.drop_workflow(text, text, boolean)
-FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcenter.create_workflow(text, text, jsonb, text, jsonb),
     taskcenter.alter_workflow(text, text, jsonb, text, text[], text, jsonb),
@@ -108,13 +103,6 @@ AS 'MODULE_PATHNAME', 'taskcenter_transition_failures';
 COMMENT ON FUNCTION taskcenter.transition_failures(text, int) IS
 'Refused moves, newest first, up to 10000: of a task, or of all tasks and guarded tables that the caller may read. Raises 42704 for an unknown task';
 
-REVOKE ALL ON FUNCTION
-    taskcenter.set_task_status(text, text, text, jsonb, text),
-    taskcenter.set_task_statuses(jsonb),
-    taskcenter.allowed_transitions(text),
-    taskcenter.status_history(text, int),
-    taskcenter.transition_failures(text, int)
-FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcenter.set_task_status(text, text, text, jsonb, text),
     taskcenter.set_task_statuses(jsonb),

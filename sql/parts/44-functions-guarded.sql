@@ -13,10 +13,6 @@ AS 'MODULE_PATHNAME', 'taskcenter_unguard_table';
 COMMENT ON FUNCTION taskcenter.unguard_table(regclass, text, boolean) IS
 'Take the guard off a table of yours; returns whether there was one. The history stays, and goes on if the table is guarded again. Raises 42501 unless you own the table, 55000 if it is not guarded and if_exists is false, or if it is guarded as a partition of another';
 
-REVOKE ALL ON FUNCTION
-    taskcenter.guard_table(regclass, name, text, name[], jsonb),
-    taskcenter.unguard_table(regclass, text, boolean)
-FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcenter.guard_table(regclass, name, text, name[], jsonb),
     taskcenter.unguard_table(regclass, text, boolean)
@@ -37,10 +33,6 @@ AS 'MODULE_PATHNAME', 'taskcenter_row_status_history';
 COMMENT ON FUNCTION taskcenter.row_status_history(regclass, jsonb, int) IS
 'The moves of a row of a guarded table and the attempts that were refused, newest first, up to 10000. For whoever may SELECT the status and the key; under row security only for rows that he finds, otherwise also of rows that were deleted. Raises 55000 for a table that is not guarded, 22023 for what is no key, 42501 without the privileges';
 
-REVOKE ALL ON FUNCTION
-    taskcenter.set_row_status(regclass, jsonb, text, text, jsonb, text),
-    taskcenter.row_status_history(regclass, jsonb, int)
-FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcenter.set_row_status(regclass, jsonb, text, text, jsonb, text),
     taskcenter.row_status_history(regclass, jsonb, int)

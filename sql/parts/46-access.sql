@@ -61,14 +61,6 @@ LANGUAGE C STABLE PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'taskcenter_made
 COMMENT ON FUNCTION taskcenter.made_run(bigint) IS
 'Did the current user make the run, since it was granted to enqueue its task?';
 
-REVOKE ALL ON FUNCTION
-    taskcenter.grant_access(text, text, text, text, text, text, text),
-    taskcenter.revoke_access(text, text, text, text, text, text, text),
-    taskcenter.list_access_levels(),
-    taskcenter.granted_task_ids(text),
-    taskcenter.enqueuing_since(),
-    taskcenter.is_among(bigint, bigint[]),
-    taskcenter.made_run(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcenter.grant_access(text, text, text, text, text, text, text),
     taskcenter.revoke_access(text, text, text, text, text, text, text),

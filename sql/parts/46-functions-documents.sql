@@ -28,10 +28,6 @@ AS 'MODULE_PATHNAME', 'taskcenter_apply_tasks';
 COMMENT ON FUNCTION taskcenter.apply_tasks(jsonb, text, boolean, boolean) IS
 'Let the tasks of an application be as a document of export_tasks() says, all of it or nothing; returns a row for each task, schedule and graph that changes. dry_run: only look. The same again changes nothing, writes nothing and keeps the cursors. A task is defined as a whole: what the document does not give is default, but a state that it does not give stays, and so do the schedules of a task without the key "schedules", and the graph of one without "graph"; with "schedules" the task has exactly these. Without owner a new task belongs to the current role. prune archives the tasks of the application that the document does not name and that the caller may manage. Two calls wait for each other. The context of an error names its place, as in tasks[3].schedules.nightly.timezone. Raises what create_task() and alter_task() raise, 22004 and 22023 for the document, 0A000 for another format, 55000 for a task of that name that belongs to another application or owner or is of another kind';
 
-REVOKE ALL ON FUNCTION
-    taskcenter.export_tasks(text),
-    taskcenter.apply_tasks(jsonb, text, boolean, boolean)
-FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcenter.export_tasks(text),
     taskcenter.apply_tasks(jsonb, text, boolean, boolean)

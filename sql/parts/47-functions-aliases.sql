@@ -11,7 +11,5 @@ AS 'MODULE_PATHNAME', 'taskcenter_drop_alias_views';
 COMMENT ON FUNCTION taskcenter.drop_alias_views(name) IS
 'Remove the views that create_alias_views() made in a schema, and nothing else; returns their names. Raises 42501 unless the caller owns them, 2BP01 if something depends on one';
 
-REVOKE ALL ON FUNCTION taskcenter.create_alias_views(name), taskcenter.drop_alias_views(name)
-FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcenter.create_alias_views(name), taskcenter.drop_alias_views(name)
 TO PUBLIC;

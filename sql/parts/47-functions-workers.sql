@@ -115,18 +115,6 @@ LANGUAGE C AS 'MODULE_PATHNAME', 'taskcenter_await_runs';
 COMMENT ON PROCEDURE taskcenter.await_runs(bigint, interval, boolean) IS
 'Wait until there is a run that the worker can claim, at most for the timeout and the setting max_wait; due says whether there is one. It ends the transaction and sleeps without one, until a commit, a due time or a limit that is free again wakes it: no query is repeated. Call it outside of a transaction block (25001); the setting notify_workers is for those who listen instead. Raises as claim_runs()';
 
-REVOKE ALL ON FUNCTION
-    taskcenter.register_worker(text, text[], text[], jsonb),
-    taskcenter.unregister_worker(bigint),
-    taskcenter.claim_runs(bigint, int, interval, jsonb),
-    taskcenter.heartbeat(bigint, bigint[]),
-    taskcenter.complete_run(bigint, bigint, jsonb),
-    taskcenter.complete_runs(jsonb, jsonb),
-    taskcenter.fail_run(bigint, bigint, text, text, boolean, interval, jsonb),
-    taskcenter.snooze_run(bigint, bigint, interval),
-    taskcenter.log_run(bigint, bigint, text, text, jsonb),
-    taskcenter.report_run_progress(bigint, bigint, bigint, bigint, text) FROM PUBLIC;
-REVOKE ALL ON PROCEDURE taskcenter.await_runs(bigint, interval, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcenter.register_worker(text, text[], text[], jsonb),
     taskcenter.unregister_worker(bigint),

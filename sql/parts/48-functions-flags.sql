@@ -21,10 +21,6 @@ AS 'MODULE_PATHNAME', 'taskcenter_flag_enabled';
 COMMENT ON FUNCTION taskcenter.flag_enabled(text, text, text[]) IS
 'Is the flag on for this subject, which belongs to these cohorts? In this order: not enabled is off; a required flag that is off is off; then what override_flag() said of the subject; then a common cohort is on; then the subject''s place below percent. Without a subject a percent between 0 and 100 is off. An unknown flag is off, with a warning';
 
-REVOKE ALL ON FUNCTION
-    taskcenter.set_flag(text, boolean, int, text[], text[], text),
-    taskcenter.override_flag(text, text, boolean, text),
-    taskcenter.flag_enabled(text, text, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcenter.set_flag(text, boolean, int, text[], text[], text),
     taskcenter.override_flag(text, text, boolean, text),

@@ -12,5 +12,4 @@ COMMENT ON FUNCTION taskcenter.redact_text(text) IS
 COMMENT ON FUNCTION taskcenter.redact_json(jsonb) IS
 'The document as logs and the audit keep it: [REDACTED] instead of the value of each key whose name contains such a word, and of what is nested deeper than 200 levels; all other texts as by redact_text()';
 
-REVOKE ALL ON FUNCTION taskcenter.redact_text(text), taskcenter.redact_json(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcenter.redact_text(text), taskcenter.redact_json(jsonb) TO PUBLIC;

@@ -15,9 +15,6 @@ AS 'MODULE_PATHNAME', 'taskcenter_drop_alert_rule';
 COMMENT ON FUNCTION taskcenter.drop_alert_rule(text, boolean, text) IS
 'End an alert rule; its alerts stay. Returns its id, or null if there is none and if_exists is true. For superusers and the owner of the database: 42501 for others. Raises 42704 for an unknown name';
 
-REVOKE ALL ON FUNCTION
-    taskcenter.set_alert_rule(text, text, text, text, interval, text, text, text, text, text),
-    taskcenter.drop_alert_rule(text, boolean, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcenter.set_alert_rule(text, text, text, text, interval, text, text, text, text, text),
     taskcenter.drop_alert_rule(text, boolean, text) TO PUBLIC;

@@ -103,17 +103,6 @@ AS 'MODULE_PATHNAME', 'taskcenter_last_beat';
 COMMENT ON FUNCTION taskcenter.last_beat(bigint, timestamptz) IS
 'When a running run gave its last sign of life: now, while its executor is alive; else what is stored';
 
-REVOKE ALL ON FUNCTION
-    taskcenter.failure_code_of(text, text),
-    taskcenter.set_failure_code(text, boolean, text, text),
-    taskcenter.redrive_dead_letter(bigint, text),
-    taskcenter.redrive_dead_letters(jsonb, int, int, boolean, text),
-    taskcenter.resolve_dead_letter(bigint, text),
-    taskcenter.discard_dead_letter(bigint, text),
-    taskcenter.export_dead_letters(jsonb, int),
-    taskcenter.dlq_stats(),
-    taskcenter.watchdog_metrics(),
-    taskcenter.last_beat(bigint, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcenter.failure_code_of(text, text),
     taskcenter.set_failure_code(text, boolean, text, text),

@@ -22,11 +22,6 @@ LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_run_timeline
 COMMENT ON FUNCTION taskcenter.run_timeline(bigint) IS
 'The runs under a run as bars along time, by when they began, in at most 100 columns: dots while one waited, = while it ran (its last attempt), | where one ended without having begun';
 
-REVOKE ALL ON FUNCTION
-    taskcenter.run_tree(bigint),
-    taskcenter.run_dot(bigint),
-    taskcenter.run_mermaid(bigint),
-    taskcenter.run_timeline(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcenter.run_tree(bigint),
     taskcenter.run_dot(bigint),

@@ -90,7 +90,6 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 15 AS 'MODULE_PATHNAME', 'taskcenter_st
 CREATE FUNCTION taskcenter.health() RETURNS jsonb
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_health';
 
-
 CREATE FUNCTION taskcenter.fold_text(value text, width int) RETURNS text
 LANGUAGE SQL IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 BEGIN ATOMIC
@@ -99,17 +98,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION taskcenter.fold_text(text, int) IS
 'A text in lines of at most width characters, broken between words: what makes a view fit a terminal';
-
-REVOKE ALL ON FUNCTION
-    taskcenter.fold_text(text, int),
-    taskcenter.visible_owner_ids(),
-    taskcenter.sees_contents_of_all(),
-    taskcenter.sees_states_of_all(),
-    taskcenter.list_run_transitions(),
-    taskcenter.newest_runs(boolean),
-    taskcenter.last_runs(),
-    taskcenter.executor_activity(),
-    taskcenter.status_checks(), taskcenter.health() FROM PUBLIC;
 
 /* views call functions as their reader; each shows him what is his */
 GRANT EXECUTE ON FUNCTION
@@ -390,9 +378,6 @@ END;
 COMMENT ON FUNCTION taskcenter.list_runs(text, text[], timestamptz, bigint, int) IS
 'Runs, newest first: of a task, in some statuses, made since a time. The next page begins before the last run_id of this one';
 
-REVOKE ALL ON FUNCTION
-    taskcenter.listed_run_ids(text, text[], timestamptz, bigint, int),
-    taskcenter.list_runs(text, text[], timestamptz, bigint, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcenter.listed_run_ids(text, text[], timestamptz, bigint, int),
     taskcenter.list_runs(text, text[], timestamptz, bigint, int) TO PUBLIC;

@@ -112,7 +112,5 @@ END;
 COMMENT ON FUNCTION taskcenter.check_contract(text[], boolean) IS
 'Compare what an application expects with what is installed: rows are differences, no rows mean that all is there. An entry is a name (it exists), relation.column, or a signature as api_contract() shows it, with or without what it returns. With complete, what is installed and not expected counts too. Keep the list by: SELECT array_agg(signature) FROM taskcenter.api_contract()';
 
-REVOKE ALL ON FUNCTION taskcenter.refuse_null(text, boolean), taskcenter.require_monitor(text),
-    taskcenter.api_contract(), taskcenter.check_contract(text[], boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcenter.refuse_null(text, boolean), taskcenter.require_monitor(text),
     taskcenter.api_contract(), taskcenter.check_contract(text[], boolean) TO PUBLIC;

@@ -150,5 +150,4 @@ END;
 COMMENT ON FUNCTION taskcenter.help(text) IS
 'What can be called and read. Without an argument the topics; a topic, a kind such as views or settings, or a part of a name lists what belongs to it; the name of one thing tells all about it, with arguments or columns';
 
-REVOKE ALL ON FUNCTION taskcenter.help(text), taskcenter.list_help_topics() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcenter.help(text), taskcenter.list_help_topics() TO PUBLIC;

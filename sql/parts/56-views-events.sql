@@ -151,6 +151,5 @@ AS 'MODULE_PATHNAME', 'taskcenter_events_end';
 COMMENT ON FUNCTION taskcenter.events_end() IS
 'The number up to which read_events() tells all there is now: a new reader who wants nothing of the past begins after it. Raises 55000 as read_events() does';
 
-REVOKE ALL ON FUNCTION taskcenter.read_events(bigint, int, text[]), taskcenter.events_end() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcenter.read_events(bigint, int, text[]), taskcenter.events_end() TO PUBLIC;
 GRANT SELECT ON taskcenter.events TO PUBLIC;

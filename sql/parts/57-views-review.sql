@@ -173,5 +173,4 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION taskcenter.review() IS
 'What nobody looks after any more, as far as the caller may see it: tasks without role, quarantined, failing or ignored ones, schedules that do not fire, runs that nobody takes, queues that are unused; each with advice. It looks at the runs of 30 days';
-REVOKE ALL ON FUNCTION taskcenter.review() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcenter.review() TO PUBLIC;
