@@ -12,6 +12,7 @@
 
 #include "bindings.h"
 #include "graph_run_store.h"
+#include "run_columns.h"
 #include "statement.h"
 
 enum
@@ -58,22 +59,12 @@ static Statement statements[] = {
 		" WHERE r.run_id = $1 AND r.status = 'running' AND r.executor_id IS NULL"
 		" RETURNING r.*, greatest($6, clock_timestamp()) AS moved_at),"
 		" kept AS ("
-		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
-		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
-		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
-		"   attempt, max_attempts, lost, is_catchup, status, params, output, step,"
-		"   unique_key, unique_until, reason, error, sqlstate, trace_id, created_by,"
-		"   definition_id, graph_version, item)"
-		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
-		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
-		"   g.catchup_count, g.started_at, g.moved_at,"
+		TC_FINISH_GONE
+		"   g.started_at, g.moved_at,"
 		"   CASE WHEN g.retention_class = 1 AND $5 IS NOT NULL THEN 2 ELSE g.retention_class END,"
-		"   g.priority, g.attempt, g.max_attempts, g.lost, g.is_catchup, $2, g.params, $3, g.step,"
-		"   g.unique_key, g.unique_until, $4, $5, CASE WHEN $2 = 'timed_out' THEN '57014' END,"
-		"   g.trace_id, g.created_by, g.definition_id, g.graph_version, g.item FROM gone AS g)"
-		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt,"
+		"   g.lost, $2, $3, $4, $5, CASE WHEN $2 = 'timed_out' THEN '57014' END, NULL, NULL, NULL"
+		" FROM gone AS g)"
+		TC_NOTE_GONE("g.moved_at")
 		"   'running', $2, $4, 'graph' FROM gone AS g",
 		.nargs = 6,
 		.types = {INT8OID, TEXTOID, JSONBOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}
@@ -138,21 +129,10 @@ static Statement statements[] = {
 		"   AND ($2 = 0 OR r.run_id <= $2 AND NOT coalesce(r.step_state ? 'unasked', true))"
 		" RETURNING r.*, greatest($5, clock_timestamp()) AS moved_at),"
 		" kept AS ("
-		" INSERT INTO taskcenter.finished_runs (run_id, task_id, run_as_id, owner_id,"
-		"   queue_id, schedule_id, parent_run_id, run_at, created_at, scheduled_for,"
-		"   catchup_from, catchup_count, started_at, finished_at, retention_class, priority,"
-		"   attempt, max_attempts, lost, is_catchup, status, params, step, unique_key,"
-		"   unique_until, reason, error, sqlstate, trace_id, created_by,"
-		"   group_key, definition_id, graph_version, item)"
-		" SELECT g.run_id, g.task_id, g.run_as_id, g.owner_id, g.queue_id, g.schedule_id,"
-		"   g.parent_run_id, g.run_at, g.created_at, g.scheduled_for, g.catchup_from,"
-		"   g.catchup_count, g.started_at, g.moved_at, g.retention_class, g.priority,"
-		"   g.attempt, g.max_attempts, g.lost, g.is_catchup, 'cancelled', g.params, g.step,"
-		"   g.unique_key, g.unique_until, $3, g.error, g.sqlstate, g.trace_id, g.created_by,"
-		"   g.group_key, g.definition_id, g.graph_version, g.item FROM gone AS g)"
-		" INSERT INTO taskcenter.task_run_history (run_id, changed_at, owner_id,"
-		"   task_id, retention_class, attempt, old_status, new_status, reason, actor)"
-		" SELECT g.run_id, g.moved_at, g.owner_id, g.task_id, g.retention_class, g.attempt,"
+		TC_FINISH_GONE
+		"   g.started_at, g.moved_at, g.retention_class, g.lost, 'cancelled', NULL, $3, g.error,"
+		"   g.sqlstate, NULL, NULL, NULL FROM gone AS g)"
+		TC_NOTE_GONE("g.moved_at")
 		"   g.status, 'cancelled', $3, $4 FROM gone AS g",
 		.nargs = 5,
 		.types = {INT8OID, INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID}
