@@ -40,6 +40,12 @@ $tc->enqueue_many('long', 15);
 ok($tc->finish_all('long', 20), 'runs that take long');
 is(began('long', 6, 1 / 6), '0|0', 'begin in time, on several executors');
 
+# A batch takes no more than there are tokens.
+$tc->task('batched', $note, transaction_mode => 'batched', options => { rate_limit => '10 per second' });
+$tc->enqueue_many('batched', 30);
+ok($tc->finish_all('batched', 20), 'runs in batches');
+is(began('batched', 10, 0.1), '0|0', 'begin in time');
+
 # Lanes of other priorities share it, too; so do attempts.
 $tc->sql(q{TRUNCATE effects});
 $tc->task('failing', "SELECT 1 / 0", max_attempts => 3, backoff => 'none', options => { rate_limit => '2 per 1 second' });
