@@ -104,6 +104,20 @@ static Statement match_signals = {
 	.types = {TIMESTAMPTZOID}
 };
 
+/* those that somebody holds, who may leave them as they were */
+static Statement find_unmatched = {
+	.label = "find steps whose signal has come, and who are held",
+	.text =
+	"SELECT FROM taskcenter.live_runs AS w"
+	" WHERE w.step_state ->> 'signal' IS NOT NULL AND w.status = 'queued' AND w.run_at > $1"
+	"   AND EXISTS (SELECT FROM taskcenter.signals AS s"
+	"     WHERE s.consumed_at IS NULL AND s.signal = w.step_state ->> 'signal'"
+	"       AND s.signal_key IS NOT DISTINCT FROM w.step_state ->> 'key'"
+	"       AND " SENDER_MAY ") LIMIT 1",
+	.nargs = 1,
+	.types = {TIMESTAMPTZOID}
+};
+
 void
 tc_decisions_read(int64 run_id, Decisions *decisions)
 {
@@ -218,14 +232,17 @@ tc_signal_insert(const SignalWait *wait, Jsonb *payload, const char *sent_by, Oi
 	return tc_get_int64(0, 1);
 }
 
-void
+bool
 tc_signals_match(TimestampTz now)
 {
 	StoreFrame	frame;
 	Bindings	bindings = {0};
+	bool		all;
 
 	tc_bind_timestamptz(&bindings, now);
 	tc_store_begin(&frame);
 	(void) tc_run_bound(&match_signals, &bindings);
+	all = tc_run_bound(&find_unmatched, &bindings) == 0;
 	tc_store_end(&frame);
+	return all;
 }

@@ -64,7 +64,7 @@ extern bool tc_signal_take(const SignalWait *wait, int64 run_id, TimestampTz now
 extern int64 tc_signal_insert(const SignalWait *wait, Jsonb *payload, const char *sent_by,
 							  Oid sender, TimestampTz now);
 
-/* steps for which a signal lies there are due */
-extern void tc_signals_match(TimestampTz now);
+/* steps for which a signal lies there are due; false: somebody holds one of them */
+extern bool tc_signals_match(TimestampTz now);
 
 #endif							/* TC_DECISION_STORE_H */

@@ -27,8 +27,9 @@ tc_graph_in_phase(const Advance *advance, const char *phase)
 
 /*
  * What merely waits gives up.  Their cancellations arrive as any other end
- * does.  One that is being looked at is asked to end; should the server end
- * before that is heard, it is cancelled when it waits again.
+ * does.  One that is being looked at, or that somebody holds, is asked to end;
+ * should the server end before that is heard, it is cancelled when it waits
+ * again.
  */
 static void
 give_up_waiting(Advance *advance)
@@ -42,7 +43,7 @@ give_up_waiting(Advance *advance)
 	count = tc_steps_live(advance->root.run_id, &steps);
 	for (i = 0; i < count; i++)
 	{
-		if (!steps[i].running || !steps[i].waits)
+		if (!steps[i].waits)
 			continue;
 		progress->gives_up_to = Max(progress->gives_up_to, steps[i].run_id);
 		tc_shared_cancel_at_commit(steps[i].run_id, steps[i].attempt, progress->reason, "graph");

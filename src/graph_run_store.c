@@ -124,9 +124,11 @@ static Statement statements[] = {
 		.label = "cancel the steps of a graph",
 		.text =
 		"WITH gone AS ("
-		" DELETE FROM taskcenter.live_runs AS r WHERE r.parent_run_id = $1"
-		"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying'])"
-		"   AND ($2 = 0 OR r.run_id <= $2 AND NOT coalesce(r.step_state ? 'unasked', true))"
+		" DELETE FROM taskcenter.live_runs AS r WHERE r.run_id = ANY (ARRAY("
+		"   SELECT l.run_id FROM taskcenter.live_runs AS l WHERE l.parent_run_id = $1"
+		"     AND l.status = ANY (ARRAY['waiting', 'queued', 'retrying'])"
+		"     AND ($2 = 0 OR l.run_id <= $2 AND NOT coalesce(l.step_state ? 'unasked', true))"
+		"   FOR UPDATE SKIP LOCKED))"
 		" RETURNING r.*, greatest($5, clock_timestamp()) AS moved_at),"
 		" kept AS ("
 		TC_FINISH_GONE

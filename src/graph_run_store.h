@@ -70,8 +70,9 @@ extern void tc_steps_again(const int64 *run_ids, int count, const RootRow *root,
 						   TimestampTz now);
 
 /*
- * Unfinished steps that are not executing: cancelled.  waiting_up_to 0: all;
- * else only those that merely wait, up to that run.
+ * Unfinished steps that are not executing: cancelled, but for those that
+ * somebody holds, who may be about to claim them.  waiting_up_to 0: all; else
+ * only those that merely wait, up to that run.
  */
 extern void tc_steps_cancel(int64 root_run_id, int64 waiting_up_to, const char *reason,
 							const char *actor, TimestampTz now);

@@ -236,37 +236,56 @@ tc_graph_cancel(int64 run_id, const char *reason, const char *actor,
 	return tc_graph_end_early(run_id, NULL, reason, actor, ask, argument, now);
 }
 
-bool
-tc_graph_end_early(int64 run_id, const char *status, const char *reason, const char *actor,
-				   AskToEnd ask, const void *argument, TimestampTz now)
+/*
+ * Its progress is locked.  What is left below it executes, or somebody holds
+ * it: the scheduler, which waits for nobody, sees to that.
+ */
+static void
+cancel_below(GraphProgress *progress, const char *reason, const char *actor,
+			 AskToEnd ask, const void *argument, TimestampTz now)
 {
-	GraphProgress progress;
+	int64		run_id = progress->run_id;
 	LiveStep   *steps;
 	int			count;
 	int			i;
 
 	check_stack_depth();
+	tc_shared_touch_root(run_id);
+	if (strcmp(progress->phase, TC_PHASE_COMPENSATING) == 0)
+		return;
+	progress->phase = TC_PHASE_CANCELLING;
+	tc_progress_update(progress);
+	tc_steps_cancel(run_id, 0, reason, actor, now);
+	count = tc_steps_live(run_id, &steps);
+	for (i = 0; i < count; i++)
+	{
+		GraphProgress below;
+
+		if (steps[i].running && tc_progress_lock_soon(steps[i].run_id, true, &below) == PROGRESS_LOCKED)
+		{
+			if (below.end_status == NULL)
+				below.reason = reason != NULL ? reason : "cancelled";
+			cancel_below(&below, reason, actor, ask, argument, now);
+		}
+		else
+			ask(steps[i].run_id, steps[i].attempt, argument);
+	}
+}
+
+bool
+tc_graph_end_early(int64 run_id, const char *status, const char *reason, const char *actor,
+				   AskToEnd ask, const void *argument, TimestampTz now)
+{
+	GraphProgress progress;
+
 	if (!tc_progress_lock(run_id, &progress))
 		return false;
-	if (strcmp(progress.phase, TC_PHASE_COMPENSATING) == 0)
-		return true;
-	progress.phase = TC_PHASE_CANCELLING;
 	if (progress.end_status == NULL)
 	{
 		progress.end_status = status;
 		progress.reason = reason != NULL ? reason : "cancelled";
 	}
-	tc_progress_update(&progress);
-	tc_steps_cancel(run_id, 0, reason, actor, now);
-	count = tc_steps_live(run_id, &steps);
-	for (i = 0; i < count; i++)
-	{
-		if (!steps[i].running)
-			continue;
-		if (!tc_graph_cancel(steps[i].run_id, reason, actor, ask, argument, now))
-			ask(steps[i].run_id, steps[i].attempt, argument);
-	}
-	tc_shared_touch_root(run_id);
+	cancel_below(&progress, reason, actor, ask, argument, now);
 	return true;
 }
 
@@ -276,12 +295,14 @@ tc_graph_pause(int64 run_id, bool paused, TimestampTz now)
 	Advance		advance = {0};
 
 	advance.now = now;
-	if (!tc_progress_lock(run_id, &advance.progress) || !tc_graph_open(&advance))
+	/* items of for_each are not steps: they cannot be kept from starting */
+	if (!tc_progress_lock(run_id, &advance.progress) || advance.progress.items >= 0 ||
+		!tc_graph_open(&advance))
 		return false;
 	tc_shared_touch_root(run_id);
 	advance.progress.paused = paused;
 	tc_progress_update(&advance.progress);
-	if (paused || advance.graph == NULL)
+	if (paused)
 		return true;
 	tc_walk_begin(&advance.walk, &advance.graph->graph, advance.progress.state,
 				  !tc_graph_in_phase(&advance, TC_PHASE_RUNNING));

@@ -126,8 +126,9 @@ static Statement statements[] = {
 	[STATEMENT_PROGRESS_NEXT_DEADLINE] = {
 		.label = "find the next time limit of a graph",
 		.text = "SELECT p.deadline FROM taskcenter.graph_progress AS p"
-		" WHERE p.deadline IS NOT NULL ORDER BY p.deadline LIMIT 1",
-		.nargs = 0
+		" WHERE p.deadline > $1 ORDER BY p.deadline LIMIT 1",
+		.nargs = 1,
+		.types = {TIMESTAMPTZOID}
 	},
 	[STATEMENT_ARRIVAL_INSERT] = {
 		.label = "note the end of a step",
@@ -332,12 +333,13 @@ tc_progress_overdue(TimestampTz now, int64 **run_ids)
 }
 
 TimestampTz
-tc_progress_next_deadline(void)
+tc_progress_next_deadline(TimestampTz now)
 {
 	TimestampTz deadline = DT_NOEND;
 	StoreFrame	frame;
 	Bindings	bindings = {0};
 
+	tc_bind_timestamptz(&bindings, now);
 	tc_store_begin(&frame);
 	if (run(STATEMENT_PROGRESS_NEXT_DEADLINE, &bindings) > 0)
 		deadline = tc_get_timestamptz(0, 1);

@@ -74,9 +74,9 @@ extern void tc_progress_delete(int64 run_id);
 /* in ascending order: roots whose steps have ended, or that are to end */
 extern int	tc_progress_waiting(int64 **run_ids);
 
-/* roots whose time limit has passed, and when the next one's does; DT_NOEND: none */
+/* roots whose time limit has passed, and when the next one's will; DT_NOEND: none */
 extern int	tc_progress_overdue(TimestampTz now, int64 **run_ids);
-extern TimestampTz tc_progress_next_deadline(void);
+extern TimestampTz tc_progress_next_deadline(TimestampTz now);
 
 /* progress of runs that are not there any more */
 extern void tc_progress_forget_ended(void);

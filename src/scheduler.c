@@ -70,6 +70,7 @@ typedef struct SchedulersView
 	TimestampTz last_seen;		/* wall clock at the end of the last cycle */
 	bool		graphs_known;	/* advanced since we may dispatch */
 	TimestampTz graphs_again;	/* somebody held one of them */
+	TimestampTz signals_again;	/* or a step whose signal has come */
 	TimestampTz next_limit;		/* when a graph's time limit passes; as above */
 	bool		lanes_known;	/* found in the table since we may dispatch */
 	TimestampTz lanes_found_at;
@@ -365,19 +366,19 @@ limit_graphs(const Calls *calls, TimestampTz now)
 static TimestampTz
 advance_graphs(const Calls *calls, TimestampTz now)
 {
-	if (calls->signals_waiting || !view.graphs_known)
+	if (calls->signals_waiting || !view.graphs_known || view.signals_again <= now)
 	{
 		tc_worker_begin("look who waits for signals");
-		tc_signals_match(now);
+		view.signals_again = tc_signals_match(now) ? DT_NOEND : now + HELD_GRAPH_US;
 		tc_worker_commit();
 	}
 	if (view.graphs_known && !calls->roots_waiting && now < view.graphs_again)
-		return DT_NOEND;
+		return Min(view.graphs_again, view.signals_again);
 	view.graphs_again = DT_NOEND;
 	if (!tc_graph_sweep(!view.graphs_known, now))
 		view.graphs_again = now + HELD_GRAPH_US;
 	view.graphs_known = true;
-	return view.graphs_again;
+	return Min(view.graphs_again, view.signals_again);
 }
 
 /* In a copy that is not adopted, not even what was lost is touched. */

@@ -239,7 +239,7 @@ sub asked
 {
 	my ($name) = @_;
 	my $run = start_root($tc, $name);
-	$tc->wait_until("SELECT run_at = 'infinity' FROM taskcenter.live_runs WHERE parent_run_id = $run");
+	$tc->wait_until("SELECT bool_or(run_at = 'infinity') FROM taskcenter.live_runs WHERE parent_run_id = $run");
 	return $run;
 }
 $root = asked('asks');
@@ -276,6 +276,50 @@ $tc->sql('ROLLBACK', 'anna');
 $tc->refused(q{BEGIN; SELECT taskcenter.send_signal('s'); PREPARE TRANSACTION 's'}, '0A000', 'nor a signal', 'anna');
 $tc->sql('ROLLBACK', 'anna');
 $tc->sql("SELECT taskcenter.cancel_run($root)");
+
+# ---- a session that holds a step keeps nobody waiting ----
+
+composite($tc, 'held', { ok => { approval => { roles => ['ops'], quorum => 2 } }, bad => { command => $tc->gate(16) . q{; SELECT act('fail')} } });
+$tc->close_gate(16);
+$root = asked('held');
+$tc->sql("BEGIN; SELECT taskcenter.decide_step($root, 'ok', 'approve')", 'anna');
+$tc->open_gate(16);
+$tc->until("SELECT phase = 'stopping' FROM taskcenter.graph_progress WHERE run_id = $root", 'a graph goes on while somebody decides about a step of it');
+$tc->sql('ROLLBACK', 'anna');
+is(outcome($root), 'failed; bad: failed, ok: cancelled', 'what was held gives up afterwards');
+
+composite($tc, 'held_limit', { ok => { approval => { roles => ['ops'], quorum => 2 } } }, timeout => '1 second');
+$root = asked('held_limit');
+$tc->sql("BEGIN; SELECT taskcenter.decide_step($root, 'ok', 'approve')", 'anna');
+$tc->until("SELECT phase = 'cancelling' FROM taskcenter.graph_progress WHERE run_id = $root", 'the scheduler waits for nobody either');
+$tc->is_sql(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type ~ 'taskcenter' AND wait_event_type = 'Lock'}, '0', 'nobody does');
+$tc->sql('COMMIT', 'anna');
+is(outcome($root), 'timed_out; ok: cancelled', 'and ends the graph when it can');
+
+composite($tc, 'holds_inner', { nested => { task => 'asks' } });
+$root = start_root($tc, 'holds_inner');
+$tc->wait_until("SELECT count(*) = 1 FROM taskcenter.graph_progress WHERE parent_run_id = $root");
+my $nested = step_row($tc, $root, 'nested')->{run_id};
+$tc->sql("BEGIN; SELECT taskcenter.pause_run($nested)", 'second');
+$tc->sql("SET statement_timeout = '20 s'; SELECT taskcenter.cancel_run($root); RESET statement_timeout");
+$tc->sql('COMMIT', 'second');
+is(outcome($root), 'cancelled; nested: cancelled', 'a cancel reaches what was held');
+
+composite($tc, 'called', { call => { signal => 'ring' } });
+$root = asked('called');
+$tc->sql('BEGIN; SELECT taskcenter.cancel_run(' . step_row($tc, $root, 'call')->{run_id} . ')', 'second');
+$tc->sql(q{SELECT taskcenter.send_signal('ring')});
+$tc->run('plain_params');
+$tc->sql('ROLLBACK', 'second');
+is(outcome($root), 'succeeded; call: succeeded', 'a signal reaches a step that was held when it came');
+
+composite($tc, 'paused_items', { each => { for_each => 'SELECT 1', command => $tc->gate(17) } });
+$tc->close_gate(17);
+$root = start_root($tc, 'paused_items');
+$tc->wait_at_gate(17);
+$tc->refused('SELECT taskcenter.pause_run(' . step_row($tc, $root, 'each')->{run_id} . ')', '55000', 'items are not paused');
+$tc->open_gate(17);
+$tc->finish($root);
 
 composite($tc, 'four_eyes', { ok => { approval => { roles => ['ops'], exclude_requester => Taskcenter::true } } });
 $tc->sql(q{SELECT taskcenter.grant_access('deploy', 'enqueuer', task => 'four_eyes')});
