@@ -212,6 +212,21 @@ BEGIN ATOMIC
     WHERE NOT EXISTS (SELECT FROM taskcenter.tasks AS t
         WHERE t.task_id = g.task_id AND t.kind = 'composite')
     UNION ALL
+    SELECT 'step_without_graph', 'run', l.run_id,
+        format('step %s is %s, and run %s, of which it is one, has ended', l.step, l.status, l.parent_run_id)
+    FROM taskcenter.live_runs AS l
+    WHERE l.parent_run_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM taskcenter.live_runs AS o WHERE o.run_id = l.parent_run_id)
+    UNION ALL
+    SELECT 'graph_stands_still', 'run', l.run_id, 'it is running, by nobody, and has no steps to wait for'
+    FROM taskcenter.live_runs AS l
+    WHERE l.status = 'running' AND l.executor_id IS NULL AND l.worker_id IS NULL
+      AND NOT (EXISTS (SELECT FROM taskcenter.graph_progress AS p WHERE p.run_id = l.run_id) AND (
+        EXISTS (SELECT FROM taskcenter.live_runs AS c WHERE c.parent_run_id = l.run_id)
+        OR EXISTS (SELECT FROM taskcenter.arrivals AS a WHERE a.root_run_id = l.run_id)
+        OR EXISTS (SELECT FROM taskcenter.graph_progress AS p
+            WHERE p.run_id = l.run_id AND (p.paused OR p.phase = 'cancelling'))))
+    UNION ALL
     SELECT 'status_disagrees', 'task', t.task_id,
         format('it is %s, and the last accepted move leads to %s', t.status, coalesce(s.new_status, 'nothing'))
     FROM taskcenter.tasks AS t

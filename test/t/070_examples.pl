@@ -281,6 +281,8 @@ like($out, qr/^succeeded\n6\. .*^agent\|release 2\nbeat\|release 2\nworker\|rele
 is(sql($node, 'app', q{SELECT count(*) FROM taskcenter.schedules WHERE state = 'active'}), $active, 'schedules fire again');
 is(sql($node, 'app', $leftovers), 0, 'nothing of it is unfinished');
 
+is(sql($node, 'app', q{SELECT i::text FROM taskcenter.check_integrity() AS i WHERE check_name IN ('step_without_graph', 'graph_stands_still')}), '', 'no run that has ended has an unfinished step');
+
 check_log($node, per_minute => 12);
 $node->stop;
 done_testing();

@@ -153,10 +153,22 @@ sub send_only
 	return;
 }
 
+sub check_graphs
+{
+	my ($self) = @_;
+	my ($problems, $error) = $self->try(q{SELECT string_agg(i::text, E'\n') FROM taskcenter.check_integrity() AS i
+		WHERE i.check_name IN ('step_without_graph', 'graph_stands_still')});
+
+	return is($problems, '', 'no run that has ended has an unfinished step') if $error eq '';
+	return;
+}
+
+# Unless it is to crash, no run that has ended may leave a step, and none may stand still.
 sub stop
 {
 	my ($self, $mode) = @_;
 
+	$self->check_graphs unless defined $mode;
 	$self->end_sessions;
 	$self->{node}->stop($mode // 'fast');
 	return;
