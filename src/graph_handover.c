@@ -147,6 +147,7 @@ describe(const CachedGraph *graph, const RunRow *run, int step, int next, NewSte
 	StepRun		ended;
 
 	alone.graph = graph;
+	alone.ending = &graph->graph.steps[step];
 	tc_graph_step_run(graph, step, &ended);
 	tc_release_describe(&alone, next, new);
 	return new->state == NULL && new->gate == 0 && new->queue_id == run->queue_id &&

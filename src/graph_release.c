@@ -87,6 +87,9 @@ output_of_step(int step, void *argument)
 {
 	const Advance *advance = argument;
 
+	/* that of an earlier go of it is none */
+	if (&advance->graph->graph.steps[step] == advance->ending)
+		return NULL;
 	return tc_step_output(&advance->root, advance->graph->graph.steps[step].name);
 }
 

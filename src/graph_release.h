@@ -28,6 +28,8 @@ typedef struct Advance
 	int			old_count;
 	int			released;		/* steps that began to wait for an executor */
 	TimestampTz now;
+	const GraphStep *ending;	/* ends only with this transaction, and has no
+								 * output yet; NULL: none does */
 } Advance;
 
 /* write what the walk has found, and forget that it did */

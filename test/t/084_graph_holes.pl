@@ -192,6 +192,20 @@ $tc->sql("SELECT taskcenter.retry_run($root)");
 is(outcome($root), 'succeeded; each: succeeded', 'it is resumed');
 is(effects($node, 'each'), 3, 'and they did not do it twice');
 
+# ---- a step that runs again gives its new output, not the old one ----
+
+$tc->sql('CREATE TABLE given (go int, got jsonb); GRANT ALL ON given TO PUBLIC; UPDATE weather SET fair = false');
+composite($tc, 'again', {
+	first => { command => 'SELECT 1 / fair::int FROM weather' },
+	makes => { command => q{SELECT taskcenter.set_output(to_jsonb(fair)) FROM weather}, after => ['first'], rule => 'all_done' },
+	takes => { command => q{INSERT INTO given SELECT 2, taskcenter.param('got')}, after => ['makes'], params => { got => { '$output' => 'makes' } } } });
+$root = start_root($tc, 'again');
+is(outcome($root), 'failed; first: failed, makes: succeeded, takes: skipped', 'a step that succeeded after a failure');
+$tc->sql('UPDATE weather SET fair = true');
+$tc->sql("SELECT taskcenter.retry_run($root)");
+is(outcome($root), 'succeeded; first: succeeded, makes: succeeded, takes: succeeded', 'runs again with what comes before it');
+$tc->is_sql('SELECT got FROM given', 'true', 'what comes after it gets its new output');
+
 # ---- time limits of the whole ----
 
 $tc->sql('CREATE TABLE mended (ok boolean); INSERT INTO mended VALUES (false); GRANT ALL ON mended TO PUBLIC');

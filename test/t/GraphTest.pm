@@ -141,7 +141,10 @@ sub invariant_problems
 					AND NOT EXISTS (SELECT FROM taskcenter.finished_runs AS u
 						WHERE u.parent_run_id = f.parent_run_id AND u.step = 'undo:' || f.step AND u.run_id > f.run_id)) AS r
 			WHERE parent_run_id IS NOT NULL AND NOT starts_with(step, 'undo:')
-			GROUP BY parent_run_id, step, item HAVING count(*) > 1
+			GROUP BY parent_run_id, step, item
+			/* what comes after a step that runs again does so, too */
+			HAVING count(*) > 1 AND count(*) > coalesce((SELECT f.attempt FROM taskcenter.finished_runs AS f
+				WHERE f.run_id = r.parent_run_id), 1)
 			UNION ALL
 			SELECT format('run %s is in both tables', run_id)
 			FROM taskcenter.live_runs JOIN taskcenter.finished_runs USING (run_id)
