@@ -101,7 +101,8 @@ static Statement find_lanes = {
 	.text =
 	"SELECT q.queue_id, q.queue, l.priority, l.gate, l.task_id, t.owner_id, l.run_at,"
 	"   coalesce(l.group_key, t.group_key), q.max_running, t.max_running,"
-	"   t.rate_limit, coalesce(l.group_key, t.group_key, 'task ' || t.task_id),"
+	"   t.rate_limit, coalesce(t.owner_id || ' ' || coalesce(l.group_key, t.group_key),"
+	"     'task ' || t.task_id),"
 	"   t.name, t.timeout, t.stuck_after, t.requires_flag,"
 	"   coalesce(l.group_key, t.group_key, t.owner)"
 	" FROM taskcenter.scheduler_state AS s"

@@ -17,7 +17,7 @@ COMMENT ON COLUMN taskcenter.workers.ended_at IS 'When it was unregistered; null
 COMMENT ON TABLE taskcenter.rate_buckets IS
 'What is left of rate limits, which are buckets of tokens, one for each run; removed when they are full again';
 COMMENT ON COLUMN taskcenter.rate_buckets.queue_id IS 'The queue of the runs';
-COMMENT ON COLUMN taskcenter.rate_buckets.rate_key IS 'Their group key, else the task''s, else the task';
+COMMENT ON COLUMN taskcenter.rate_buckets.rate_key IS 'Owner and group key of the run, else of the task, else the task';
 COMMENT ON COLUMN taskcenter.rate_buckets.full_at IS 'When the bucket is full again';
 
 COMMENT ON VIEW taskcenter.worker_runs IS 'What external workers hold now';
