@@ -20,6 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "access.h"
+#include "activation.h"
 #include "arguments.h"
 #include "control_store.h"
 #include "flag_check.h"
@@ -456,6 +457,19 @@ tc_work_claim(const WorkerRow *worker, char *const *queues, int queue_count, int
 	}
 	touch_leases(*runs, claimed);
 	return claimed;
+}
+
+void
+tc_work_refuse_copy(void)
+{
+	char	   *detail;
+
+	if (tc_activation_status(&detail) == ACTIVATION_FOREIGN)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot claim runs in a copy of a database"),
+				 errdetail("%s", detail),
+				 errhint("Call taskcenter.adopt_database() if this database is to take over.")));
 }
 
 /* ---- looking ---- */

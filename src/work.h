@@ -21,6 +21,9 @@ extern int	tc_work_claim(const WorkerRow *worker, char *const *queues, int queue
 						  int max_runs, int64 lease, TimestampTz now,
 						  WorkerRun **runs);
 
+/* raises in a copy that is not adopted, where nothing is ever found */
+extern void tc_work_refuse_copy(void);
+
 /* is there something to claim? */
 typedef struct WorkOutlook
 {

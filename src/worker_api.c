@@ -394,6 +394,8 @@ taskcenter_claim_runs(PG_FUNCTION_ARGS)
 	choose_queues(&request, &worker);
 	count = tc_work_claim(&worker, request.queues, request.queue_count, request.max_runs,
 						  request.lease, now, &runs);
+	if (count == 0)
+		tc_work_refuse_copy();
 	if (now - worker.last_heartbeat_at > TOUCH_US)
 		tc_worker_touch(worker.worker_id, now);
 	actor = psprintf("worker %s", worker.name);

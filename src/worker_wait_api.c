@@ -97,6 +97,7 @@ begin_wait(int64 worker_id, TimestampTz *until, const Interval *timeout)
 
 	tc_store_begin(&frame);
 	require_worker(worker_id, &worker);
+	tc_work_refuse_copy();
 	ids = palloc(sizeof(int64) * Max(worker.queue_count, 1));
 	for (i = 0; i < worker.queue_count; i++)
 		if (tc_queue_find(worker.queues[i], false, &queue))

@@ -215,6 +215,33 @@ subtest 'dead letters' => sub {
 		'somebody else\'s slow redrive holds nobody up', 'app');
 };
 
+# two owners use the same group key: the tokens of one are not those of the other
+subtest 'rate limits' => sub {
+	for my $who (qw(tenant app))
+	{
+		$tc->sql("SELECT taskcenter.create_task('rated $who', kind => 'external', options => '{\"group_key\": \"acme\", \"rate_limit\": \"1 per hour\"}')", $who);
+		$tc->sql("SELECT taskcenter.enqueue_task('rated $who')", $who);
+		my $w = $tc->sql("SELECT taskcenter.register_worker('rated', '{default}', '{rated $who}')", $who);
+		$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($w)", '1', "$who has tokens", $who);
+		$tc->sql("SELECT taskcenter.unregister_worker($w)", $who);
+	}
+};
+
+# a copy does nothing, and says so
+subtest 'a copy' => sub {
+	my $w = worker('copied', 'batch');
+	$tc->enqueue('batch');
+	$tc->end_sessions;
+	$tc->session('maker', 'postgres', 'template1');
+	my (undef, $error) = $tc->try('CREATE DATABASE copied TEMPLATE postgres', 'maker');
+	is($error, '', 'a copy of the database');
+	$tc->session('copied', 'postgres', 'copied');
+	$tc->refused("SELECT taskcenter.claim_runs($w)", '55000', 'gives no runs', 'copied');
+	$tc->refused("CALL taskcenter.await_runs($w, '1 minute')", '55000', 'and lets nobody wait for them', 'copied');
+	$tc->sql("SELECT taskcenter.adopt_database('test')", 'copied');
+	$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($w)", '1', 'until it is adopted', 'copied');
+};
+
 $tc->never_crashed('the server never restarted');
 $tc->stop;
 done_testing();
