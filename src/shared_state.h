@@ -258,6 +258,7 @@ typedef struct WaiterSlot
 	bool		for_work;		/* a worker: for runs to claim instead */
 	bool		for_room;		/* and for a finish, since a limit is reached */
 	bool		woken;			/* and has not looked since */
+	bool		looking;		/* and does not know yet when to look again */
 	TimestampTz look_at;		/* when it is to look unless it is woken */
 	int			queue_count;	/* of a worker; more than queues[]: any */
 	int64		queues[TC_WAITER_QUEUES];
@@ -266,8 +267,7 @@ typedef struct WaiterSlot
 typedef struct SharedState
 {
 	LWLock	   *lock;
-	uint64		incarnation;	/* of this shared memory: start time of the
-								 * server or of its crash restart */
+	uint64		incarnation;	/* start time of server or crash restart */
 	TimestampTz started_at;
 	bool		started_as_standby; /* no @reboot when it is promoted */
 	int			launcher_pid;	/* launcher; 0: none */

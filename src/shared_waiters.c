@@ -153,6 +153,7 @@ tc_shared_wait_look(int waiter)
 	slot = &tc_shared->waiters[waiter];
 	woken = slot->woken;
 	slot->woken = false;
+	slot->looking = true;
 	slot->look_at = DT_NOEND;
 	LWLockRelease(tc_shared->lock);
 	return woken;
@@ -167,6 +168,7 @@ tc_shared_wait_looked(int waiter, TimestampTz look_at)
 		return;
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
 	slot = &tc_shared->waiters[waiter];
+	slot->looking = false;
 	slot->look_at = Min(slot->look_at, look_at);
 	LWLockRelease(tc_shared->lock);
 }
@@ -250,7 +252,7 @@ begin_wait(int64 run_id, bool for_work, const int64 *queue_ids, int count)
 		waiter->database = MyDatabaseId;
 		waiter->run_id = run_id;
 		waiter->for_work = for_work;
-		waiter->for_room = waiter->woken = false;
+		waiter->for_room = waiter->woken = waiter->looking = false;
 		waiter->look_at = DT_NOEND;
 		waiter->queue_count = count;
 		for (int j = 0; j < Min(count, TC_WAITER_QUEUES); j++)
@@ -297,7 +299,7 @@ tc_shared_wait_end(int waiter)
 	if (slot->latch != NULL)
 		tc_shared->waiter_count--;
 	slot->latch = NULL;
-	if (slot->for_work && (slot->woken || slot->for_room))
+	if (slot->for_work && (slot->woken || slot->looking || slot->for_room))
 		wake_others(slot, 0);
 	if (slot->for_work && slot->look_at != DT_NOEND)
 		leave_look(slot);
