@@ -21,11 +21,14 @@ static Statement find_bucket = {
 	.types = {INT8OID, TEXTOID}
 };
 
+/* whoever comes second does not wait for the first one's commit: there is no row for him yet */
 static Statement make_bucket = {
 	.label = "begin a rate limit",
 	.text =
 	"INSERT INTO taskcenter.rate_buckets (queue_id, rate_key, full_at)"
-	" VALUES ($1, $2, $3) ON CONFLICT (queue_id, rate_key) DO NOTHING",
+	" SELECT $1, $2, $3"
+	" WHERE pg_try_advisory_xact_lock(hashtextextended('taskcenter rate ' || $2, $1))"
+	" ON CONFLICT (queue_id, rate_key) DO NOTHING",
 	.nargs = 3,
 	.types = {INT8OID, TEXTOID, TIMESTAMPTZOID}
 };
