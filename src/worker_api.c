@@ -47,6 +47,7 @@ PG_FUNCTION_INFO_V1(taskcenter_heartbeat);
 #define MAX_METADATA 10000
 #define TOUCH_US (10 * USECS_PER_SEC)	/* between two notes of a claim */
 #define SHORTEST_LEASE USECS_PER_SEC
+#define LONGEST_LEASE USECS_PER_DAY /* so long a dead worker keeps its runs */
 
 #define CLAIMED_RUN_COLUMNS 14
 
@@ -238,7 +239,7 @@ read_claim(FunctionCallInfo fcinfo, ClaimRequestOfWorker *request)
 	request->worker_id = tc_arg_id(fcinfo, 0, "worker_id");
 	request->max_runs = tc_arg_int32(fcinfo, 1, 1);
 	tc_check_int("max_runs", request->max_runs, 1, TC_MAX_WORKER_CLAIM);
-	tc_check_interval("lease", lease, SHORTEST_LEASE, TC_INTERVAL_MAX);
+	tc_check_interval("lease", lease, SHORTEST_LEASE, LONGEST_LEASE);
 	if (lease == NULL || !tc_interval_usecs(lease, &request->lease))
 		request->lease = 2 * USECS_PER_MINUTE;
 	tc_options_check(options, known);

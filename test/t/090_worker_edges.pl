@@ -215,6 +215,28 @@ subtest 'dead letters' => sub {
 		'somebody else\'s slow redrive holds nobody up', 'app');
 };
 
+# it was woken, and has not yet found when to look again: somebody else must
+subtest 'a worker that dies as it looks' => sub {
+	external('later');
+	my %w = map { $_ => worker($_, 'later') } qw(one two);
+	for my $name (qw(one two))
+	{
+		$tc->session($name);
+		$tc->sql("SET application_name = 'waits $name'", $name);
+		$tc->send_only("CALL taskcenter.await_runs($w{$name}, '20 seconds')", $name);
+		$tc->until("EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'waits $name' AND wait_event_type = 'Extension')", "$name waits");
+	}
+	$tc->sql('BEGIN; LOCK TABLE taskcenter.workers', 'slow');
+	$tc->enqueue('later', run_at => $sql->("SELECT clock_timestamp() + interval '1 second'"));
+	$tc->until("EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'waits one' AND wait_event_type = 'Lock')", 'one is woken, and looks');
+	$sql->("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'waits one'");
+	$tc->until("NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'waits one')", 'it dies');
+	$tc->sql('ROLLBACK', 'slow');
+	$tc->until("NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'waits two' AND state = 'active')", 'the other one is woken when the run is due', 10);
+	is(scalar(claim($w{two})), 1, 'and claims it');
+	$tc->end_session('one');
+};
+
 # two owners use the same group key: the tokens of one are not those of the other
 subtest 'rate limits' => sub {
 	for my $who (qw(tenant app))
@@ -225,6 +247,17 @@ subtest 'rate limits' => sub {
 		$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($w)", '1', "$who has tokens", $who);
 		$tc->sql("SELECT taskcenter.unregister_worker($w)", $who);
 	}
+
+	# the first tokens of all
+	external('first', options => { rate_limit => '9 per hour' });
+	my $w = worker('first', 'first');
+	$tc->enqueue_many('first', 2);
+	$tc->sql("BEGIN; SELECT count(*) FROM taskcenter.claim_runs($w)", 'slow');
+	$sql->("SET statement_timeout = '5s'");
+	$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($w)", '0', 'a claim waits for no other one');
+	$sql->('RESET statement_timeout');
+	$tc->sql('COMMIT', 'slow');
+	$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($w)", '1', 'and finds its tokens later');
 };
 
 # a copy does nothing, and says so
