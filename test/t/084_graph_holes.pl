@@ -206,6 +206,32 @@ $tc->sql("SELECT taskcenter.retry_run($root)");
 is(outcome($root), 'succeeded; first: succeeded, makes: succeeded, takes: succeeded', 'runs again with what comes before it');
 $tc->is_sql('SELECT got FROM given', 'true', 'what comes after it gets its new output');
 
+# ---- a retry counts its own compensations ----
+
+composite($tc, 'undoes', {
+	a => { command => $works, compensate => 'SELECT 1' }, b => { command => 'SELECT 1 / 0 FROM weather', after => ['a'] } });
+$root = start_root($tc, 'undoes');
+for my $go ('first', 'second')
+{
+	$row = $tc->finish($root);
+	like($row->{reason}, qr/; 1 of 1 compensations succeeded$/, "what the $go go undid");
+	$tc->sql("SELECT taskcenter.retry_run($root)") if $go eq 'first';
+	$tc->wait_until("SELECT count(*) = 2 FROM taskcenter.finished_runs WHERE parent_run_id = $root AND step = 'undo:a'") if $go eq 'first';
+}
+
+# ---- an executor ends while it undoes ----
+
+composite($tc, 'undo_lost', {
+	a => { command => $works, compensate => $tc->gate(18) . q{; INSERT INTO effects (step) VALUES ('undone once')} }, b => { command => 'SELECT 1 / 0 FROM weather', after => ['a'] } });
+$tc->close_gate(18);
+$root = start_root($tc, 'undo_lost');
+$tc->wait_at_gate(18);
+$tc->sql('SELECT pg_terminate_backend(pid) FROM taskcenter.executor_activity()');
+$tc->wait_until("SELECT lost = 1 FROM taskcenter.live_runs WHERE parent_run_id = $root");
+$tc->open_gate(18);
+is(outcome($root), 'failed; a: succeeded, b: failed, undo:a: succeeded', 'a compensation is repeated when its executor ends');
+$tc->is_sql(q{SELECT count(*) FROM effects WHERE step = 'undone once'}, '1', 'and has its effect once');
+
 # ---- time limits of the whole ----
 
 $tc->sql('CREATE TABLE mended (ok boolean); INSERT INTO mended VALUES (false); GRANT ALL ON mended TO PUBLIC');
