@@ -565,12 +565,13 @@ tc_claim_runs(Oid role, int64 executor_id, bool fresh, TimestampTz now, RunRow *
 			break;
 		MemoryContextSwitchTo(context);
 	}
-	insists = result.count == 0 && tc_shared_has_roots();
 	if (result.count == 0)
 	{
 		learn_unknown_lane(lanes, count);
 		tc_worker_commit();
 	}
+	/* not before: with the commit this process stops to answer for roots */
+	insists = result.count == 0 && tc_shared_has_roots();
 	MemoryContextSwitchTo(old);
 	return result;
 }

@@ -107,17 +107,35 @@ delayed_until(Oid role, TimestampTz now)
 	return now;
 }
 
+/* NULL: its executors have not failed lately */
+static FailedRole *
+find_failed(Oid role)
+{
+	int			i;
+
+	for (i = 0; i < (int) lengthof(failed_roles); i++)
+		if (failed_roles[i].role == role)
+			return &failed_roles[i];
+	return NULL;
+}
+
+/* An executor serves the role: its next failure is the first again. */
+static void
+note_service(Oid role)
+{
+	FailedRole *failed = find_failed(role);
+
+	if (failed != NULL)
+		failed->delay = 0;
+}
+
 /* A role that fails again soon after its delay waits for twice as long. */
 static void
 note_failure(Oid role, TimestampTz now)
 {
 	static int	next = 0;
-	FailedRole *failed = NULL;
-	int			i;
+	FailedRole *failed = find_failed(role);
 
-	for (i = 0; i < (int) lengthof(failed_roles); i++)
-		if (failed_roles[i].role == role)
-			failed = &failed_roles[i];
 	if (failed == NULL)
 	{
 		failed = &failed_roles[next];
@@ -152,14 +170,18 @@ tc_dispatch_note_failures(TimestampTz now)
 	{
 		const ExecutorSlot *slot = &tc_shared->executors[i];
 		bool		missing;
+		bool		serves;
 
 		if (slot->database != MyDatabaseId)
 			continue;
 		LWLockAcquire(tc_shared->lock, LW_SHARED);
+		serves = slot->began;
 		missing = never_came(slot, now);
 		if (slot->state == EXECUTOR_STATE_STARTING && !missing)
 			again = Min(again, slot->state_since + START_TIMEOUT_US + 1);
 		LWLockRelease(tc_shared->lock);
+		if (serves)
+			note_service(slot->role);
 		if (missing || (slot->state == EXECUTOR_STATE_ENDED && slot->failed))
 			note_failure(slot->role, now);
 		if (missing)

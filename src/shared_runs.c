@@ -70,6 +70,7 @@ tc_shared_executor_publish(const ClaimedRun *runs, int count)
 													  runs[i].attempt) != NULL;
 	}
 	mine->slow_front = false;
+	mine->began = true;
 	pg_write_barrier();
 	pg_atomic_write_u64(&mine->position, MAKE_POSITION(0, count));
 	tc_executor_set_state(mine, EXECUTOR_STATE_BUSY, now);

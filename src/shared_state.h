@@ -173,9 +173,9 @@ typedef struct ExecutorSlot
 	int64		executor_id;	/* live_runs.executor_id; never used again */
 	int			pid;			/* executor */
 	Latch	   *latch;			/* executor */
-	bool		began;			/* it began a run */
+	bool		began;			/* it took a run */
 	bool		terminated;		/* its signal handler: somebody ended it */
-	bool		failed;			/* at ENDED: by an error before it began a run */
+	bool		failed;			/* at ENDED: by an error before it took a run */
 	bool		ended_clean;	/* at ENDED: no claim of it was rolled back */
 	bool		stop_requested; /* end as soon as no run is executing */
 	uint64		session_defaults;	/* the database's session_defaults_version
