@@ -34,6 +34,7 @@ $tc->prepare_database;
 make_helpers($tc);
 
 my $hard = 0;
+my $log_place = 0;
 my $armed = $tc->node->data_dir . '/end_at.armed';
 
 sub without_executors
@@ -58,6 +59,19 @@ sub finish_over_crash
 	die "run $root does not end";
 }
 
+sub server_is_back
+{
+	my $crashed = qr/terminated by signal 9.*ready to accept connections/s;
+
+	$tc->end_sessions;
+	for (1 .. 3000)
+	{
+		return if slurp_file($tc->node->logfile, $log_place) =~ $crashed;
+		usleep(10_000);
+	}
+	die 'the server does not come back';
+}
+
 # run_with_end(NAME, POINT): the root, and whether its executor ended there
 sub run_with_end
 {
@@ -65,12 +79,14 @@ sub run_with_end
 
 	without_executors() or die 'an executor stays';
 	$tc->configure('end_at.point' => $point);
+	$log_place = -s $tc->node->logfile;
 	append_to_file($armed, '');
 	my $root = start_root($tc, $name);
 	if ($hard) { finish_over_crash($root); }
 	else { $tc->finish($root, 60); }
-	my $ended = !-e $armed;
-	unlink $armed;
+	my $ended = !unlink $armed;
+	# it can be that the last thing it did was the point, and the server is about to go down
+	server_is_back() if $hard && $ended;
 	return ($root, $ended);
 }
 
