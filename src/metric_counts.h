@@ -13,7 +13,7 @@
 
 #include "taskcenter.h"
 
-#define TC_METRIC_LAYOUT 2
+#define TC_METRIC_LAYOUT 3
 #define TC_METRIC_BUCKETS 15	/* the last one has no bound */
 #define TC_METRIC_BOUNDS_US { \
 	1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, \
@@ -62,6 +62,8 @@ typedef enum DatabaseCounter
 	DATABASE_COUNTER_LOST_EXECUTORS,
 	DATABASE_COUNTER_RUN_EVENTS,	/* moves of runs that are events */
 	DATABASE_COUNTER_OTHER_EVENTS,
+	DATABASE_COUNTER_BEATS,		/* of workers */
+	DATABASE_COUNTER_PURGED_ROWS,
 	DATABASE_COUNTER_WATCHDOG	/* first of WATCHDOG_COUNTER_COUNT */
 } DatabaseCounter;
 

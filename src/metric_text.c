@@ -196,6 +196,10 @@ put_database(Exposition *out)
 			  counters[DATABASE_COUNTER_RUN_EVENTS]);
 	put_count(out, "taskcenter_events_total", ",kind=\"other\"",
 			  counters[DATABASE_COUNTER_OTHER_EVENTS]);
+	put_single(out, "taskcenter_worker_beats_total", "counter",
+			   "Beats that workers sent.", counters[DATABASE_COUNTER_BEATS]);
+	put_single(out, "taskcenter_purged_rows_total", "counter",
+			   "Rows out of policy that were removed.", counters[DATABASE_COUNTER_PURGED_ROWS]);
 	tc_shared_refusals_count(&waiting, &lost);
 	put_single(out, "taskcenter_refusals_lost_total", "counter",
 			   "Refused status changes that did not get into the history.", lost);

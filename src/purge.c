@@ -28,6 +28,7 @@
 #include "purge_lock.h"
 #include "purge_plan.h"
 #include "retention.h"
+#include "shared_metrics.h"
 #include "taskcenter.h"
 
 #define PIECE_ROWS 5000
@@ -109,6 +110,7 @@ note_piece(Purge *purge, PurgePolicy policy, const PurgeCount *count, const char
 	row.reason = purge->host->reason;
 	tc_audit_record(&row, tc_statement_caller(), GetCurrentTransactionStartTimestamp());
 	purge->totals->rows += count->rows;
+	tc_metric_database(DATABASE_COUNTER_PURGED_ROWS, count->rows);
 	purge->totals->bytes += count->bytes;
 	purge->totals->partitions += count->partitions;
 }

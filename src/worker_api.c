@@ -33,6 +33,7 @@
 #include "lease.h"
 #include "run_secrets.h"
 #include "secrets.h"
+#include "shared_metrics.h"
 #include "statement.h"
 #include "work.h"
 
@@ -456,6 +457,7 @@ taskcenter_heartbeat(PG_FUNCTION_ARGS)
 	require_worker(worker_id, false, &worker);
 	check_not_ended(&worker);
 	tc_worker_touch(worker_id, now);
+	tc_metric_database(DATABASE_COUNTER_BEATS, 1);
 	count = tc_worker_beat(worker_id, ids, id_count, now, &held);
 	for (i = 0; i < count; i++)
 	{

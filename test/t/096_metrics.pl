@@ -175,6 +175,13 @@ all_as_before('all counts are there after a restart');
 my $fires = metrics()->{taskcenter_schedule_fires_total}{''};
 cmp_ok($fires, '>=', 2, 'those of the database too');
 
+# beats, once each that committed
+sql($node, $db, q{SELECT taskcenter.create_task('outside', kind => 'external')});
+my $worker = sql($node, $db, q{SELECT taskcenter.register_worker('w', '{default}')});
+sql($node, $db, "SELECT count(*) FROM taskcenter.heartbeat($worker)") for 1 .. 3;
+sql($node, $db, "BEGIN; SELECT count(*) FROM taskcenter.heartbeat($worker); ROLLBACK");
+is(metrics()->{taskcenter_worker_beats_total}{''}, 3, 'beats of workers are counted');
+
 # a crash: what was not saved is counted again
 enqueue_many($node, $db, 'alice', 'well', 50);
 settle($node, $db, 20);
@@ -193,7 +200,9 @@ sql($node, $db, q{
 	SELECT taskcenter.repair_partitions();
 	SELECT taskcenter.hold_history('hangs', 'to be moved')});
 my $had = sql($node, $db, q{SELECT count(*) FROM taskcenter.finished_runs});
+my $purged = metrics()->{taskcenter_purged_rows_total}{''};
 sql($node, $db, q{CALL taskcenter.purge()});
+cmp_ok(metrics()->{taskcenter_purged_rows_total}{''}, '>=', $purged + $had / 2 - 1, 'what was purged is counted');
 is(sql($node, $db, q{SELECT count(*) FROM taskcenter.finished_runs}), $had / 2 + 1, 'old runs were purged, all but one');
 is(sql($node, $db, q{SELECT retention_class FROM taskcenter.finished_runs WHERE run_id > 1000000}), 3, 'which was moved');
 is(join("\n", map { "$_: " . all_finished($_) } @tasks), join("\n", map { "$_: $counted{$_}" } @tasks),
