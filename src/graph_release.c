@@ -212,6 +212,17 @@ tc_release_describe(const Advance *advance, int number, NewStep *new)
 	}
 }
 
+/* Rights can have been taken back since. */
+const char *
+tc_release_problem(const Advance *advance, const GraphStep *step)
+{
+	NewStep		new = {0};
+
+	if (step->kind == STEP_TASK)
+		tc_release_choose_task(advance, step->task, &new);
+	return tc_state_text(new.state, "problem");
+}
+
 /* The row of an earlier go that is a root itself, so that it goes on from where it was. */
 static int64
 root_of_earlier_go(const Advance *advance, const GraphStep *step)
@@ -246,7 +257,9 @@ insert_starts(Advance *advance)
 		int64		old = root_of_earlier_go(advance, &walk->graph->steps[step]);
 
 		CHECK_FOR_INTERRUPTS();
-		if (old != 0)
+		/* one with items asks for itself when it begins, and keeps them */
+		if (old != 0 && (walk->graph->steps[step].for_each != NULL ||
+						 tc_release_problem(advance, &walk->graph->steps[step]) == NULL))
 			again[again_count++] = old;
 		else
 			tc_release_describe(advance, step, &new[new_count++]);

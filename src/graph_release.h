@@ -41,6 +41,9 @@ extern void tc_release_describe(const Advance *advance, int number, NewStep *new
 /* the task that a step names, if the owner of the graph may have it run */
 extern void tc_release_choose_task(const Advance *advance, const char *name, NewStep *new);
 
+/* why what an earlier go of a step has begun may not go on; NULL: it may */
+extern const char *tc_release_problem(const Advance *advance, const GraphStep *step);
+
 /* the lane of a definition whose runs need one of their own; 0: they do not */
 extern int64 tc_release_gate(const CachedGraph *graph, int step);
 

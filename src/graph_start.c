@@ -181,16 +181,19 @@ tc_graph_start_items(const RunRow *run, const CachedGraph *graph, int number,
 	const GraphStep *step = &graph->graph.steps[number];
 	NewStep    *new;
 	int			count = rows != NULL ? JB_ROOT_COUNT(rows) : 0;
+	const char *problem;
 	int			i;
 
 	advance.now = now;
 	advance.graph = graph;
-	if (!tc_root_read(run->run_id, &advance.root) ||
-		!tc_root_start(run->run_id, run->token, 0, now))
+	if (!tc_root_read(run->run_id, &advance.root))
 		return NULL;
 	progress->run_id = run->run_id;
 	progress->task_id = run->task_id;
 	progress->owner_id = tc_definition_load(run->task_id)->owner_id;
+	problem = tc_release_problem(&advance, step);
+	if (problem != NULL || !tc_root_start(run->run_id, run->token, 0, now))
+		return problem;
 	progress->phase = TC_PHASE_RUNNING;
 	progress->state = "";
 	if (run->attempt > 1 && resume_items(&advance))

@@ -283,6 +283,8 @@ start_items(Attempt *attempt, const CachedGraph *graph, int number, MemoryContex
 	tc_worker_begin("start the items of a step");
 	problem = tc_graph_start_items(attempt->run, graph, number, rows,
 								   attempt->finished_at);
+	if (problem != NULL)
+		problem = MemoryContextStrdup(context, problem);
 	tc_worker_commit();
 	if (problem != NULL)
 		fail(attempt, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, problem, NULL, context);

@@ -80,6 +80,23 @@ $tc->is_sql(q{SELECT string_agg(who, ' ') FROM whose}, 'victim victim', 'which r
 $tc->is_sql("SELECT t.name FROM taskcenter.finished_runs AS r JOIN taskcenter.tasks AS t USING (task_id) WHERE parent_run_id = $root AND step = 'is'",
 	'theirs', 'as a run of its own');
 
+# rights that were taken back
+$tc->sql(q{CREATE TABLE repaired AS SELECT false AS ok; GRANT ALL ON repaired TO PUBLIC;
+SELECT taskcenter.create_task('their_graph', kind => 'composite', options => '{"graph": {"steps": {"a": {"command": "SELECT 1 / ok::int FROM repaired"}}}}');
+SELECT taskcenter.create_task('their_work', 'SELECT 1 / ok::int FROM repaired');
+SELECT taskcenter.grant_access('mallory', 'enqueuer', task => 'their_graph'), taskcenter.grant_access('mallory', 'enqueuer', task => 'their_work')}, 'victim');
+$tc->sql(q{SELECT taskcenter.create_task('repeats', kind => 'composite'); SELECT taskcenter.save_graph('repeats', '{"steps": {
+	"nested": {"task": "their_graph"}, "each": {"for_each": "SELECT 1", "task": "their_work"}}}')}, 'mallory');
+$root = $tc->sql(q{SELECT taskcenter.enqueue_task('repeats')}, 'mallory');
+is(outcome($root), 'failed; each: failed, nested: failed', 'steps of somebody else\'s tasks fail');
+$tc->sql(q{UPDATE repaired SET ok = true; SELECT taskcenter.revoke_access('mallory', 'enqueuer', task => 'their_graph'), taskcenter.revoke_access('mallory', 'enqueuer', task => 'their_work')});
+$tc->sql("SELECT taskcenter.retry_run($root)", 'mallory');
+is(outcome($root), 'failed; each: failed, nested: failed', 'a retry does not bring back rights that were taken');
+is(step_row($tc, $root, 'nested')->{sqlstate}, '22023', 'and says so');
+$tc->sql(q{SELECT taskcenter.grant_access('mallory', 'enqueuer', task => 'their_graph'), taskcenter.grant_access('mallory', 'enqueuer', task => 'their_work')}, 'victim');
+$tc->sql("SELECT taskcenter.retry_run($root)", 'mallory');
+is(outcome($root), 'succeeded; each: succeeded, nested: succeeded', 'those that are given again count');
+
 # a task that workers execute
 $tc->sql(q{SELECT taskcenter.create_task('outside', kind => 'external'); SELECT taskcenter.set_flag('opened', false)});
 composite($tc, 'sends', { never => { task => 'outside', when => 'SELECT false' }, off => { task => 'outside', requires_flag => 'opened' } });
