@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "replication/logicalworker.h"
@@ -27,32 +28,46 @@
 PG_FUNCTION_INFO_V1(taskcenter_note_arrival);
 PG_FUNCTION_INFO_V1(taskcenter_guard_graph_run);
 
+/* the number of the column, which all partitions have in the same place */
+static int
+parent_column(Relation rel)
+{
+	static int	number = 0;
+
+	if (number == 0)
+		number = tc_column_number(rel, "parent_run_id");
+	return number;
+}
+
+static void
+note_arrival(Relation rel, HeapTuple row, int64 root)
+{
+	Arrival		arrival = {0};
+	Datum		value;
+	bool		isnull;
+
+	arrival.run_id = DatumGetInt64(tc_column_value(rel, row, "run_id", &isnull));
+	arrival.outcome = TextDatumGetCString(tc_column_value(rel, row, "status", &isnull));
+	value = tc_column_value(rel, row, "step", &isnull);
+	arrival.step = isnull ? "" : TextDatumGetCString(value);
+	value = tc_column_value(rel, row, "item", &isnull);
+	arrival.item = isnull ? 0 : DatumGetInt32(value);
+	tc_arrival_insert(root, &arrival, GetCurrentTimestamp());
+	tc_shared_touch_root(root);
+}
+
 Datum
 taskcenter_note_arrival(PG_FUNCTION_ARGS)
 {
 	TriggerData *call = tc_row_trigger_call(fcinfo);
-	Arrival		arrival = {0};
-	int64		root;
-	Datum		value;
-	bool		isnull;
+	Relation	rel = call->tg_relation;
+	HeapTuple	row = call->tg_trigtuple;
+	bool		is_root;
+	Datum		root = heap_getattr(row, parent_column(rel), RelationGetDescr(rel), &is_root);
 
-	if (!tc_statement_is_own() || IsLogicalWorker() || tc_arrivals_muted())
-		return PointerGetDatum(NULL);
-	root = DatumGetInt64(tc_column_value(call->tg_relation, call->tg_trigtuple, "parent_run_id",
-										 &isnull));
-	arrival.run_id = DatumGetInt64(tc_column_value(call->tg_relation, call->tg_trigtuple, "run_id",
-												   &isnull));
-	arrival.outcome = TextDatumGetCString(tc_column_value(call->tg_relation, call->tg_trigtuple, "status",
-														  &isnull));
-	value = tc_column_value(call->tg_relation, call->tg_trigtuple, "step",
-							&isnull);
-	arrival.step = isnull ? "" : TextDatumGetCString(value);
-	value = tc_column_value(call->tg_relation, call->tg_trigtuple, "item",
-							&isnull);
-	arrival.item = isnull ? 0 : DatumGetInt32(value);
-	tc_arrival_insert(root, &arrival, GetCurrentTimestamp());
-	tc_shared_touch_root(root);
-	return PointerGetDatum(NULL);
+	if (!is_root && tc_statement_is_own() && !IsLogicalWorker() && !tc_arrivals_muted())
+		note_arrival(rel, row, DatumGetInt64(root));
+	return PointerGetDatum(row);
 }
 
 Datum

@@ -24,9 +24,7 @@ CREATE TABLE taskcenter.graph_progress (
     reason          text,
     deadline        timestamptz,
     gives_up_to     bigint,
-    CONSTRAINT graph_progress_pkey PRIMARY KEY (run_id),
-    CONSTRAINT graph_progress_phase_known
-        CHECK (phase = ANY (ARRAY['running', 'stopping', 'cancelling', 'compensating']))
+    CONSTRAINT graph_progress_pkey PRIMARY KEY (run_id)
 );
 CREATE INDEX graph_progress_parent_idx ON taskcenter.graph_progress (parent_run_id)
     WHERE parent_run_id IS NOT NULL;

@@ -11,9 +11,9 @@ COMMENT ON FUNCTION taskcenter.guard_graph_run() IS
 'Trigger: progress, arrivals, decisions and signals are written by taskcenter''s own functions; raises 55000';
 REVOKE ALL ON FUNCTION taskcenter.note_arrival(), taskcenter.guard_graph_run() FROM PUBLIC;
 
-CREATE TRIGGER note_arrival AFTER INSERT ON taskcenter.finished_runs
-    FOR EACH ROW WHEN (NEW.parent_run_id IS NOT NULL)
-    EXECUTE FUNCTION taskcenter.note_arrival();
+/* no condition: the server would parse it anew for each run that ends */
+CREATE TRIGGER note_arrival BEFORE INSERT ON taskcenter.finished_runs
+    FOR EACH ROW EXECUTE FUNCTION taskcenter.note_arrival();
 CREATE TRIGGER guard_graph_run BEFORE INSERT OR UPDATE OR DELETE ON taskcenter.graph_progress
     FOR EACH ROW EXECUTE FUNCTION taskcenter.guard_graph_run();
 CREATE TRIGGER guard_graph_run BEFORE INSERT OR UPDATE OR DELETE ON taskcenter.graph_exemptions
