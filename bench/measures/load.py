@@ -78,7 +78,7 @@ def run_ours(bench, seconds):
 def measure(bench):
     if not bench.side("ours"):
         return
-    seconds = bench.size(60, 5)
+    seconds = bench.size(300, 5)
     bench.cluster.configure(max_connections="200")
     waits, load = run_ours(bench, seconds)
     for share, label in ((0.5, "p50"), (0.95, "p95"), (0.99, "p99")):
