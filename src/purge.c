@@ -466,7 +466,7 @@ purge_relation(Purge *purge, const RelationCutoffs *cutoffs)
 	{
 		purge->leaf = NULL;
 		purge->place = 0;
-		if (cutoffs->by_setting.standard != DT_NOBEGIN && !run_pieces(purge, plain_piece))
+		if (tc_purge_latest(cutoffs) != DT_NOBEGIN && !run_pieces(purge, plain_piece))
 			purge->totals->busy++;
 		return;
 	}

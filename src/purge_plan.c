@@ -33,8 +33,7 @@ LeafWay
 tc_purge_way(const Leaf *leaf, const RelationCutoffs *cutoffs)
 {
 	int32		class = tc_partition_class(leaf->set);
-	TimestampTz latest = Max(cutoffs->latest_own, Max(cutoffs->by_setting.standard,
-													  cutoffs->by_setting.failed));
+	TimestampTz latest = tc_purge_latest(cutoffs);
 
 	if (leaf->is_void)
 		return LEAF_STAYS;

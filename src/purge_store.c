@@ -72,6 +72,17 @@ const PurgeRelation tc_purge_relations[] = {
 		.walk = "alert_id",.task = "r.task_id"
 	},
 	{
+		.name = "decisions",.time = "decided_at",
+		.key = TC_SETTING_RUNS_RETENTION,.failed_key = TC_SETTING_FAILED_RUNS_RETENTION,
+		.own = OWN_BY_OUTCOME,.walk = "run_id",.scattered = true,.run = "r.run_id"
+	},
+	/* of no run: nobody ever took them */
+	{
+		.name = "signals",.time = "sent_at",
+		.key = TC_SETTING_RUNS_RETENTION,.failed_key = TC_SETTING_FAILED_RUNS_RETENTION,
+		.own = OWN_BY_OUTCOME,.walk = "signal_id",.run = "r.consumed_by_run_id"
+	},
+	{
 		.name = "kept_keys",.time = "expires_at",.own = OWN_NOT_EVEN_HELD
 	}
 };
@@ -424,6 +435,12 @@ tc_purge_move_staying(const PurgeRelation *relation, const Leaf *leaf,
 
 /* ---- relations that are not partitioned ---- */
 
+TimestampTz
+tc_purge_latest(const RelationCutoffs *cutoffs)
+{
+	return Max(cutoffs->latest_own, Max(cutoffs->by_setting.standard, cutoffs->by_setting.failed));
+}
+
 /* condition on a row r that always stays, whatever its age; $2: held tasks */
 static char *
 spared_rows(const PurgeRelation *relation)
@@ -440,6 +457,26 @@ spared_rows(const PurgeRelation *relation)
 	return text.data;
 }
 
+/*
+ * Condition on a row r that goes; $1: the latest cutoff, $3: the one by the
+ * setting.  A row is older than the end of its run: where it is not older
+ * than all cutoffs nobody has to look for the run.
+ */
+static char *
+going_rows(const PurgeRelation *relation)
+{
+	const char *time = psprintf("r.%s", quote_identifier(relation->time));
+
+	if (relation->run == NULL)
+		return psprintf("%s < $1 AND %s < $3 AND NOT (%s)", time, time, spared_rows(relation));
+	return psprintf("%s < $1 AND cardinality($2) >= 0 AND CASE WHEN %s IS NULL THEN %s < $3"
+					" ELSE NOT EXISTS (SELECT FROM taskcenter.live_runs AS l"
+					"     WHERE l.run_id = %s)"
+					"   AND NOT EXISTS (SELECT FROM taskcenter.finished_runs AS f"
+					"     WHERE f.run_id = %s) END",
+					time, relation->run, time, relation->run, relation->run);
+}
+
 static void
 bind_held(Bindings *arguments, const RelationCutoffs *cutoffs)
 {
@@ -454,6 +491,14 @@ bind_held(Bindings *arguments, const RelationCutoffs *cutoffs)
 															 TYPALIGN_DOUBLE)), false);
 }
 
+static void
+bind_limits(Bindings *arguments, const RelationCutoffs *cutoffs)
+{
+	bind_instant(arguments, tc_purge_latest(cutoffs));
+	bind_held(arguments, cutoffs);
+	bind_instant(arguments, cutoffs->by_setting.standard);
+}
+
 /* a walk by ids looks at every row on its way, the other way at the oldest only */
 static char *
 rows_text(const PurgeRelation *relation)
@@ -463,11 +508,11 @@ rows_text(const PurgeRelation *relation)
 	const char *walk = relation->walk != NULL ?
 	psprintf("r.%s", quote_identifier(relation->walk)) : "0::bigint";
 	const char *way = relation->walk != NULL ?
-	psprintf("%s > $3 ORDER BY %s", walk, walk) :
-	psprintf("%s < $1 AND $3 IS NOT NULL ORDER BY %s", time, time);
+	psprintf("%s > $4 ORDER BY %s FETCH FIRST $5 ROWS WITH TIES", walk, walk) :
+	psprintf("%s < $1 AND $4 IS NOT NULL ORDER BY %s LIMIT $5", time, time);
 
 	return psprintf("WITH found AS (SELECT r.ctid AS place, %s AS id, %s AS at,"
-					" %s < $1 AND NOT (%s) AS goes FROM %s AS r WHERE %s LIMIT $4),"
+					" %s AS goes FROM %s AS r WHERE %s),"
 					" gone AS (DELETE FROM %s AS r WHERE r.ctid = ANY (ARRAY("
 					"     SELECT f.place FROM found AS f WHERE f.goes)) AND %s < $1"
 					"   RETURNING %s AS at, pg_column_size(r.*)::bigint AS size)"
@@ -476,7 +521,7 @@ rows_text(const PurgeRelation *relation)
 					"     max(at) AS newest FROM gone) AS g,"
 					"   (SELECT max(id) AS id, count(*) AS seen,"
 					"     count(*) FILTER (WHERE at < $1) AS old FROM found) AS f",
-					walk, time, time, spared_rows(relation), table, way,
+					walk, time, going_rows(relation), table, way,
 					table, time, time);
 }
 
@@ -484,24 +529,23 @@ bool
 tc_purge_rows(const PurgeRelation *relation, const RelationCutoffs *cutoffs, int64 most,
 			  int64 *place, PurgeCount *count)
 {
-	Statement	rows = {.label = "take rows that are out of policy",.nargs = 4,
-		.types = {TIMESTAMPTZOID, INT8ARRAYOID, INT8OID, INT8OID},
+	Statement	rows = {.label = "take rows that are out of policy",.nargs = 5,
+		.types = {TIMESTAMPTZOID, INT8ARRAYOID, TIMESTAMPTZOID, INT8OID, INT8OID},
 	.transient = true};
 	Bindings	arguments = {0};
 	int64		seen;
 	int64		old;
 
 	rows.text = rows_text(relation);
-	bind_instant(&arguments, cutoffs->by_setting.standard);
-	bind_held(&arguments, cutoffs);
+	bind_limits(&arguments, cutoffs);
 	tc_bind_int64(&arguments, *place);
 	tc_bind_int64(&arguments, most);
 	tc_run_bound(&rows, &arguments);
-	add_row(0, cutoffs->by_setting.standard, count);
+	add_row(0, tc_purge_latest(cutoffs), count);
 	*place = tc_get_int64(0, 5);
 	seen = tc_get_int64(0, 6);
 	old = tc_get_int64(0, 7);
-	return seen == most && (old > 0 || relation->scattered);
+	return seen >= most && (old > 0 || relation->scattered);
 }
 
 void
@@ -510,17 +554,15 @@ tc_purge_look_at_rows(const PurgeRelation *relation, const RelationCutoffs *cuto
 {
 	const char *table = quote_qualified_identifier(TC_SCHEMA, relation->name);
 	const char *time = psprintf("r.%s", quote_identifier(relation->time));
-	Statement	look = {.label = "count rows that are out of policy",.nargs = 2,
-	.types = {TIMESTAMPTZOID, INT8ARRAYOID},.any_plan = true,.transient = true};
+	Statement	look = {.label = "count rows that are out of policy",.nargs = 3,
+	.types = {TIMESTAMPTZOID, INT8ARRAYOID, TIMESTAMPTZOID},.any_plan = true,.transient = true};
 	Bindings	arguments = {0};
 
 	look.text = psprintf("SELECT false, count(*), coalesce(sum(pg_column_size(r.*)), 0)::bigint,"
-						 " max(%s) FROM %s AS r WHERE %s < $1 AND NOT (%s)",
-						 time, table, time, spared_rows(relation));
-	bind_instant(&arguments, cutoffs->by_setting.standard);
-	bind_held(&arguments, cutoffs);
+						 " max(%s) FROM %s AS r WHERE %s", time, table, going_rows(relation));
+	bind_limits(&arguments, cutoffs);
 	tc_run_bound(&look, &arguments);
-	add_row(0, cutoffs->by_setting.standard, count);
+	add_row(0, tc_purge_latest(cutoffs), count);
 }
 
 /* ---- the audit ---- */

@@ -39,6 +39,8 @@ typedef struct PurgeRelation
 	bool		scattered;		/* the ids say nothing of the time */
 	const char *task;			/* expression for the task of the row r */
 	const char *spared;			/* condition for what always stays; NULL: none */
+	const char *run;			/* expression for the run of the row r, with
+								 * which it goes; NULL: it goes by its age */
 } PurgeRelation;
 
 extern const PurgeRelation tc_purge_relations[];
@@ -74,6 +76,9 @@ typedef struct RelationCutoffs
 	int64	   *tasks;			/* in ascending order */
 	Cutoffs    *own;
 } RelationCutoffs;
+
+/* from it on all rows stay */
+extern TimestampTz tc_purge_latest(const RelationCutoffs *cutoffs);
 
 /* what goes, or went, from a relation for one reason */
 typedef struct PurgeCount
@@ -135,7 +140,8 @@ extern int64 tc_purge_move_staying(const PurgeRelation *relation, const Leaf *le
 								   const RelationCutoffs *cutoffs, int64 most);
 
 /*
- * The next `most` rows after *place of a relation that is not partitioned:
+ * The next `most` rows, with those of the same id, after *place of a relation
+ * that is not partitioned:
  * those that are out of policy are taken.  False: the walk is at its end.
  */
 extern bool tc_purge_rows(const PurgeRelation *relation, const RelationCutoffs *cutoffs,

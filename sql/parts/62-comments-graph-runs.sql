@@ -31,7 +31,8 @@ COMMENT ON COLUMN taskcenter.arrivals.step IS 'Name of the step';
 COMMENT ON COLUMN taskcenter.arrivals.item IS 'Number of the item of for_each; null for none';
 COMMENT ON COLUMN taskcenter.arrivals.outcome IS 'Status that the step''s run ended with';
 COMMENT ON COLUMN taskcenter.arrivals.arrived_at IS 'When it ended';
-COMMENT ON TABLE taskcenter.decisions IS 'What roles decided about approvals, once each';
+COMMENT ON TABLE taskcenter.decisions IS
+'What roles decided about approvals, once each; they are purged with the run that asked';
 COMMENT ON COLUMN taskcenter.decisions.run_id IS 'Run of the step that asked for the approval';
 COMMENT ON COLUMN taskcenter.decisions.role_id IS 'OID of the role that decided';
 COMMENT ON COLUMN taskcenter.decisions.role IS 'Its name then';
@@ -40,7 +41,8 @@ COMMENT ON COLUMN taskcenter.decisions.decision IS 'approve or reject';
 COMMENT ON COLUMN taskcenter.decisions.note IS 'What the role said about it, without secrets; null for nothing';
 COMMENT ON COLUMN taskcenter.decisions.evidence IS 'What it gave as evidence, without secrets; null for nothing';
 COMMENT ON COLUMN taskcenter.decisions.decided_at IS 'When it decided';
-COMMENT ON TABLE taskcenter.signals IS 'Signals: each is kept until a step takes it';
+COMMENT ON TABLE taskcenter.signals IS
+'Signals: each waits until a step takes it, and is purged with the run of that step; one that none took is purged when it is older than the setting runs_retention';
 COMMENT ON COLUMN taskcenter.signals.signal_id IS 'Number of the signal';
 COMMENT ON COLUMN taskcenter.signals.signal IS 'Its name, for which steps wait';
 COMMENT ON COLUMN taskcenter.signals.signal_key IS 'For which of them it is meant; null for those that wait without a key';

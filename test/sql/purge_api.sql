@@ -168,6 +168,63 @@ SELECT t.name, (SELECT count(*) FROM taskcenter.task_status_history AS h WHERE h
 FROM taskcenter.tasks AS t WHERE t.name = ANY (ARRAY['plain', 'held']) ORDER BY 1;
 SELECT relation, policy, rows FROM taskcenter.preview_purge() ORDER BY 1, 2;
 
+-- What belongs to a run goes with it, in the same purge; signals that no step took, after the retention of runs.
+SELECT past('^(plain|held)$');
+ALTER TABLE taskcenter.decisions DISABLE TRIGGER guard_graph_run;
+ALTER TABLE taskcenter.signals DISABLE TRIGGER guard_graph_run;
+INSERT INTO taskcenter.decisions (run_id, role_id, role, owner_id, decision, decided_at)
+SELECT r.run_id, i, 'role ' || i, r.owner_id, 'approve', r.finished_at
+FROM taskcenter.finished_runs AS r JOIN taskcenter.tasks AS t USING (task_id), generate_series(1, 2) AS i
+WHERE t.name = ANY (ARRAY['plain', 'held']) AND r.finished_at BETWEEN now() - interval '450 days' AND now() - interval '7 days';
+INSERT INTO taskcenter.signals (signal, sent_at, sent_by, sender_id, consumed_at, consumed_by_run_id)
+SELECT 'taken', d.decided_at - interval '1 day', 'test', 1, d.decided_at, d.run_id FROM taskcenter.decisions AS d WHERE d.role_id = 1;
+-- a run that goes on keeps what is its, however old that is
+INSERT INTO taskcenter.decisions (run_id, role_id, role, owner_id, decision, decided_at)
+SELECT min(run_id), 1, 'live', 1, 'approve', now() - interval '900 days' FROM taskcenter.live_runs;
+INSERT INTO taskcenter.signals (signal, sent_at, sent_by, sender_id, consumed_at, consumed_by_run_id)
+SELECT 'live', now() - interval '900 days', 'test', 1, now() - interval '900 days', min(run_id) FROM taskcenter.live_runs;
+INSERT INTO taskcenter.signals (signal, sent_at, sent_by, sender_id)
+SELECT 'untaken', now() - i * interval '1 day', 'test', 1 FROM unnest(ARRAY[1, 29, 31, 400]) AS i;
+ALTER TABLE taskcenter.decisions ENABLE ALWAYS TRIGGER guard_graph_run;
+ALTER TABLE taskcenter.signals ENABLE ALWAYS TRIGGER guard_graph_run;
+CREATE VIEW orphans AS
+SELECT count(*) FILTER (WHERE gone) AS orphans, count(*) FILTER (WHERE NOT gone) > 0 AS others FROM (
+    SELECT NOT EXISTS (SELECT FROM taskcenter.finished_runs AS r WHERE r.run_id = x.run_id)
+        AND NOT EXISTS (SELECT FROM taskcenter.live_runs AS r WHERE r.run_id = x.run_id) AS gone
+    FROM (SELECT run_id FROM taskcenter.decisions UNION ALL
+        SELECT consumed_by_run_id FROM taskcenter.signals WHERE consumed_at IS NOT NULL) AS x (run_id)) AS x;
+SELECT * FROM orphans;
+CALL taskcenter.purge() \gset
+SELECT * FROM orphans;
+SELECT t.name, count(DISTINCT d.run_id) AS decided, count(DISTINCT s.consumed_by_run_id) AS taken
+FROM taskcenter.finished_runs AS r JOIN taskcenter.tasks AS t USING (task_id)
+LEFT JOIN taskcenter.decisions AS d USING (run_id) LEFT JOIN taskcenter.signals AS s ON s.consumed_by_run_id = r.run_id
+WHERE t.name = ANY (ARRAY['plain', 'held']) GROUP BY 1 ORDER BY 1;
+SELECT signal, round(extract(epoch FROM now() - sent_at) / 86400) AS days FROM taskcenter.signals
+WHERE signal <> 'taken' ORDER BY 1, 2;
+SELECT count(*) AS live FROM taskcenter.decisions WHERE role = 'live';
+SELECT p.relation, p.policy, p.rows FROM taskcenter.purges AS p
+WHERE p.relation = ANY (ARRAY['decisions', 'signals']) ORDER BY 1;
+-- what is left is shown before it goes, too
+ALTER TABLE taskcenter.signals DISABLE TRIGGER guard_graph_run;
+INSERT INTO taskcenter.signals (signal, sent_at, sent_by, sender_id, consumed_at, consumed_by_run_id)
+SELECT 'more', now() - interval '100 days', 'test', 1, now(), CASE WHEN i > 100 THEN -i END FROM generate_series(1, 12000) AS i;
+ALTER TABLE taskcenter.signals ENABLE ALWAYS TRIGGER guard_graph_run;
+SELECT relation, policy, rows FROM taskcenter.preview_purge() WHERE relation = ANY (ARRAY['decisions', 'signals']);
+CALL taskcenter.purge() \gset
+\echo :rows
+SELECT relation, policy, rows FROM taskcenter.preview_purge() WHERE relation = ANY (ARRAY['decisions', 'signals']);
+-- and runs that are kept for ever keep what is theirs
+SELECT taskcenter.set_setting('runs_retention', 'keep'), taskcenter.set_setting('failed_runs_retention', 'keep');
+ALTER TABLE taskcenter.signals DISABLE TRIGGER guard_graph_run;
+INSERT INTO taskcenter.signals (signal, sent_at, sent_by, sender_id) VALUES ('kept', now() - interval '1000 days', 'test', 1);
+ALTER TABLE taskcenter.signals ENABLE ALWAYS TRIGGER guard_graph_run;
+CALL taskcenter.purge() \gset
+SELECT count(*) FROM taskcenter.signals WHERE signal = 'kept';
+SELECT taskcenter.set_setting('runs_retention', NULL), taskcenter.set_setting('failed_runs_retention', NULL);
+CALL taskcenter.purge() \gset
+SELECT count(*) FROM taskcenter.signals WHERE signal = 'kept';
+
 -- Who may.
 SET ROLE regress_tc_stranger;
 SELECT * FROM taskcenter.preview_purge();
@@ -230,6 +287,6 @@ SET default_transaction_read_only = off;
 CALL taskcenter.purge();
 RESET default_transaction_isolation;
 
-DROP VIEW ages_left;
+DROP VIEW ages_left, orphans;
 DROP EXTENSION taskcenter;
 DROP ROLE regress_tc_keeper, regress_tc_stranger;
