@@ -115,7 +115,7 @@ SELECT task_tree('example packages');
 SELECT grant_access('example_loader', 'enqueuer', task => 'example packages') AS granted \g /dev/null
 
 \echo '2. What would be done  (nothing is)'
-SELECT * FROM plan_task('example packages');
+SELECT step, kind, after, outcome, reason FROM plan_task('example packages');
 
 -- until the approval is asked for, or the run has ended
 CREATE PROCEDURE await_question(run bigint) LANGUAGE plpgsql AS $$

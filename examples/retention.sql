@@ -20,7 +20,7 @@ SELECT key, value, default_value FROM taskcenter.settings WHERE key LIKE '%reten
 
 \echo '2. Change it; the audit says who did, when, and why'
 SELECT taskcenter.set_setting('runs_retention', :'runs_retention', 'retention checklist') AS runs_retention;
-SELECT recorded_at, actor, action, object_name, old_values ->> 'value' AS old, new_values ->> 'value' AS new, reason
+SELECT recorded_at::timestamptz(0), actor, action, object_name, old_values ->> 'value' AS old, new_values ->> 'value' AS new, reason
 FROM taskcenter.task_audit_logs WHERE object_type = 'setting' ORDER BY audit_id DESC LIMIT 3;
 
 \echo '3. Hold the history of a task, whatever the policy says'

@@ -45,6 +45,16 @@ tc_graph_show_place(void *argument)
 		errcontext("steps.%s of the graph", place->step);
 }
 
+static const char *
+what_to_do(const char *place)
+{
+	if (strncmp(place, "steps.", 6) == 0 && strstr(place, ".after") != NULL)
+		return "In \"after\" stand names of other steps of the graph, and they lead in no circle.";
+	if (strncmp(place, "steps.", 6) == 0 && strstr(place, ".params") != NULL)
+		return "Write {\"$param\": \"day\"}, or {\"$output\": \"extract.rows\"} of a step that comes before.";
+	return "It is like {\"steps\": {\"a\": {\"command\": \"...\"}, \"b\": {\"task\": \"...\", \"after\": [\"a\"]}}}.";
+}
+
 void
 tc_graph_refuse(const GraphFault *fault)
 {
@@ -52,7 +62,7 @@ tc_graph_refuse(const GraphFault *fault)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("the document is no graph"),
 			 errdetail("\"%s\" %s.", fault->place, fault->problem),
-			 errhint("Write an object such as {\"steps\": {\"extract\": {\"command\": \"...\"}, \"load\": {\"task\": \"load_orders\", \"after\": [\"extract\"]}}}.")));
+			 errhint("%s", what_to_do(fault->place))));
 }
 
 /* ---- SQL ---- */

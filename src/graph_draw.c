@@ -387,14 +387,19 @@ append_mermaid(StringInfo out, const char *source, int columns)
 static void
 draw_mermaid_step(StringInfo out, const GraphStep *step, int number, const GraphLook *look)
 {
+	int			line = out->len;
+
 	appendStringInfo(out, "  s%d[\"", number);
 	append_mermaid(out, step->name, NOTE_WIDTH);
 	appendStringInfoString(out, "<br/>");
 	append_mermaid(out, psprintf("%s%s", what_it_is(step), conditions_of(step)), NOTE_WIDTH);
 	if (look != NULL && look->status != NULL)
 	{
+		int			room;
+
 		appendStringInfoString(out, "<br/>");
-		append_mermaid(out, look_text(look) + 1, NOTE_WIDTH / 2);
+		room = TC_DRAW_WIDTH - (out->len - line) - (int) strlen(look->status) - 5;
+		append_mermaid(out, look_text(look) + 1, Min(NOTE_WIDTH, Max(room, NOTE_WIDTH / 2)));
 		appendStringInfo(out, "\"]:::%s\n", look->status);
 	}
 	else

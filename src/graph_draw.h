@@ -14,7 +14,7 @@
 
 #include "graph_rules.h"
 
-#define TC_DRAW_WIDTH 100		/* columns of a line of a tree */
+#define TC_DRAW_WIDTH 98		/* columns of a line of a tree: psql adds two */
 
 typedef struct GraphLook
 {

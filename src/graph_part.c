@@ -207,7 +207,9 @@ tc_part_choice(const GraphPart *part, const char *key, const char *usual, const 
 	*is_other = value != NULL && tc_graph_is(value, other);
 	if (value == NULL || *is_other || tc_graph_is(value, usual))
 		return true;
-	return tc_part_fail(part, key, psprintf("is neither \"%s\" nor \"%s\"", usual, other));
+	return tc_part_fail(part, key, psprintf("is \"%s\", neither \"%s\" nor \"%s\"",
+											tc_graph_clip(value->val.string.val, value->val.string.len),
+											usual, other));
 }
 
 bool

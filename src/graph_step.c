@@ -105,7 +105,9 @@ read_operator(const GraphPart *part, StepCheck *check)
 		return false;
 	found = tc_check_operator_of(op->val.string.val, op->val.string.len);
 	if (found < 0)
-		return tc_part_fail(part, "op", pstrdup("is none of: =, <>, <, <=, >, >="));
+		return tc_part_fail(part, "op",
+							psprintf("is \"%s\", which is none of: =, <>, <, <=, >, >=",
+									 tc_graph_clip(op->val.string.val, op->val.string.len)));
 	check->op = (CheckOperator) found;
 	if (value->type == jbvBinary)
 		return tc_part_fail(part, "value", pstrdup("is not a number, a text, true or false"));
@@ -292,7 +294,8 @@ read_rule(const GraphPart *part, GraphStep *step)
 		found = tc_step_rule_of(rule->val.string.val, rule->val.string.len);
 	if (found < 0)
 		return tc_part_fail(part, "rule",
-							pstrdup("is none of: all_success, all_done, all_failed, one_success, one_failed, none_failed, none_skipped, k_of_n"));
+							psprintf("is \"%s\", which is none of: all_success, all_done, all_failed, one_success, one_failed, none_failed, none_skipped, k_of_n",
+									 tc_graph_clip(rule->val.string.val, rule->val.string.len)));
 	step->rule = (StepRule) found;
 	if ((step->rule == STEP_RULE_K_OF_N) != has_k)
 		return tc_part_fail(part, "k", pstrdup(has_k ? "belongs to the rule k_of_n only"

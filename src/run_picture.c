@@ -116,7 +116,7 @@ add_times(StringInfo detail, const Reading *reading, const PictureRun *run)
 		add_detail(detail, tc_duration_text(run->finished_at - run->started_at));
 	else if (run->started_at != DT_NOBEGIN && strcmp(run->status, "running") == 0)
 		add_detail(detail, psprintf("for %s", tc_duration_text(reading->now - run->started_at)));
-	else if (!run->finished && run->run_at > reading->now)
+	else if (!run->finished && run->run_at > reading->now && !TIMESTAMP_NOT_FINITE(run->run_at))
 		add_detail(detail, psprintf("due in %s", tc_duration_text(run->run_at - reading->now)));
 }
 

@@ -12,7 +12,7 @@
 
 #include "datatype/timestamp.h"
 
-#define TC_TIMELINE_WIDTH 100
+#define TC_TIMELINE_WIDTH 98
 
 /* moments that have not come are DT_NOBEGIN */
 typedef struct TimelineRow

@@ -299,14 +299,18 @@ explain_task(Explanations *explanations, const TaskRow *task,
 
 /* what is there to run, and what was */
 static void
-explain_work(Explanations *explanations, const TaskCircumstances *facts, TimestampTz now)
+explain_work(Explanations *explanations, const TaskRow *task,
+			 const TaskCircumstances *facts, TimestampTz now)
 {
 	if (facts->running > 0)
 		explain(explanations, now, "running",
 				psprintf("%lld runs are running.", (long long) facts->running));
 	if (facts->due > 0)
 		explain(explanations, now, "runs due",
-				psprintf("%lld runs wait for an executor.", (long long) facts->due));
+				psprintf("%lld runs wait for %s%s%s.", (long long) facts->due,
+						 task->run_as_id == TC_ROLE_WORKERS ? "a worker" : "an executor",
+						 task->nulls[TASK_RATE_LIMIT] ? "" : "; the rate limit of the task is ",
+						 task->nulls[TASK_RATE_LIMIT] ? "" : tc_task_text(task, TASK_RATE_LIMIT)));
 	if (facts->waiting > 0)
 		explain(explanations, now, "runs waiting",
 				psprintf("%lld runs wait for others.", (long long) facts->waiting));
@@ -370,6 +374,6 @@ taskcenter_explain_task(PG_FUNCTION_ARGS)
 		explain(&explanations, now, "no graph",
 				pstrdup("It is composite, and taskcenter.save_graph() has not given it steps."));
 	explain_task(&explanations, &task, &facts, now);
-	explain_work(&explanations, &facts, now);
+	explain_work(&explanations, &task, &facts, now);
 	return (Datum) 0;
 }

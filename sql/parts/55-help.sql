@@ -99,7 +99,12 @@ BEGIN ATOMIC
         SELECT 1 AS level, 0 AS place, 'topic' AS kind, t.topic AS name,
             t.title || ': ' || string_agg(t.name, ', ' ORDER BY t.place) AS meaning
         FROM topics AS t, asked AS a
-        WHERE a.topic IS NULL AND EXISTS (SELECT FROM named AS n WHERE n.name = t.name)
+        WHERE EXISTS (SELECT FROM named AS n WHERE n.name = t.name)
+          /* or those that speak of what was asked for, if that is no name */
+          AND (a.topic IS NULL
+            OR (length(a.topic) > 2 AND position(a.topic IN lower(t.topic || ' ' || t.title)) > 0
+                AND NOT EXISTS (SELECT FROM topics AS o WHERE o.topic = a.topic)
+                AND NOT EXISTS (SELECT FROM named AS n WHERE a.topic IN (n.name, n.kind || 's'))))
         GROUP BY t.topic, t.title
         UNION ALL
         SELECT 2, 0, 'help', 'help(''runs'')',
@@ -133,14 +138,14 @@ BEGIN ATOMIC
         CROSS JOIN asked AS a
         LEFT JOIN topics AS t ON t.name = n.name AND t.topic = a.topic AND n.kind <> 'setting'
         WHERE (t.topic IS NOT NULL OR a.topic = n.kind || 's'
-            OR (length(a.topic) > 2 AND position(a.topic IN n.name) > 0
+            OR (length(a.topic) > 2 AND position(replace(a.topic, ' ', '_') IN n.name) > 0
                 AND NOT EXISTS (SELECT FROM topics AS o WHERE o.topic = a.topic)))
           AND n.name <> a.topic)
     SELECT w.kind, w.name, taskcenter.fold_text(replace(replace(w.meaning,
         'timestamp with time zone', 'timestamptz'), 'integer', 'int'), 58)
     FROM (SELECT level, place, kind, name, meaning FROM answer
         UNION ALL
-        SELECT 1, 0, 'help', a.topic, 'nothing has this in its name; without an argument the topics are shown'
+        SELECT 1, 0, 'help', a.topic, 'nothing has this in its name, and no topic; without an argument the topics are shown'
         FROM asked AS a WHERE a.topic IS NOT NULL AND NOT EXISTS (SELECT FROM answer)) AS w
     ORDER BY w.level, w.place, CASE w.level WHEN 1 THEN (SELECT min(l.line) FROM (
             SELECT t.topic, row_number() OVER () AS line FROM taskcenter.list_help_topics() AS t) AS l
@@ -148,6 +153,6 @@ BEGIN ATOMIC
         w.kind, w.name;
 END;
 COMMENT ON FUNCTION taskcenter.help(text) IS
-'What can be called and read. Without an argument the topics; a topic, a kind such as views or settings, or a part of a name lists what belongs to it; the name of one thing tells all about it, with arguments or columns';
+'What can be called and read. Without an argument the topics; a topic, a kind such as views or settings, or a part of a name lists what belongs to it; a word of a topic shows that topic; the name of one thing tells all about it, with arguments or columns';
 
 GRANT EXECUTE ON FUNCTION taskcenter.help(text), taskcenter.list_help_topics() TO PUBLIC;

@@ -51,6 +51,9 @@ SELECT kind, name FROM help('pause_');
 SELECT kind, name FROM help('settings') WHERE kind = 'setting' AND name ~ '^max';
 SELECT * FROM help('max_wait');
 SELECT * FROM help('no such thing');
+-- words lead to the topics that speak of them, and blanks are as underscores
+SELECT kind, name FROM help('composite');
+SELECT kind, name FROM help('dead letter') WHERE kind = 'topic' OR name ~ '^(redrive|dead)';
 SELECT kind, count(*) > 5 AS several FROM help() GROUP BY kind;
 SELECT kind, count(*) > 5 AS several FROM help('views') GROUP BY kind;
 

@@ -35,6 +35,11 @@ SELECT save_graph('nightly', '{"steps": {
     "until": {"wait": "2035-01-01T00:00:00+01:00"},
     "vacuum": {"command": "VACUUM", "after": ["until"], "rule": "all_done", "queue": "control"}}}') AS version;
 
+-- what is wrong comes with what to do: steps that others come after, references, the whole
+SELECT save_graph('nightly', '{"steps": {"a": {"command": "SELECT 1", "after": ["b"]}, "b": {"command": "SELECT 1", "after": ["a"]}}}');
+SELECT save_graph('nightly', '{"steps": {"a": {"command": "SELECT 1", "params": {"n": {"$output": "b.n"}}}}}');
+SELECT save_graph('nightly', '{"steps": {"a": {"comand": "SELECT 1"}}}');
+
 -- the same again is the same version, another one the next; 1.0 is not 1
 SELECT save_graph('nightly', get_graph('nightly')) AS version;
 SELECT save_graph('nightly', '{"steps": {"a": {"command": "SELECT 1", "params": {"n": 1.0}}}}') AS version;

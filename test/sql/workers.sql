@@ -225,6 +225,11 @@ SELECT count(*) AS none FROM taskcenter.claim_runs(:w, 10);
 SELECT taskcenter.enable_task('mail');
 SELECT count(*) AS the_rest FROM taskcenter.claim_runs(:w, 10);
 
+-- whom a task's runs wait for, and how fast they may go
+SELECT taskcenter.create_task('paced', kind => 'external', options => '{"rate_limit": "2 per minute"}') > 0 AS made;
+SELECT taskcenter.enqueue_task('paced') > 0 AS run;
+SELECT reason, detail FROM taskcenter.explain_task('paced') WHERE reason = 'runs due';
+
 -- settings
 SELECT taskcenter.set_setting('priority_aging', '0 seconds');
 SELECT taskcenter.set_setting('priority_aging', 'never');
