@@ -398,6 +398,12 @@ taskcenter_claim_runs(PG_FUNCTION_ARGS)
 						  request.lease, now, &runs);
 	if (count == 0)
 		tc_work_refuse_copy();
+	else
+	{
+		/* who claimed nothing takes no lock */
+		worker.ended = !tc_worker_hold(worker.worker_id);
+		check_not_ended(&worker);
+	}
 	if (now - worker.last_heartbeat_at > TOUCH_US)
 		tc_worker_touch(worker.worker_id, now);
 	actor = psprintf("worker %s", worker.name);

@@ -65,6 +65,16 @@ static Statement lock_worker = {
 	.types = {INT8OID}
 };
 
+/* from here to the end of the transaction it does not leave */
+static Statement hold_worker = {
+	.label = "hold a worker",
+	.text =
+	"SELECT FROM taskcenter.workers AS w WHERE w.worker_id = $1 AND w.ended_at IS NULL"
+	" FOR KEY SHARE",
+	.nargs = 1,
+	.types = {INT8OID}
+};
+
 static Statement end_worker = {
 	.label = "end a worker",
 	.text =
@@ -267,6 +277,15 @@ tc_worker_find(int64 worker_id, bool lock, WorkerRow *worker)
 	worker->ended = tc_get_bool(0, 8);
 	worker->metadata = NULL;
 	return true;
+}
+
+bool
+tc_worker_hold(int64 worker_id)
+{
+	Bindings	bindings = {0};
+
+	tc_bind_int64(&bindings, worker_id);
+	return tc_run_bound(&hold_worker, &bindings) > 0;
 }
 
 void

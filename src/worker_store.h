@@ -38,6 +38,12 @@ extern int64 tc_worker_count(Oid role);
 
 /* false: there is none */
 extern bool tc_worker_find(int64 worker_id, bool lock, WorkerRow *worker);
+
+/*
+ * What this transaction has claimed is seen by who ends the worker: that waits
+ * for it.  False: it has ended.
+ */
+extern bool tc_worker_hold(int64 worker_id);
 extern void tc_worker_end(int64 worker_id, TimestampTz now);
 extern void tc_worker_touch(int64 worker_id, TimestampTz now);
 
