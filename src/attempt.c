@@ -20,6 +20,7 @@
 #include "run_timer.h"
 #include "shared_state.h"
 
+#define MAX_COLLISIONS 5		/* repeated at once, uncounted */
 #define MAX_ERROR_LENGTH 8192
 #define MAX_REASON_LENGTH 200
 
@@ -147,6 +148,23 @@ tc_attempt_refuse_late(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_QUERY_CANCELED),
 				 errmsg("the run went on after its time limit")));
+}
+
+bool
+tc_attempt_collided(const Attempt *attempt, int *collisions)
+{
+	double		longest_us;
+
+	if (attempt->error == NULL || attempt->cancelled || attempt->timed_out ||
+		!tc_error_is_collision(unpack_sql_state(attempt->error->sqlerrcode)) ||
+		(*collisions)++ >= MAX_COLLISIONS)
+		return false;
+
+	/* else it takes the locks again for which others are being woken */
+	longest_us = 1000.0 * (1 << *collisions);
+	pg_usleep((long) (longest_us * pg_prng_double(&pg_global_prng_state)));
+	CHECK_FOR_INTERRUPTS();
+	return true;
 }
 
 int

@@ -51,6 +51,13 @@ extern void tc_attempt_close(Attempt *attempt);
 /* a command that swallowed its time-out does not succeed: raises 57014 */
 extern void tc_attempt_refuse_late(void);
 
+/*
+ * Closed, outside a transaction.  True: it collided with others and is to be
+ * repeated at once, uncounted; it has let them go first.  *collisions begins
+ * at 0.
+ */
+extern bool tc_attempt_collided(const Attempt *attempt, int *collisions);
+
 /* the captured messages, with room for one more; returns the count */
 extern int	tc_attempt_logs(LogRow **logs);
 extern RunOutcome tc_attempt_success(Attempt *attempt);

@@ -13,7 +13,6 @@
  */
 #include "postgres.h"
 
-#include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
@@ -21,7 +20,6 @@
 #include "utils/timestamp.h"
 
 #include "attempt.h"
-#include "backoff.h"
 #include "execute.h"
 #include "graph_handover.h"
 #include "graph_start.h"
@@ -37,7 +35,6 @@
 #include "step_execute.h"
 #include "worker_process.h"
 
-#define MAX_COLLISIONS 5		/* repeated at once, uncounted */
 #define MAX_OUTPUT_ROWS 1000
 #define MAX_OUTPUT_BYTES (1024 * 1024)
 
@@ -166,13 +163,6 @@ record_autonomous_success(Attempt *attempt)
 	tc_worker_commit();
 }
 
-static bool
-is_collision(const Attempt *attempt)
-{
-	return attempt->error != NULL && !attempt->cancelled && !attempt->timed_out &&
-		tc_error_is_collision(unpack_sql_state(attempt->error->sqlerrcode));
-}
-
 /* auto mode: does the command have to run outside a transaction block? */
 static bool
 must_be_autonomous(const Attempt *attempt)
@@ -180,19 +170,6 @@ must_be_autonomous(const Attempt *attempt)
 	return attempt->error != NULL && !attempt->cancelled && !attempt->timed_out &&
 		attempt->task->mode == TRANSACTION_MODE_AUTO &&
 		tc_user_command_needs_autonomous(attempt->error);
-}
-
-/*
- * Let the other side of a collision go first: who repeats at once takes the
- * locks again for which that one is being woken.
- */
-static void
-pause_after_collision(int collisions)
-{
-	double		longest_us = 1000.0 * (1 << collisions);
-
-	pg_usleep((long) (longest_us * pg_prng_double(&pg_global_prng_state)));
-	CHECK_FOR_INTERRUPTS();
 }
 
 /*
@@ -230,12 +207,9 @@ attempt_run(Attempt *attempt, MemoryContext context)
 	prepare_capture(attempt, context);
 	if (!autonomous)
 	{
-		run_atomic(attempt, context);
-		while (is_collision(attempt) && collisions++ < MAX_COLLISIONS)
-		{
-			pause_after_collision(collisions);
+		do
 			run_atomic(attempt, context);
-		}
+		while (tc_attempt_collided(attempt, &collisions));
 		if (!must_be_autonomous(attempt))
 			return;
 		if (!learn_autonomous(attempt))

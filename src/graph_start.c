@@ -232,7 +232,7 @@ tc_graph_start_items(const RunRow *run, const CachedGraph *graph, int number,
 
 /* ---- steering ---- */
 
-bool
+EarlyEnd
 tc_graph_cancel(int64 run_id, const char *reason, const char *actor,
 				AskToEnd ask, const void *argument, TimestampTz now)
 {
@@ -275,21 +275,23 @@ cancel_below(GraphProgress *progress, const char *reason, const char *actor,
 	}
 }
 
-bool
+EarlyEnd
 tc_graph_end_early(int64 run_id, const char *status, const char *reason, const char *actor,
 				   AskToEnd ask, const void *argument, TimestampTz now)
 {
 	GraphProgress progress;
 
 	if (!tc_progress_lock(run_id, &progress))
-		return false;
+		return NOT_A_ROOT;
+	if (strcmp(progress.phase, TC_PHASE_COMPENSATING) == 0)
+		return ROOT_UNDOES;
 	if (progress.end_status == NULL)
 	{
 		progress.end_status = status;
 		progress.reason = reason != NULL ? reason : "cancelled";
 	}
 	cancel_below(&progress, reason, actor, ask, argument, now);
-	return true;
+	return ROOT_ENDS;
 }
 
 bool

@@ -27,18 +27,26 @@ extern const char *tc_graph_start(const RunRow *run, int64 timeout, TimestampTz 
 extern const char *tc_graph_start_items(const RunRow *run, const CachedGraph *graph, int step,
 										const Jsonb *rows, TimestampTz now);
 
+/* what becomes of a run that is to end early */
+typedef enum EarlyEnd
+{
+	NOT_A_ROOT,
+	ROOT_ENDS,
+	ROOT_UNDOES					/* it ends already, and goes on undoing */
+} EarlyEnd;
+
 /*
- * In a frame: everything below it is to be cancelled.  False: it is no root.
+ * In a frame: everything below it is to be cancelled, but for what undoes.
  * Runs that execute are asked to end by ask(run_id, attempt, argument).
  */
 typedef void (*AskToEnd) (int64 run_id, int32 attempt, const void *argument);
-extern bool tc_graph_cancel(int64 run_id, const char *reason, const char *actor,
-							AskToEnd ask, const void *argument, TimestampTz now);
+extern EarlyEnd tc_graph_cancel(int64 run_id, const char *reason, const char *actor,
+								AskToEnd ask, const void *argument, TimestampTz now);
 
 /* The same, and it ends with that status; NULL: cancelled. */
-extern bool tc_graph_end_early(int64 run_id, const char *status, const char *reason,
-							   const char *actor, AskToEnd ask, const void *argument,
-							   TimestampTz now);
+extern EarlyEnd tc_graph_end_early(int64 run_id, const char *status, const char *reason,
+								   const char *actor, AskToEnd ask, const void *argument,
+								   TimestampTz now);
 
 /* In a frame: no step starts while it is paused.  False: it is no root. */
 extern bool tc_graph_pause(int64 run_id, bool paused, TimestampTz now);

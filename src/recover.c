@@ -329,7 +329,7 @@ cancel_graph(int64 run_id, const RunChange *change)
 			break;
 		case PROGRESS_LOCKED:
 			if (tc_graph_cancel(run_id, change->reason, change->actor, ask_executor, change,
-								change->now))
+								change->now) != NOT_A_ROOT)
 				return DT_NOEND;
 			break;
 	}

@@ -39,6 +39,7 @@ PG_FUNCTION_INFO_V1(taskcenter_retry_run);
 PG_FUNCTION_INFO_V1(taskcenter_retry_runs);
 
 #define STATUS_CANCELLING "cancelling"
+#define STATUS_COMPENSATING "compensating"
 
 static const char *const cancellable[] = {"waiting", "queued", "running", "retrying", NULL};
 static const char *const retryable[] = {"failed", "timed_out", "cancelled", NULL};
@@ -145,6 +146,24 @@ ask_executor_of(int64 run_id, int32 attempt, const void *change)
 	ask_executor(run_id, attempt, change);
 }
 
+/* what undoes the steps of a root goes on */
+static const char *
+cancel_running(int64 run_id, int32 attempt, const RunChange *change)
+{
+	switch (tc_graph_cancel(run_id, change->reason, change->actor, ask_executor_of, change,
+							change->now))
+	{
+		case NOT_A_ROOT:
+			ask_executor(run_id, attempt, change);
+			break;
+		case ROOT_ENDS:
+			break;
+		case ROOT_UNDOES:
+			return STATUS_COMPENSATING;
+	}
+	return STATUS_CANCELLING;
+}
+
 static const char *
 cancel_one(int64 run_id, const RunChange *change)
 {
@@ -160,11 +179,10 @@ cancel_one(int64 run_id, const RunChange *change)
 			return run.status;
 		if (strcmp(run.status, "running") == 0)
 		{
-			if (!tc_graph_cancel(run_id, change->reason, change->actor, ask_executor_of,
-								 change, change->now))
-				ask_executor(run_id, run.attempt, change);
-			audit_one("cancel", &run, &task, STATUS_CANCELLING, change);
-			return STATUS_CANCELLING;
+			const char *status = cancel_running(run_id, run.attempt, change);
+
+			audit_one("cancel", &run, &task, status, change);
+			return status;
 		}
 		if (tc_run_cancel(run_id, change))
 		{
@@ -248,6 +266,7 @@ taskcenter_cancel_runs(PG_FUNCTION_ARGS)
 	ChosenRun  *running;
 	int			cancelled_count;
 	int			running_count;
+	int			undoing_count = 0;
 	int			i;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -259,13 +278,15 @@ taskcenter_cancel_runs(PG_FUNCTION_ARGS)
 		put_change(fcinfo, &cancelled[i], "cancelled", NULL);
 	for (i = 0; i < running_count; i++)
 	{
-		if (!tc_graph_cancel(running[i].run_id, change.reason, change.actor, ask_executor_of,
-							 &change, change.now))
-			ask_executor(running[i].run_id, running[i].attempt, &change);
-		put_change(fcinfo, &running[i], STATUS_CANCELLING, NULL);
+		const char *status = cancel_running(running[i].run_id, running[i].attempt, &change);
+
+		undoing_count += strcmp(status, STATUS_COMPENSATING) == 0;
+		put_change(fcinfo, &running[i], status, NULL);
 	}
 	audit_many("cancel", &filter, task, "cancelled", cancelled_count, &change);
-	audit_many("cancel", &filter, task, STATUS_CANCELLING, running_count, &change);
+	audit_many("cancel", &filter, task, STATUS_CANCELLING, running_count - undoing_count,
+			   &change);
+	audit_many("cancel", &filter, task, STATUS_COMPENSATING, undoing_count, &change);
 	tc_store_end(&frame);
 	return (Datum) 0;
 }

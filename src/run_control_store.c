@@ -12,6 +12,7 @@
 #include "utils/array.h"
 
 #include "bindings.h"
+#include "graph_rules.h"
 #include "run_columns.h"
 #include "run_control_store.h"
 #include "run_status.h"
@@ -29,6 +30,9 @@ enum
 	STATEMENT_RETRYABLE_ONE,
 	STATEMENT_RETRY
 };
+
+/* to cancel many runs is not to stop what a cancelled one undoes */
+#define NOT_UNDOING "   AND starts_with(r.step, '" TC_UNDO_PREFIX "') IS NOT TRUE"
 
 static Statement statements[] = {
 	[STATEMENT_FIND_LIVE] = {
@@ -86,6 +90,7 @@ static Statement statements[] = {
 		"WITH gone AS ("
 		" DELETE FROM taskcenter.live_runs AS r USING taskcenter.tasks AS t"
 		" WHERE t.task_id = r.task_id AND ($1 = 0 OR r.task_id = $1)"
+		NOT_UNDOING
 		"   AND ($2 OR t.owner_id = ANY ($3) OR t.task_id = ANY ($8)) AND ($4 IS NULL OR r.status = ANY ($4))"
 		"   AND r.status = ANY (ARRAY['waiting', 'queued', 'retrying'])"
 		" RETURNING r.*, t.name AS task, greatest($5, clock_timestamp()) AS moved_at),"
@@ -110,6 +115,7 @@ static Statement statements[] = {
 		" FROM taskcenter.live_runs AS r"
 		" JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
 		" WHERE r.status = 'running' AND ($1 = 0 OR r.task_id = $1)"
+		NOT_UNDOING
 		"   AND ($2 OR t.owner_id = ANY ($3) OR t.task_id = ANY ($5)) AND ($4 IS NULL OR r.status = ANY ($4))"
 		" ORDER BY r.run_id",
 		.nargs = 5,

@@ -121,25 +121,14 @@ fail(Attempt *attempt, int sqlstate, const char *message, const char *detail,
 
 /* ---- queries ---- */
 
-/*
- * The rows of a query, each an object; NULL: it returned none, or failed, and
- * that is in attempt->error.
- */
 static Jsonb *
-query(Attempt *attempt, const char *sql, int max_rows, bool *truncated,
-	  MemoryContext context)
+query_once(Attempt *attempt, const char *sql, ResultCapture *capture, bool *truncated,
+		   MemoryContext context)
 {
-	ResultCapture *capture = tc_result_capture_create(context, max_rows, MAX_QUERY_BYTES);
 	UserCommand *volatile command = NULL;
 	CommandResult result;
 	Jsonb	   *volatile rows = NULL;
-	const TaskDefinition *task = attempt->task;
-	TaskDefinition limited = *task;
 
-	if (limited.timeout <= 0)
-		limited.timeout = QUERY_LIMIT;
-	attempt->task = &limited;
-	attempt->deadline = 0;
 	tc_attempt_open(attempt);
 	PG_TRY();
 	{
@@ -165,9 +154,33 @@ query(Attempt *attempt, const char *sql, int max_rows, bool *truncated,
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	tc_attempt_close(attempt);
-	attempt->task = task;
 	if (command != NULL)
 		tc_user_command_release(command);
+	return rows;
+}
+
+/*
+ * The rows of a query, each an object; NULL: it returned none, or failed, and
+ * that is in attempt->error.
+ */
+static Jsonb *
+query(Attempt *attempt, const char *sql, int max_rows, bool *truncated,
+	  MemoryContext context)
+{
+	ResultCapture *capture = tc_result_capture_create(context, max_rows, MAX_QUERY_BYTES);
+	const TaskDefinition *task = attempt->task;
+	TaskDefinition limited = *task;
+	int			collisions = 0;
+	Jsonb	   *rows;
+
+	if (limited.timeout <= 0)
+		limited.timeout = QUERY_LIMIT;
+	attempt->task = &limited;
+	attempt->deadline = 0;
+	do
+		rows = query_once(attempt, sql, capture, truncated, context);
+	while (tc_attempt_collided(attempt, &collisions));
+	attempt->task = task;
 	if (attempt->error == NULL && attempt->cancelled)
 	{
 		/* asked for at the query's end: it is the step that was meant */
@@ -311,26 +324,6 @@ hand_over(Attempt *attempt, const CachedGraph *graph, int number, MemoryContext 
 
 /* ---- steps that wait ---- */
 
-/* a number that a step noted in its state; 0: it did not */
-static int64
-noted(const Jsonb *state, const char *key)
-{
-	char	   *text = tc_state_text(state, key);
-
-	return text == NULL ? 0 : strtoll(text, NULL, 10);
-}
-
-static Jsonb *
-notes(int64 since, int64 held_since)
-{
-	static const char *const keys[] = {"since", "held_since"};
-	const char *values[2];
-
-	values[0] = psprintf("%lld", (long long) since);
-	values[1] = held_since != 0 ? psprintf("%lld", (long long) held_since) : NULL;
-	return tc_state_object(keys, values, 2);
-}
-
 static void
 snooze(Attempt *attempt, TimestampTz until, Jsonb *state, const char *reason)
 {
@@ -380,8 +373,8 @@ look_at_check(Attempt *attempt, const StepCheck *check, MemoryContext context)
 	Jsonb	   *rows = query(attempt, check->sql, 1, &truncated, context);
 	JsonbValue *value;
 	TimestampTz now = attempt->finished_at;
-	int64		since = noted(run->step_state, "since");
-	int64		held_since = noted(run->step_state, "held_since");
+	int64		since = tc_state_number(run->step_state, "since");
+	int64		held_since = tc_state_number(run->step_state, "held_since");
 	TimestampTz next;
 
 	if (attempt->error != NULL)
@@ -411,7 +404,7 @@ look_at_check(Attempt *attempt, const StepCheck *check, MemoryContext context)
 			fail(attempt, ERRCODE_QUERY_CANCELED, "the check did not hold for long enough before its deadline",
 				 NULL, context);
 		else
-			snooze(attempt, next, notes(since, held_since), "it holds so far");
+			snooze(attempt, next, tc_state_since(since, held_since), "it holds so far");
 	}
 	else if (held_since != 0 && !check->restart)
 		fail(attempt, ERRCODE_CHECK_VIOLATION, "the check held and then no more", NULL, context);
@@ -423,7 +416,7 @@ look_at_check(Attempt *attempt, const StepCheck *check, MemoryContext context)
 		next = now + check->every;
 		if (check->deadline > 0)
 			next = Min(next, since + check->deadline);
-		snooze(attempt, next, notes(since, 0), "it does not hold yet");
+		snooze(attempt, next, tc_state_since(since, 0), "it does not hold yet");
 	}
 }
 
@@ -431,7 +424,7 @@ look_at_check(Attempt *attempt, const StepCheck *check, MemoryContext context)
 static bool
 begins_to_wait(const Attempt *attempt, const GraphStep *step)
 {
-	return step->condition != NULL && noted(attempt->run->step_state, "since") == 0;
+	return step->condition != NULL && tc_state_number(attempt->run->step_state, "since") == 0;
 }
 
 static void
@@ -442,7 +435,7 @@ look_at_wait(Attempt *attempt, const GraphStep *step)
 	: tc_state_later(now, step->wait_for);
 
 	if (begins_to_wait(attempt, step) && until > now)
-		snooze(attempt, until, notes(now, 0), NULL);
+		snooze(attempt, until, tc_state_since(now, 0), NULL);
 	else
 		finish_alone(attempt, "succeeded", NULL, NULL);
 }
@@ -463,7 +456,7 @@ look_at_approval(Attempt *attempt, const GraphStep *step, MemoryContext context)
 	{
 		(void) tc_run_snooze(attempt->run, approval->expires > 0
 							 ? tc_state_later(now, approval->expires) : DT_NOEND,
-							 notes(now, 0), NULL);
+							 tc_state_since(now, 0), NULL);
 		tc_worker_commit();
 		return;
 	}
@@ -484,7 +477,7 @@ look_for_signal(Attempt *attempt, const GraphStep *step, MemoryContext context)
 {
 	RunRow	   *run = attempt->run;
 	TimestampTz now = attempt->finished_at;
-	int64		since = noted(run->step_state, "since");
+	int64		since = tc_state_number(run->step_state, "since");
 	SignalWait	wait;
 	Jsonb	   *payload;
 	bool		taken;
@@ -550,8 +543,8 @@ execute(Attempt *attempt, const CachedGraph *graph, int number, MemoryContext co
 static bool
 asks(const RunRow *run)
 {
-	return (run->attempt == 1 && noted(run->step_state, "since") == 0) ||
-		noted(run->step_state, TC_STATE_UNASKED) != 0;
+	return (run->attempt == 1 && tc_state_number(run->step_state, "since") == 0) ||
+		tc_state_number(run->step_state, TC_STATE_UNASKED) != 0;
 }
 
 bool

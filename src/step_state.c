@@ -80,3 +80,22 @@ tc_state_later(TimestampTz now, int64 delay)
 		return DT_NOEND;
 	return now + delay;
 }
+
+int64
+tc_state_number(const Jsonb *state, const char *key)
+{
+	char	   *text = tc_state_text(state, key);
+
+	return text == NULL ? 0 : strtoll(text, NULL, 10);
+}
+
+Jsonb *
+tc_state_since(int64 since, int64 held_since)
+{
+	static const char *const keys[] = {"since", "held_since"};
+	const char *values[2];
+
+	values[0] = psprintf("%lld", (long long) since);
+	values[1] = held_since != 0 ? psprintf("%lld", (long long) held_since) : NULL;
+	return tc_state_object(keys, values, 2);
+}

@@ -28,4 +28,10 @@ extern Jsonb *tc_params_over(const Jsonb *under, const char *key, const Jsonb *o
 /* so much later, at most DT_NOEND */
 extern TimestampTz tc_state_later(TimestampTz now, int64 delay);
 
+/* a number that a step noted; 0: it did not */
+extern int64 tc_state_number(const Jsonb *state, const char *key);
+
+/* since when a step waits, and since when its check holds; 0: it does not */
+extern Jsonb *tc_state_since(int64 since, int64 held_since);
+
 #endif							/* TC_STEP_STATE_H */

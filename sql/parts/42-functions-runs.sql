@@ -78,13 +78,13 @@ COMMENT ON FUNCTION taskcenter.enqueue_tasks(jsonb) IS
 CREATE FUNCTION taskcenter.cancel_run(run_id bigint, reason text = NULL) RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_cancel_run';
 COMMENT ON FUNCTION taskcenter.cancel_run(bigint, text) IS
-'Cancel a run. Returns cancelled if it was not running; cancelling if it is, and then its executor is told when this transaction commits; else the status that it finished with';
+'Cancel a run. Returns cancelled if it was not running; cancelling if it is, and then its executor is told when this transaction commits; compensating if it is a graph that undoes its steps, which goes on and changes nothing; else the status that it finished with';
 
 CREATE FUNCTION taskcenter.cancel_runs(task text = NULL, statuses text[] = NULL,
     reason text = NULL) RETURNS SETOF taskcenter.run_change
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100 AS 'MODULE_PATHNAME', 'taskcenter_cancel_runs';
 COMMENT ON FUNCTION taskcenter.cancel_runs(text, text[], text) IS
-'Cancel all unfinished runs of a task, or of all tasks that the caller may manage, in some statuses or any. Returns a row for each';
+'Cancel all unfinished runs of a task, or of all tasks that the caller may manage, in some statuses or any, but for what undoes the steps of a graph. Returns a row for each';
 
 CREATE FUNCTION taskcenter.retry_run(run_id bigint, reason text = NULL) RETURNS text
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'taskcenter_retry_run';

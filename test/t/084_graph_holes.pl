@@ -249,6 +249,56 @@ $tc->open_gate(18);
 is(outcome($root), 'failed; a: succeeded, b: failed, undo:a: succeeded', 'a compensation is repeated when its executor ends');
 $tc->is_sql(q{SELECT count(*) FROM effects WHERE step = 'undone once'}, '1', 'and has its effect once');
 
+# ---- who cancels what is being undone is told that it goes on ----
+
+composite($tc, 'undo_cancel', {
+	a => { command => $works, compensate => $tc->gate(19) }, b => { command => 'SELECT 1 / 0 FROM weather', after => ['a'] } });
+for my $way ("SELECT taskcenter.cancel_run(%d)", "SELECT status FROM taskcenter.cancel_runs(statuses => '{running}') WHERE run_id = %d")
+{
+	$tc->close_gate(19);
+	$root = start_root($tc, 'undo_cancel');
+	$tc->wait_at_gate(19);
+	my ($undo) = split /\n/, $tc->sql("SELECT run_id FROM taskcenter.live_runs WHERE parent_run_id = $root");
+	is($tc->sql(sprintf $way, $root), 'compensating', 'a cancel says that the root is undoing');
+	$tc->is_sql("SELECT new_values ->> 'status' FROM taskcenter.task_audit_logs WHERE action = 'cancel' ORDER BY audit_id DESC LIMIT 1", 'compensating',
+		'and so does the audit');
+	$tc->is_sql("SELECT count(*) FROM taskcenter.live_runs WHERE run_id = $undo AND status = 'running'", '1', 'which goes on');
+	$tc->open_gate(19);
+	is($tc->finish($root)->{status}, 'failed', 'the root ends as it was to end');
+	is(statuses($tc, $root), 'a: succeeded, b: failed, undo:a: succeeded', 'and all is undone');
+}
+$tc->close_gate(19);
+$root = start_root($tc, 'undo_cancel');
+$tc->wait_at_gate(19);
+is($tc->sql("SELECT taskcenter.cancel_run(run_id) FROM taskcenter.live_runs WHERE parent_run_id = $root"), 'cancelling', 'a compensation is cancelled by itself');
+like($tc->finish($root)->{reason}, qr/; 0 of 1 compensations succeeded$/, 'and the root says so');
+$tc->open_gate(19);
+
+# ---- queries of a graph collide as commands do ----
+
+# in its first go only: the lock outlives the transaction, and the session's cleaning takes it
+$tc->sql(q{
+CREATE FUNCTION collides(number int, state text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = number AND pid = pg_backend_pid()) THEN
+        PERFORM pg_advisory_lock(number);
+        RAISE USING MESSAGE = 'collided', ERRCODE = state;
+    END IF;
+    RETURN true;
+END $$});
+composite($tc, 'collides', {
+	asks => { command => $works, when => q{SELECT collides(71, '40001')} },
+	each => { command => $works, for_each => q{SELECT i FROM generate_series(1, 2) AS i WHERE collides(72, '40P01')} },
+	looks => { check => { sql => q{SELECT collides(73, '40001')}, op => '=', value => Taskcenter::true } },
+	fails => { command => $works, when => q{SELECT collides(74, '22012')}, on_error => 'continue' } });
+$root = start_root($tc, 'collides');
+is(outcome($root), 'succeeded; asks: succeeded, each: succeeded, fails: failed, looks: succeeded', 'a query that collides is repeated at once');
+$tc->is_sql("SELECT max(attempt) FROM taskcenter.finished_runs WHERE parent_run_id = $root", '1', 'which is no attempt');
+composite($tc, 'always', { asks => { command => $works, when => q{SELECT bool_and(collides(i, '40001')) FROM generate_series(100, 200) AS i} } });
+$root = start_root($tc, 'always');
+is(outcome($root), 'failed; asks: failed', 'one that always collides fails in the end');
+$tc->is_sql("SELECT sqlstate, attempt FROM taskcenter.finished_runs WHERE parent_run_id = $root", '40001|1', 'as a collision');
+
 # ---- time limits of the whole ----
 
 $tc->sql('CREATE TABLE mended (ok boolean); INSERT INTO mended VALUES (false); GRANT ALL ON mended TO PUBLIC');
