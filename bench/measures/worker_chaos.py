@@ -145,6 +145,6 @@ def measure(bench):
     if not bench.side("ours"):
         return
     bench.cluster.configure(max_connections="200")
-    lost, stale = run_ours(bench, bench.size(60, 10))
+    lost, stale = run_ours(bench, bench.size(300, 10))
     bench.report.limit("worker_chaos, runs lost", lost, "runs", 0)
     bench.report.limit("worker_chaos, accepted with an old token", stale, "runs", 0)
