@@ -99,6 +99,9 @@ run_atomic(Attempt *attempt, MemoryContext context)
 		tc_user_command_execute_atomic(command_of(attempt),
 									   receiver_of(attempt), &attempt->result);
 		tc_attempt_refuse_late();
+		/* it may take long, and the graph is held from the handover on */
+		if (tc_handover_may(attempt))
+			tc_run_transaction_fire_deferred();
 		tc_run_cancel_hold();
 		/* what is handed over arrives nowhere */
 		if (tc_handover_make(attempt))

@@ -181,6 +181,19 @@ prepare(const RunRow *ended, const NewStep *new)
 }
 
 bool
+tc_handover_may(const Attempt *attempt)
+{
+	int			step;
+
+	/*
+	 * Where a snapshot is kept, what others have changed since may not be
+	 * changed.
+	 */
+	return !is_made && tc_append_time() < permitted_until && !IsolationUsesXactSnapshot() &&
+		attempt->task->synchronous_commit == NULL && graph_of(attempt->run, &step) != NULL;
+}
+
+bool
 tc_handover_make(const Attempt *attempt)
 {
 	const RunRow *run = attempt->run;
@@ -191,15 +204,9 @@ tc_handover_make(const Attempt *attempt)
 	int			step;
 	int			next;
 
-	/*
-	 * Where a snapshot is kept, what others have changed since may not be
-	 * changed.
-	 */
-	if (is_made || IsolationUsesXactSnapshot() || attempt->task->synchronous_commit != NULL)
+	if (!tc_handover_may(attempt))
 		return false;
 	alone.now = tc_append_time();
-	if (alone.now >= permitted_until)
-		return false;
 	graph = graph_of(run, &step);
 	if (graph == NULL)
 		return false;

@@ -23,6 +23,9 @@ extern void tc_handover_note(const Advance *advance);
 /* may the run that is executed next hand over?  Until then; DT_NOBEGIN: no */
 extern void tc_handover_permit(TimestampTz until);
 
+/* the run is one that may hand over, if all is as it was */
+extern bool tc_handover_may(const Attempt *attempt);
+
 /*
  * In the run's own transaction, before it is finished as a success: true if
  * the next step is this executor's, should the transaction commit.

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "commands/trigger.h"
 #include "jit/jit.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -27,6 +28,15 @@ tc_run_transaction_begin(void)
 {
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
+}
+
+void
+tc_run_transaction_fire_deferred(void)
+{
+	ConstraintsSetStmt *all = makeNode(ConstraintsSetStmt);
+
+	/* of no constraint in particular: SET CONSTRAINTS ALL IMMEDIATE */
+	AfterTriggerSetState(all);
 }
 
 void

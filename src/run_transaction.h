@@ -18,6 +18,9 @@
 
 extern void tc_run_transaction_begin(void);
 
+/* what the command has deferred to the commit happens now */
+extern void tc_run_transaction_fire_deferred(void);
+
 /* commit as durable as the task wants it: NULL means on, if the default is off */
 extern void tc_run_transaction_commit(const char *synchronous_commit);
 

@@ -76,6 +76,22 @@ my $row = $tc->finish($root);
 is(outcome($root, $row), 'succeeded; join: succeeded, old: succeeded, quick: succeeded, serial: succeeded', 'the join starts nevertheless');
 is(effects($root, 'join'), 1, 'once');
 
+# ---- a commit that takes long ----
+
+composite($tc, 'slow_commit', {
+	a => { command => $works },
+	b => { command => "$works; INSERT INTO held VALUES (1)", after => ['a'] },
+	c => { command => $works, after => ['b'] } });
+$tc->close_gate(1);
+$root = start_root($tc, 'slow_commit');
+ok($tc->wait_at_gate(1), 'a step waits in a deferred trigger');
+$tc->sql("SET statement_timeout = '10s'", 'canceller');
+is($tc->sql("SELECT taskcenter.cancel_run($root)", 'canceller'), 'cancelling', 'and keeps nobody from cancelling its root');
+$tc->open_gate(1);
+$row = $tc->finish($root);
+is($row->{status}, 'cancelled', 'which ends so');
+is(effects($root, 'c'), 0, 'the step after it does not begin');
+
 # ---- a commit that fails at its end ----
 
 $tc->sql(q{
