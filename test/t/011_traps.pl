@@ -435,7 +435,7 @@ $run = $tc->once('swallow all', q{DO $$ BEGIN LOOP
 	BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$},
 	timeout => $limit);
 $tc->is_run($run, 'timed_out', 'a command that swallows every time-out');
-ended_in_time($run, 5, 'loses its process after the grace');
+ended_in_time($run, 10, 'loses its process after the grace');
 # ---- the end of the process ----
 
 $run = $tc->once('suicide', 'SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(60)');
