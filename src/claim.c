@@ -18,10 +18,10 @@
 #include "utils/timestamp.h"
 
 #include "claim.h"
+#include "claim_list.h"
 #include "flag_check.h"
 #include "flag_run_store.h"
 #include "graph_advance.h"
-#include "graph_handover.h"
 #include "step_execute.h"
 #include "recover_store.h"
 #include "role_check.h"
@@ -269,22 +269,6 @@ note_flag(const LanePlan *plan, const RunRow *rows, int count)
 	tc_flag_runs_note(run_ids, count, plan->flag_reason, "executor");
 }
 
-static void
-publish(const RunRow *rows, int count)
-{
-	ClaimedRun	claimed[TC_MAX_CLAIM];
-	int			i;
-
-	for (i = 0; i < count; i++)
-	{
-		claimed[i].run_id = rows[i].run_id;
-		claimed[i].token = rows[i].token;
-		claimed[i].task_id = rows[i].task_id;
-		claimed[i].attempt = rows[i].attempt;
-	}
-	tc_shared_executor_publish(claimed, count);
-}
-
 /* Load what the rows will need while a transaction is open anyway. */
 static void
 load_tasks(RunRow *rows, int count)
@@ -468,7 +452,7 @@ try_lane(const Lane *lane, int64 executor_id, bool fresh, TimestampTz now, RunRo
 	{
 		/* lastval() is the command's: it knows nothing of our sequence */
 		ResetSequenceCaches();
-		publish(rows, result->count);
+		tc_claim_publish(rows, result->count);
 		return true;
 	}
 	tc_worker_begin("claim runs");
@@ -513,15 +497,6 @@ advance_roots(Oid role, TimestampTz now, Lane *lanes, int count)
 			held->next_due = DT_NOBEGIN;
 	}
 	return added;
-}
-
-bool
-tc_claim_handed_over(RunRow *rows)
-{
-	if (!tc_handover_take(&rows[0]))
-		return false;
-	publish(rows, 1);
-	return true;
 }
 
 ClaimResult
@@ -574,25 +549,4 @@ tc_claim_runs(Oid role, int64 executor_id, bool fresh, TimestampTz now, RunRow *
 	insists = result.count == 0 && tc_shared_has_roots();
 	MemoryContextSwitchTo(old);
 	return result;
-}
-
-void
-tc_claim_give_back(const char *reason)
-{
-	ClaimedRun	tail[TC_MAX_CLAIM];
-	int64		run_ids[TC_MAX_CLAIM];
-	int64		tokens[TC_MAX_CLAIM];
-	int			count = tc_shared_executor_cut((int) (tc_my_executor - tc_shared->executors), tail);
-	int			i;
-
-	if (count == 0)
-		return;
-	for (i = 0; i < count; i++)
-	{
-		run_ids[i] = tail[i].run_id;
-		tokens[i] = tail[i].token;
-	}
-	tc_worker_begin("give runs back");
-	tc_runs_give_back(run_ids, tokens, count, reason, "executor");
-	tc_worker_commit();
 }

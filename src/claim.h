@@ -41,12 +41,6 @@ typedef struct ClaimResult
 extern ClaimResult tc_claim_runs(Oid role, int64 executor_id, bool fresh, TimestampTz now,
 								 RunRow *rows, MemoryContext context);
 
-/* the run that the last one handed over is published like a claim; false: none was */
-extern bool tc_claim_handed_over(RunRow *rows);
-
-/* give back what was published and not taken; reason for the history */
-extern void tc_claim_give_back(const char *reason);
-
 /* tell the claim how long a run of the last claim took */
 extern void tc_claim_note_duration(double ms);
 

@@ -23,6 +23,7 @@
 #include "utils/wait_event.h"
 
 #include "claim.h"
+#include "claim_list.h"
 #include "compat.h"
 #include "execute.h"
 #include "graph_advance.h"
@@ -263,16 +264,18 @@ look_after_roots(void)
 }
 
 /*
- * Until when steps may be handed over, so that a chain keeps nobody waiting
- * for longer than a claim does.
+ * Steps may be handed over for as long as a claim may take, so that a chain
+ * keeps nobody waiting for longer; between other runs only where both are
+ * quick, else others do better to take the next one.
  */
-static TimestampTz
-handover_until(const ClaimResult *claim, TimestampTz claimed_at)
+static void
+permit_handover(const ClaimResult *claim, TimestampTz claimed_at)
 {
-	if (claim->batch || tc_shared_executor_has_more() ||
-		(tc_executor_max_runs > 0 && runs_served + 1 >= tc_executor_max_runs))
-		return DT_NOBEGIN;
-	return claimed_at + (TimestampTz) (TC_CLAIM_WORK_MS * 1000);
+	bool		may = !claim->batch && tc_shared_executor_has_room() &&
+	(tc_executor_max_runs == 0 || runs_served + 1 < tc_executor_max_runs);
+
+	tc_handover_permit(may ? claimed_at + (TimestampTz) (TC_CLAIM_WORK_MS * 1000) : DT_NOBEGIN,
+					   tc_shared_executor_has_more() ? ROOT_PATIENCE_US : PG_INT64_MAX);
 }
 
 static void
@@ -281,17 +284,18 @@ serve_claim(RunRow *rows, const ClaimResult *claim, MemoryContext context)
 	TimestampTz claimed_at = GetCurrentTimestamp();
 	int			next;
 
+	tc_handover_begin();
 	if (claim->lane_unknown || (claim->count > 1 && !claim->batch) || tc_shared_has_roots())
 		enable_timeout_after(slow_front_timeout, TC_SLOW_FRONT_MS);
 	while ((next = tc_shared_executor_take()) >= 0)
 	{
-		tc_handover_permit(handover_until(claim, claimed_at));
+		permit_handover(claim, claimed_at);
 		if (may_start(&rows[next], claim))
 			serve_one(rows, next, claim, context);
 		else
 			give_back_run(&rows[next]);
 		MemoryContextReset(context);
-		(void) tc_claim_handed_over(rows);
+		tc_claim_handed_over(rows);
 		look_after_roots();
 		CHECK_FOR_INTERRUPTS();
 	}

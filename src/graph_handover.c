@@ -17,22 +17,45 @@
 #include "graph_handover.h"
 #include "shared_state.h"
 
-/* the root whose only step may be the one that this executor executes */
-static Advance alone;			/* run_id 0: none; its walk is not used */
-static MemoryContext alone_context = NULL;
+#define MAX_ALONE 16
+#define MAX_ALONE_PARAMS (64 * 1024)
+
+/* roots whose only step may be one that this executor executes; run_id 0: none */
+static struct
+{
+	Advance		advance;		/* its walk is not used */
+	MemoryContext context;
+}			alone[MAX_ALONE];
 
 static TimestampTz permitted_until = DT_NOBEGIN;
+static int64 permitted_us = 0;
 
-/* what was handed over: in turns, one is executed while the other is made */
+/* what was handed over, and what all since the claim keep their rows in */
 static RunRow made;
 static bool is_made = false;
-static MemoryContext made_contexts[2] = {NULL, NULL};
-static int	made_turn = 0;
+static MemoryContext made_context = NULL;
+
+static MemoryContext
+emptied(MemoryContext *context)
+{
+	if (*context == NULL)
+		*context = AllocSetContextCreate(TopMemoryContext, "taskcenter handover",
+										 ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(*context);
+	return *context;
+}
 
 void
-tc_handover_permit(TimestampTz until)
+tc_handover_begin(void)
+{
+	(void) emptied(&made_context);
+}
+
+void
+tc_handover_permit(TimestampTz until, int64 longest)
 {
 	permitted_until = until;
+	permitted_us = longest;
 }
 
 void
@@ -57,62 +80,92 @@ copy(const char *text)
 	return text !=NULL ? pstrdup(text) : NULL;
 }
 
-static MemoryContext
-emptied(MemoryContext *context)
+/* NULL: it is not known */
+static Advance *
+find_alone(int64 root_run_id)
 {
-	if (*context == NULL)
-		*context = AllocSetContextCreate(TopMemoryContext, "taskcenter handover",
-										 ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(*context);
-	return *context;
+	int			i;
+
+	for (i = 0; i < MAX_ALONE; i++)
+		if (alone[i].advance.root.run_id == root_run_id)
+			return &alone[i].advance;
+	return NULL;
+}
+
+/* A place for it: its own, or that of the one that was noted first. */
+static Advance *
+new_alone(MemoryContext *context)
+{
+	static int	next = 0;
+	int			place = next;
+
+	next = (next + 1) % MAX_ALONE;
+	*context = emptied(&alone[place].context);
+	MemSet(&alone[place].advance, 0, sizeof(Advance));
+	return &alone[place].advance;
+}
+
+/* does it have one step that executes, and nothing else going on? */
+static bool
+is_alone(const Advance *advance)
+{
+	const GraphProgress *progress = &advance->progress;
+
+	return advance->graph != NULL && !progress->paused && !progress->exempt &&
+		advance->old_count == 0 && progress->gives_up_to == 0 &&
+		strcmp(progress->phase, TC_PHASE_RUNNING) == 0 &&
+		VARSIZE_ANY(advance->root.params) <= MAX_ALONE_PARAMS &&
+		tc_walk_count(&advance->walk, STEP_STATE_STARTED) == 1;
 }
 
 void
 tc_handover_note(const Advance *advance)
 {
 	const GraphProgress *progress = &advance->progress;
+	Advance    *known = find_alone(advance->root.run_id);
+	MemoryContext context;
 	MemoryContext old;
 
 	if (tc_my_executor == NULL)
 		return;
-	if (alone.root.run_id == advance->root.run_id)
-		alone.root.run_id = 0;
-	if (advance->graph == NULL || progress->paused || progress->exempt ||
-		advance->old_count > 0 || progress->gives_up_to != 0 || strcmp(progress->phase, TC_PHASE_RUNNING) != 0 ||
-		tc_walk_count(&advance->walk, STEP_STATE_STARTED) != 1)
+	if (known != NULL)
+		known->root.run_id = 0;
+	if (!is_alone(advance))
 		return;
-	old = MemoryContextSwitchTo(emptied(&alone_context));
-	MemSet(&alone, 0, sizeof(alone));
-	alone.root = advance->root;
-	alone.root.step = copy(advance->root.step);
-	alone.root.created_by = copy(advance->root.created_by);
-	alone.root.trace_id = copy(advance->root.trace_id);
-	alone.root.params = (Jsonb *) pg_detoast_datum_copy((struct varlena *) advance->root.params);
-	alone.progress.run_id = progress->run_id;
-	alone.progress.task_id = progress->task_id;
-	alone.progress.version = progress->version;
-	alone.progress.owner_id = progress->owner_id;
-	alone.progress.state = copy(progress->state);
-	alone.progress.state_length = progress->state_length;
+	known = new_alone(&context);
+	old = MemoryContextSwitchTo(context);
+	known->root = advance->root;
+	known->root.step = copy(advance->root.step);
+	known->root.created_by = copy(advance->root.created_by);
+	known->root.trace_id = copy(advance->root.trace_id);
+	known->root.params = (Jsonb *) pg_detoast_datum_copy((struct varlena *) advance->root.params);
+	known->progress.run_id = progress->run_id;
+	known->progress.task_id = progress->task_id;
+	known->progress.version = progress->version;
+	known->progress.owner_id = progress->owner_id;
+	known->progress.state = copy(progress->state);
+	known->progress.state_length = progress->state_length;
 	MemoryContextSwitchTo(old);
 }
 
-/* The graph of the root whose only step that is; NULL: it is not. */
-static const CachedGraph *
-graph_of(const RunRow *run, int *step)
+/* The root whose only step that is, with its graph; NULL: there is none. */
+static Advance *
+root_of(const RunRow *run, int *step)
 {
-	const CachedGraph *graph;
+	Advance    *root;
 
-	if (alone.root.run_id == 0 || run->parent_run_id != alone.root.run_id ||
-		run->step == NULL || run->item != 0)
+	if (run->parent_run_id == 0 || run->step == NULL || run->item != 0)
 		return NULL;
-	graph = tc_graph(alone.progress.task_id, alone.progress.version);
-	if (graph == NULL || graph->graph.count != alone.progress.state_length)
+	root = find_alone(run->parent_run_id);
+	if (root == NULL)
 		return NULL;
-	*step = tc_graph_find(&graph->graph, run->step, strlen(run->step));
-	if (*step < 0 || alone.progress.state[*step] != STEP_STATE_STARTED)
+	root->graph = tc_graph(root->progress.task_id, root->progress.version);
+	if (root->graph == NULL || root->graph->graph.count != root->progress.state_length)
 		return NULL;
-	return graph;
+	*step = tc_graph_find(&root->graph->graph, run->step, strlen(run->step));
+	if (*step < 0 || root->progress.state[*step] != STEP_STATE_STARTED)
+		return NULL;
+	return root;
 }
 
 /* The one step that a success lets start; -1: it is not so. */
@@ -142,25 +195,23 @@ is_plain(const GraphStep *step)
  * the output of the one that has not ended yet.
  */
 static bool
-describe(const CachedGraph *graph, const RunRow *run, int step, int next, NewStep *new)
+describe(Advance *root, const RunRow *run, int step, int next, NewStep *new)
 {
 	StepRun		ended;
 
-	alone.graph = graph;
-	alone.ending = &graph->graph.steps[step];
-	tc_graph_step_run(graph, step, &ended);
-	tc_release_describe(&alone, next, new);
+	root->ending = &root->graph->graph.steps[step];
+	tc_graph_step_run(root->graph, step, &ended);
+	tc_release_describe(root, next, new);
 	return new->state == NULL && new->gate == 0 && new->queue_id == run->queue_id &&
-		new->priority == (ended.has_priority ? ended.priority : alone.root.priority);
+		new->priority == (ended.has_priority ? ended.priority : root->root.priority);
 }
 
 /* the run as a claim of it would give it */
 static void
-prepare(const RunRow *ended, const NewStep *new)
+prepare(const Advance *root, const RunRow *ended, const NewStep *new)
 {
-	MemoryContext old = MemoryContextSwitchTo(emptied(&made_contexts[made_turn]));
+	MemoryContext old = MemoryContextSwitchTo(made_context);
 
-	made_turn = 1 - made_turn;
 	MemSet(&made, 0, sizeof(made));
 	made.run_id = tc_append_id("run_ids");
 	made.token = tc_append_id("token_ids");
@@ -170,10 +221,10 @@ prepare(const RunRow *ended, const NewStep *new)
 	made.attempt = 1;
 	made.max_attempts = new->max_attempts;
 	made.retention_class = ended->retention_class;
-	made.run_at = alone.now;
+	made.run_at = root->now;
 	made.scheduled_for = made.catchup_from = DT_NOBEGIN;
 	made.params = (Jsonb *) pg_detoast_datum_copy((struct varlena *) new->params);
-	made.trace_id = copy(alone.root.trace_id);
+	made.trace_id = copy(root->root.trace_id);
 	made.step = copy(new->step);
 	made.definition_id = new->definition_id;
 	made.cache_id = new->definition_id;
@@ -183,21 +234,23 @@ prepare(const RunRow *ended, const NewStep *new)
 bool
 tc_handover_may(const Attempt *attempt)
 {
+	TimestampTz now = tc_append_time();
 	int			step;
 
 	/*
 	 * Where a snapshot is kept, what others have changed since may not be
 	 * changed.
 	 */
-	return !is_made && tc_append_time() < permitted_until && !IsolationUsesXactSnapshot() &&
-		attempt->task->synchronous_commit == NULL && graph_of(attempt->run, &step) != NULL;
+	return !is_made && now < permitted_until && now - attempt->started_at < permitted_us &&
+		!IsolationUsesXactSnapshot() && attempt->task->synchronous_commit == NULL &&
+		root_of(attempt->run, &step) != NULL;
 }
 
 bool
 tc_handover_make(const Attempt *attempt)
 {
 	const RunRow *run = attempt->run;
-	const CachedGraph *graph;
+	Advance    *root;
 	GraphWalk	walk;
 	NewStep		new;
 	char	   *state;
@@ -206,19 +259,17 @@ tc_handover_make(const Attempt *attempt)
 
 	if (!tc_handover_may(attempt))
 		return false;
-	alone.now = tc_append_time();
-	graph = graph_of(run, &step);
-	if (graph == NULL)
+	root = root_of(run, &step);
+	root->now = tc_append_time();
+	state = pstrdup(root->progress.state);
+	next = successor(root->graph, &walk, step, state);
+	if (next < 0 || !is_plain(&root->graph->graph.steps[next]) ||
+		!describe(root, run, step, next, &new))
 		return false;
-	state = pstrdup(alone.progress.state);
-	next = successor(graph, &walk, step, state);
-	if (next < 0 || !is_plain(&graph->graph.steps[next]) ||
-		!describe(graph, run, step, next, &new))
-		return false;
-	prepare(run, &new);
-	is_made = tc_step_begin_claimed(&alone.root, alone.progress.state, state, &new, &made,
+	prepare(root, run, &new);
+	is_made = tc_step_begin_claimed(&root->root, root->progress.state, state, &new, &made,
 									attempt->task, tc_my_executor->executor_id);
 	if (is_made)
-		memcpy(alone.progress.state, state, alone.progress.state_length);
+		memcpy(root->progress.state, state, root->progress.state_length);
 	return is_made;
 }

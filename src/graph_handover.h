@@ -20,8 +20,14 @@
 /* the progress as it was written just now: remembered if one step executes alone */
 extern void tc_handover_note(const Advance *advance);
 
-/* may the run that is executed next hand over?  Until then; DT_NOBEGIN: no */
-extern void tc_handover_permit(TimestampTz until);
+/* the rows of runs that were handed over before are not needed any more */
+extern void tc_handover_begin(void);
+
+/*
+ * The run that is executed next may hand over, until then and if it took no
+ * longer; DT_NOBEGIN: it may not.
+ */
+extern void tc_handover_permit(TimestampTz until, int64 longest);
 
 /* the run is one that may hand over, if all is as it was */
 extern bool tc_handover_may(const Attempt *attempt);
@@ -35,7 +41,7 @@ extern bool tc_handover_make(const Attempt *attempt);
 /* that transaction has failed */
 extern void tc_handover_forget(void);
 
-/* the run that was handed over since; valid until the second handover after it */
+/* the run that was handed over since; valid until tc_handover_begin() */
 extern bool tc_handover_take(RunRow *run);
 
 #endif							/* TC_GRAPH_HANDOVER_H */

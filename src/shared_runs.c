@@ -54,6 +54,16 @@ free_request(CancelRequest *request)
 
 /* ---- the claimed list ---- */
 
+static void
+put_run(int place, const ClaimedRun *run)
+{
+	ClaimedRun *mine = &tc_my_executor->runs[place];
+
+	*mine = *run;
+	/* it may have been cancelled since the commit that claimed it */
+	mine->cancel_requested = find_request(MyDatabaseId, run->run_id, run->attempt) != NULL;
+}
+
 void
 tc_shared_executor_publish(const ClaimedRun *runs, int count)
 {
@@ -63,12 +73,7 @@ tc_shared_executor_publish(const ClaimedRun *runs, int count)
 	Assert(count >= 0 && count <= TC_MAX_CLAIM);
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < count; i++)
-	{
-		mine->runs[i] = runs[i];
-		/* it may have been cancelled since the commit of the claim */
-		mine->runs[i].cancel_requested = find_request(MyDatabaseId, runs[i].run_id,
-													  runs[i].attempt) != NULL;
-	}
+		put_run(i, &runs[i]);
 	mine->slow_front = false;
 	mine->began = true;
 	pg_write_barrier();
@@ -77,6 +82,37 @@ tc_shared_executor_publish(const ClaimedRun *runs, int count)
 	if (tc_lanes_ready(mine->database, mine->role, now))
 		tc_wake_role(mine->database, mine->role);
 	LWLockRelease(tc_shared->lock);
+}
+
+/* With the lock nobody but us changes the list. */
+int
+tc_shared_executor_append(const ClaimedRun *run)
+{
+	ExecutorSlot *mine = tc_my_executor;
+	uint64		position;
+	uint32		next;
+	uint32		limit;
+
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	position = pg_atomic_read_u64(&mine->position);
+	next = NEXT_OF(position);
+	limit = LIMIT_OF(position);
+	if (next == limit)
+		next = limit = 0;
+	Assert(limit < TC_MAX_CLAIM);
+	put_run(limit, run);
+	pg_write_barrier();
+	pg_atomic_write_u64(&mine->position, MAKE_POSITION(next, limit + 1));
+	LWLockRelease(tc_shared->lock);
+	return limit;
+}
+
+bool
+tc_shared_executor_has_room(void)
+{
+	uint64		position = pg_atomic_read_u64(&tc_my_executor->position);
+
+	return NEXT_OF(position) == LIMIT_OF(position) || LIMIT_OF(position) < TC_MAX_CLAIM;
 }
 
 bool

@@ -430,6 +430,10 @@ extern int	tc_shared_executors_count(Oid database, Oid role);
 /* executor: publish what a claim returned */
 extern void tc_shared_executor_publish(const ClaimedRun *runs, int count);
 
+/* executor: one more, if there is room; its place among the claimed ones */
+extern int	tc_shared_executor_append(const ClaimedRun *run);
+extern bool tc_shared_executor_has_room(void);
+
 /* executor: take the next claimed run; -1: none left */
 extern int	tc_shared_executor_take(void);
 extern bool tc_shared_executor_has_more(void);

@@ -86,7 +86,7 @@ SELECT taskcenter.create_task('their_graph', kind => 'composite', options => '{"
 SELECT taskcenter.create_task('their_work', 'SELECT 1 / ok::int FROM repaired');
 SELECT taskcenter.grant_access('mallory', 'enqueuer', task => 'their_graph'), taskcenter.grant_access('mallory', 'enqueuer', task => 'their_work')}, 'victim');
 $tc->sql(q{SELECT taskcenter.create_task('repeats', kind => 'composite'); SELECT taskcenter.save_graph('repeats', '{"steps": {
-	"nested": {"task": "their_graph"}, "each": {"for_each": "SELECT 1", "task": "their_work"}}}')}, 'mallory');
+	"nested": {"task": "their_graph"}, "each": {"for_each": "SELECT 1", "task": "their_work", "after": ["nested"], "rule": "all_done"}}}')}, 'mallory');
 $root = $tc->sql(q{SELECT taskcenter.enqueue_task('repeats')}, 'mallory');
 is(outcome($root), 'failed; each: failed, nested: failed', 'steps of somebody else\'s tasks fail');
 $tc->sql(q{UPDATE repaired SET ok = true; SELECT taskcenter.revoke_access('mallory', 'enqueuer', task => 'their_graph'), taskcenter.revoke_access('mallory', 'enqueuer', task => 'their_work')});
