@@ -62,7 +62,7 @@ execute()    # RUN TOKEN TASK PARAMS ATTEMPT
   esac
 }
 
-bye() { [ "$BASHPID" != $$ ] || { sql w="$worker" <<< "SELECT taskcenter.unregister_worker(:w)"; rm -rf "$files"; }; }
+bye() { [ "$BASHPID" != $$ ] || { [ -z "$worker" ] || sql w="$worker" <<< "SELECT taskcenter.unregister_worker(:w)"; rm -rf "$files"; }; }
 trap bye EXIT    # not for a child that is ended before it has reset its traps
 trap 'stop=1' TERM INT
 worker=$(sql n="$HOSTNAME $$" q="$queue" \

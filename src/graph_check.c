@@ -49,7 +49,7 @@ static const char *
 what_to_do(const char *place)
 {
 	if (strncmp(place, "steps.", 6) == 0 && strstr(place, ".after") != NULL)
-		return "In \"after\" stand names of other steps of the graph, and they lead in no circle.";
+		return "\"after\" is an array of names of other steps of the graph, and leads in no circle.";
 	if (strncmp(place, "steps.", 6) == 0 && strstr(place, ".params") != NULL)
 		return "Write {\"$param\": \"day\"}, or {\"$output\": \"extract.rows\"} of a step that comes before.";
 	return "It is like {\"steps\": {\"a\": {\"command\": \"...\"}, \"b\": {\"task\": \"...\", \"after\": [\"a\"]}}}.";

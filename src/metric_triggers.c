@@ -31,6 +31,7 @@ PG_FUNCTION_INFO_V1(taskcenter_count_run);
 #define FINISHED_FINISHED_AT 8
 #define FINISHED_STATUS 15
 #define FINISHED_STARTED_AT 24
+#define FINISHED_DEFINITION_ID 36	/* of steps */
 
 static void
 check_columns(Relation rel)
@@ -45,7 +46,8 @@ check_columns(Relation rel)
 		tc_column_number(rel, "created_at") != FINISHED_CREATED_AT ||
 		tc_column_number(rel, "finished_at") != FINISHED_FINISHED_AT ||
 		tc_column_number(rel, "status") != FINISHED_STATUS ||
-		tc_column_number(rel, "started_at") != FINISHED_STARTED_AT)
+		tc_column_number(rel, "started_at") != FINISHED_STARTED_AT ||
+		tc_column_number(rel, "definition_id") != FINISHED_DEFINITION_ID)
 		elog(ERROR, "relation \"%s\" is not laid out as this library expects",
 			 RelationGetRelationName(rel));
 	checked = true;
@@ -108,7 +110,8 @@ count_run(HeapTuple tuple, TupleDesc desc)
 				  number(tuple, desc, FINISHED_TASK_ID),
 				  started_at == 0 ? -1 : Max(started_at - due_at, 0),
 				  started_at == 0 ? -1
-				  : Max(number(tuple, desc, FINISHED_FINISHED_AT) - started_at, 0));
+				  : Max(number(tuple, desc, FINISHED_FINISHED_AT) - started_at, 0),
+				  !heap_attisnull(tuple, FINISHED_DEFINITION_ID, desc));
 }
 
 Datum

@@ -281,11 +281,11 @@ count_move(HeapTuple old, HeapTuple new, TupleDesc desc, RunStatus from, RunStat
 	if (from == to || !tc_statement_is_own() || IsLogicalWorker())
 		return;
 	if (to == RUN_STATUS_RUNNING)
-		tc_metric_run(RUN_COUNTER_CLAIMS, queue_id, task_id, -1, -1);
+		tc_metric_run(RUN_COUNTER_CLAIMS, queue_id, task_id, -1, -1, false);
 	else if (to == RUN_STATUS_RETRYING)
-		tc_metric_run(RUN_COUNTER_RETRIES, queue_id, task_id, -1, -1);
+		tc_metric_run(RUN_COUNTER_RETRIES, queue_id, task_id, -1, -1, false);
 	if (DatumGetInt32(column(new, desc, LIVE_LOST)) > DatumGetInt32(column(old, desc, LIVE_LOST)))
-		tc_metric_run(RUN_COUNTER_LOST, queue_id, task_id, -1, -1);
+		tc_metric_run(RUN_COUNTER_LOST, queue_id, task_id, -1, -1, false);
 }
 
 /* A step that is made running is claimed, too. */
@@ -294,7 +294,7 @@ count_handover(HeapTuple tuple, TupleDesc desc, RunStatus status)
 {
 	if (status == RUN_STATUS_RUNNING && tc_statement_is_own() && !IsLogicalWorker())
 		tc_metric_run(RUN_COUNTER_CLAIMS, DatumGetInt64(column(tuple, desc, LIVE_QUEUE_ID)),
-					  DatumGetInt64(column(tuple, desc, LIVE_TASK_ID)), -1, -1);
+					  DatumGetInt64(column(tuple, desc, LIVE_TASK_ID)), -1, -1, false);
 }
 
 static void

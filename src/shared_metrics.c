@@ -31,6 +31,7 @@ typedef struct Note
 	int64		task_id;
 	int64		delay;			/* microseconds, -1: not known */
 	int64		duration;		/* the same */
+	bool		is_step;		/* of a graph: no outcome of the task */
 } Note;
 
 const int64 tc_metric_bounds[TC_METRIC_BUCKETS - 1] = TC_METRIC_BOUNDS_US;
@@ -95,6 +96,7 @@ add_note(const Note *note)
 	register_callbacks();
 	if (last != NULL && last->level == note->level && last->counter == note->counter &&
 		last->queue_id == note->queue_id && last->task_id == note->task_id &&
+		last->is_step == note->is_step &&
 		last->delay < 0 && last->duration < 0 && note->delay < 0 && note->duration < 0)
 	{
 		last->amount += note->amount;
@@ -105,10 +107,11 @@ add_note(const Note *note)
 }
 
 void
-tc_metric_run(RunCounter counter, int64 queue_id, int64 task_id, int64 delay, int64 duration)
+tc_metric_run(RunCounter counter, int64 queue_id, int64 task_id, int64 delay, int64 duration,
+			  bool is_step)
 {
 	Note		note = {GetCurrentTransactionNestLevel(), counter, 1, queue_id, task_id,
-	delay, duration};
+	delay, duration, is_step};
 
 	if (!is_paused)
 		add_note(&note);
@@ -118,7 +121,7 @@ void
 tc_metric_database(DatabaseCounter counter, int64 amount)
 {
 	Note		note = {GetCurrentTransactionNestLevel(), RUN_COUNTER_COUNT + counter, amount,
-	0, 0, -1, -1};
+	0, 0, -1, -1, false};
 
 	if (amount > 0)
 		add_note(&note);
@@ -241,7 +244,8 @@ apply_note(DatabaseSlot *database, const Note *note)
 	if (series == NULL)
 		return;
 	series->changed = true;
-	note_outcome(database, series, note->counter, note->amount);
+	if (!note->is_step)
+		note_outcome(database, series, note->counter, note->amount);
 }
 
 void

@@ -17,7 +17,8 @@
 
 /* one more of a run; delay and duration in microseconds, -1: not known */
 extern void tc_metric_run(RunCounter counter, int64 queue_id, int64 task_id,
-						  int64 delay, int64 duration);
+						  int64 delay, int64 duration,
+						  bool is_step);
 extern void tc_metric_database(DatabaseCounter counter, int64 amount);
 
 /* rows of finished runs move within the history until the transaction ends: not counted */

@@ -28,6 +28,8 @@ outcomes AS (
           AND r.finished_at > now() - interval '30 days'
           AND r.finished_at < now() + interval '1 hour'
           AND r.status = ANY (ARRAY['succeeded', 'failed', 'timed_out'])
+          /* no steps of graphs: these are no runs of the whole task */
+          AND r.definition_id IS NULL
         ORDER BY r.task_id, r.run_id DESC LIMIT 3) AS f ON true
     WHERE s.kind <> 'manual'
     GROUP BY s.task_id, s.name),

@@ -115,6 +115,17 @@ my ($first, $second) = map { /^Its last (\d+) runs failed, (\d+) since/ ? [ $1, 
   split /\n/, sql($node, $db, q{SELECT detail FROM taskcenter.alerts WHERE kind = 'failures' ORDER BY alert_id LIMIT 2});
 is($second->[1], $second->[0] - $first->[0], 'what was kept back is told the next time');
 cmp_ok($second->[0], '>=', 13, 'and the row goes on over a restart');
+# a graph that fails fails once, whatever its steps did before
+sql_as($node, $db, 'alice', q{SELECT taskcenter.create_task('graph', kind => 'composite'); SELECT taskcenter.save_graph('graph',
+	'{"steps": {"well": {"command": "SELECT 1"}, "bad": {"command": "SELECT 1 / 0", "after": ["well"]}}}')});
+for my $failures (1 .. 3)
+{
+	sql_as($node, $db, 'alice', q{SELECT taskcenter.enqueue_task('graph')});
+	settle($node, $db, 20);
+	is(sql($node, $db, q{SELECT count(*) FROM taskcenter.review() WHERE issue = 'failing' AND object_name = 'graph'}),
+		$failures == 3 ? '1' : '0', "$failures graphs that failed, as a review counts them");
+}
+wait_for($node, $db, q{SELECT value FROM taskcenter.alerts WHERE name = 'graph'}, '3');
 # a success ends the row of failures
 create_task($node, $db, 'alice', 'mixed', q{SELECT 1 / (taskcenter.param('by', '0') #>> '{}')::int});
 for my $by (0, 0, 1, 0, 0)
