@@ -285,10 +285,14 @@ serve_claim(RunRow *rows, const ClaimResult *claim, MemoryContext context)
 	int			next;
 
 	tc_handover_begin();
-	if (claim->lane_unknown || (claim->count > 1 && !claim->batch) || tc_shared_has_roots())
+	if (claim->lane_unknown)
 		enable_timeout_after(slow_front_timeout, TC_SLOW_FRONT_MS);
 	while ((next = tc_shared_executor_take()) >= 0)
 	{
+		/* each run can be the one that others have to be called for */
+		if ((tc_shared_has_roots() || (tc_shared_executor_has_more() && !claim->batch)) &&
+			!get_timeout_active(slow_front_timeout))
+			enable_timeout_after(slow_front_timeout, TC_SLOW_FRONT_MS);
 		permit_handover(claim, claimed_at);
 		if (may_start(&rows[next], claim))
 			serve_one(rows, next, claim, context);

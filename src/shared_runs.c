@@ -247,7 +247,6 @@ tc_shared_run_begin(const ClaimedRun *run, TimestampTz started_at, TimestampTz d
 	mine->current_attempt = run->attempt;
 	mine->current_started_at = started_at;
 	mine->current_deadline = deadline;
-	mine->slow_front = false;
 	mine->terminate_sent = false;
 	mine->cancel_token = 0;
 	if (cancelled)
