@@ -95,3 +95,10 @@ def private_memory(pid):
             if line.startswith(("RssAnon:", "VmSwap:")):
                 total += int(line.split()[1]) * 1024
     return total
+
+
+def warm_and_pause(client, admin):
+    """Executors run already when the clock starts: at resume_scheduler()."""
+    enqueue_many(client, "noop", 400)
+    wait_live_empty(admin, 30)
+    admin.query("SELECT taskcenter.pause_scheduler('bench')")

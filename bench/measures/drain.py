@@ -21,10 +21,7 @@ def drain_ours(bench, count, mode, options="{}"):
             cluster.connect(database) as admin:
         engine.create_task(client, "noop", transaction_mode=f"'{mode}'",
                            options=f"'{options}'")
-        # Executors run already when the clock starts, as the pgbench's sessions.
-        engine.enqueue_many(client, "noop", 400)
-        engine.wait_live_empty(admin, 30)
-        admin.query("SELECT taskcenter.pause_scheduler('bench')")
+        engine.warm_and_pause(client, admin)
         engine.enqueue_many(client, "noop", count)
         admin.execute(f"VACUUM ANALYZE {engine.LIVE}")
         admin.execute("CHECKPOINT")

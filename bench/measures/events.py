@@ -48,10 +48,7 @@ def drain(bench, count, events, level="all"):
             cluster.connect(database) as admin:
         engine.create_task(client, "noop", transaction_mode="'atomic'",
                            options="'{\"events\": \"%s\"}'" % level)
-        # Executors run already when the clock starts.
-        engine.enqueue_many(client, "noop", 400)
-        engine.wait_live_empty(admin, 30)
-        admin.query("SELECT taskcenter.pause_scheduler('bench')")
+        engine.warm_and_pause(client, admin)
         if not events:
             switch_off(admin)
         place = admin.value("SELECT taskcenter.events_end()")
