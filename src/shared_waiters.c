@@ -65,29 +65,26 @@ wake(WaiterSlot *waiter)
 	SetLatch(waiter->latch);
 }
 
-/* The first from there on that is not awake anyway; false: there is none. */
-static bool
-wake_one(Oid database, int64 queue_id, int from)
+/* So many of those from there on that are not awake anyway. */
+static void
+wake_some(Oid database, int64 queue_id, int from, int count)
 {
-	for (int i = from; i < TC_MAX_WAITERS; i++)
+	for (int i = from; i < TC_MAX_WAITERS && count > 0; i++)
 	{
 		WaiterSlot *waiter = &tc_shared->waiters[i];
 
 		if (waiter->woken || !waits_for_work(waiter, database, queue_id))
 			continue;
 		wake(waiter);
-		return true;
+		count--;
 	}
-	return false;
 }
 
 void
 tc_waiters_wake_for_work(Oid database, int64 queue_id, int runs)
 {
-	if (tc_shared->waiter_count == 0)
-		return;
-	while (runs-- > 0 && wake_one(database, queue_id, 0))
-		;
+	if (tc_shared->waiter_count > 0)
+		wake_some(database, queue_id, 0, runs);
 }
 
 void
@@ -116,7 +113,7 @@ static void
 wake_others(const WaiterSlot *waiter, int from)
 {
 	for (int i = 0; i < Min(waiter->queue_count, TC_WAITER_QUEUES); i++)
-		(void) wake_one(waiter->database, queue_of(waiter, i), from);
+		wake_some(waiter->database, queue_of(waiter, i), from, 1);
 }
 
 /* For each of its queues another one looks then. */
