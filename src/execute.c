@@ -92,6 +92,8 @@ run_atomic(Attempt *attempt, MemoryContext context)
 	tc_attempt_open(attempt);
 	PG_TRY();
 	{
+		bool		hands_over;
+
 		tc_run_transaction_begin();
 		MemoryContextSwitchTo(context);
 		tc_run_settings_apply(task->settings, true);
@@ -100,11 +102,12 @@ run_atomic(Attempt *attempt, MemoryContext context)
 									   receiver_of(attempt), &attempt->result);
 		tc_attempt_refuse_late();
 		/* it may take long, and the graph is held from the handover on */
-		if (tc_handover_may(attempt))
+		hands_over = tc_handover_may(attempt);
+		if (hands_over)
 			tc_run_transaction_fire_deferred();
 		tc_run_cancel_hold();
 		/* what is handed over arrives nowhere */
-		if (tc_handover_make(attempt))
+		if (hands_over && tc_handover_make(attempt))
 			tc_arrivals_mute();
 		log_count = tc_outcome_success(attempt);
 		tc_arrivals_hear();

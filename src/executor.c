@@ -40,7 +40,6 @@
 
 extern PGDLLEXPORT void taskcenter_executor_main(Datum main_arg);
 
-
 /* how long roots wait while runs take turns that are shorter */
 #define ROOT_PATIENCE_US 2000
 #define ROOT_MOST_PATIENCE_US 32000

@@ -234,14 +234,19 @@ prepare(const Advance *root, const RunRow *ended, const NewStep *new)
 bool
 tc_handover_may(const Attempt *attempt)
 {
-	TimestampTz now = tc_append_time();
+	TimestampTz now;
 	int			step;
+
+	/* most runs are no steps: they shall not pay for the question */
+	if (attempt->run->parent_run_id == 0 || is_made)
+		return false;
 
 	/*
 	 * Where a snapshot is kept, what others have changed since may not be
 	 * changed.
 	 */
-	return !is_made && now < permitted_until && now - attempt->started_at < permitted_us &&
+	now = tc_append_time();
+	return now < permitted_until && now - attempt->started_at < permitted_us &&
 		!IsolationUsesXactSnapshot() && attempt->task->synchronous_commit == NULL &&
 		root_of(attempt->run, &step) != NULL;
 }
