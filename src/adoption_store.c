@@ -330,6 +330,8 @@ static Statement advance_sequences = {
 	"   (SELECT max(grant_id) FROM taskcenter.access_grants)"
 	" UNION ALL SELECT 'taskcenter.alert_rule_ids',"
 	"   (SELECT max(alert_rule_id) FROM taskcenter.alert_rules)"
+	" UNION ALL SELECT 'taskcenter.attention_rule_ids',"
+	"   (SELECT max(attention_rule_id) FROM taskcenter.attention_rules)"
 	" UNION ALL SELECT 'taskcenter.alert_ids', (SELECT max(alert_id) FROM taskcenter.alerts)"
 	" UNION ALL SELECT 'taskcenter.guarded_table_ids',"
 	"   (SELECT max(guarded_table_id) FROM taskcenter.guarded_tables)"

@@ -60,11 +60,12 @@ static Statement insert_alert = {
 	.label = "write an alert",
 	.text =
 	"INSERT INTO taskcenter.alerts (raised_at, kind, name, state, severity, alert_rule_id,"
-	"   task_id, metric, value, threshold, detail)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING alert_id",
-	.nargs = 11,
+	"   task_id, metric, value, threshold, detail, attention, explanation, attention_rule_id)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+	" RETURNING alert_id",
+	.nargs = 14,
 	.types = {TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, TEXTOID,
-	TEXTOID, TEXTOID, TEXTOID}
+	TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID}
 };
 
 int
@@ -145,6 +146,9 @@ tc_alert_insert(const AlertRow *row)
 	tc_bind_text(&bindings, row->value);
 	tc_bind_text(&bindings, row->threshold);
 	tc_bind_text(&bindings, row->detail);
+	tc_bind_text(&bindings, row->attention);
+	tc_bind_text(&bindings, row->explanation);
+	tc_bind_id(&bindings, row->attention_rule_id);
 	tc_run_bound(&insert_alert, &bindings);
 	return tc_get_int64(0, 1);
 }

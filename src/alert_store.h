@@ -44,6 +44,9 @@ typedef struct AlertRow
 	const char *value;			/* NULL: none */
 	const char *threshold;
 	const char *detail;
+	const char *attention;		/* what was decided about it */
+	const char *explanation;
+	int64		attention_rule_id;	/* 0: none */
 } AlertRow;
 
 /* all rules */

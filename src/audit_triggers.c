@@ -54,6 +54,7 @@ static const AuditedRelation relations[] = {
 	{"scheduler_state", "scheduler", NULL, "database_name", NULL, NULL},
 	{"access_grants", "grant", "grant_id", "role", "task_id", "owner_id"},
 	{"alert_rules", "alert rule", "alert_rule_id", "name", NULL, NULL},
+	{"attention_rules", "attention rule", "attention_rule_id", "name", NULL, NULL},
 	{"workers", "worker", "worker_id", "name", NULL, "role_id"},
 	{"feature_flags", "flag", NULL, "flag", NULL, NULL},
 	{"flag_overrides", "flag override", NULL, "flag", NULL, NULL}

@@ -59,7 +59,8 @@ static Statement note_alert = {
 	" SELECT $2, 'alert_' || a.state, t.owner_id, t.task_id, jsonb_strip_nulls("
 	"   jsonb_build_object('alert_id', a.alert_id, 'name', a.name, 'severity', a.severity,"
 	"     'alert_rule_id', a.alert_rule_id, 'metric', a.metric, 'value', a.value,"
-	"     'threshold', a.threshold, 'detail', a.detail))"
+	"     'threshold', a.threshold, 'detail', a.detail, 'attention', a.attention,"
+	"     'explanation', a.explanation))"
 	" FROM taskcenter.alerts AS a"
 	" LEFT JOIN taskcenter.tasks AS t ON t.task_id = a.task_id AND a.kind = 'failures'"
 	" WHERE a.alert_id = $1",

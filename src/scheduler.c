@@ -24,6 +24,7 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "attention.h"
 #include "compat.h"
 #include "decision_store.h"
 #include "definition_store.h"
@@ -453,8 +454,11 @@ cycle(void)
 	again = Min(again, tc_dispatch(now));
 	again = Min(again, left_out_until(now));
 	maintain(now);
+	/* what is released now takes its place among the notices first */
+	tc_attention_act(now);
 	again = Min(again, tc_alerts_evaluate(now));
 	again = Min(again, tc_alerts_notice_failures(now));
+	again = Min(again, tc_attention_next(now));
 	again = Min(again, tc_purge_start(now));
 	if (view.control->running)
 		again = Min(again, view.next_fire);

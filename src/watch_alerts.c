@@ -19,6 +19,7 @@
 #include "alert_rules.h"
 #include "alert_store.h"
 #include "arguments.h"
+#include "attention.h"
 #include "control_store.h"
 #include "event_store.h"
 #include "guarded.h"
@@ -235,14 +236,26 @@ look_around(const Rule *rule, TimestampTz now)
 
 /* ---- telling ---- */
 
+/* what is not told at once is decided all the same: see attention.c */
 static void
 write_alert(void *argument)
 {
-	const AlertRow *alert = argument;
+	AlertRow   *alert = argument;
+	AttentionCase about = {alert->kind, alert->name, alert->severity,
+	strcmp(alert->state, "recovered") == 0};
+	AttentionVerdict verdict;
 	StoreFrame	frame;
+	int64		alert_id;
 
 	tc_store_begin(&frame);
-	tc_event_note_alert(tc_alert_insert(alert), alert->raised_at);
+	tc_attention_judge(&about, alert->raised_at, &verdict);
+	alert->attention = tc_attention_label(verdict.decision.action);
+	alert->explanation = verdict.explanation;
+	alert->attention_rule_id = verdict.rule_id;
+	alert_id = tc_alert_insert(alert);
+	tc_attention_follow(alert_id, &verdict, alert->raised_at);
+	if (tc_attention_is_told(verdict.decision.action))
+		tc_event_note_alert(alert_id, alert->raised_at);
 	tc_store_end(&frame);
 }
 

@@ -37,9 +37,14 @@ CREATE TABLE taskcenter.alerts (
     value           text,
     threshold       text NOT NULL,
     detail          text NOT NULL,
+    attention       text NOT NULL DEFAULT 'notify',
+    explanation     text NOT NULL DEFAULT 'No attention rule matches it.',
+    attention_rule_id bigint,
     CONSTRAINT alerts_pkey PRIMARY KEY (alert_id),
     CONSTRAINT alert_kind_known CHECK (kind = ANY (ARRAY['rule', 'failures'])),
     CONSTRAINT alert_state_known CHECK (state = ANY (ARRAY['breached', 'recovered', 'notified'])),
+    CONSTRAINT alert_attention_known
+        CHECK (attention = ANY (ARRAY['drop', 'log', 'defer', 'batch', 'notify', 'escalate'])),
     CONSTRAINT alert_rule_has_id CHECK ((kind = 'rule') = (alert_rule_id IS NOT NULL))
 );
 CREATE INDEX alerts_rule_idx ON taskcenter.alerts (alert_rule_id, alert_id DESC)
@@ -84,5 +89,10 @@ COMMENT ON COLUMN taskcenter.alerts.value IS
 'Its value; null where there was none, as the failure ratio when nothing finished';
 COMMENT ON COLUMN taskcenter.alerts.threshold IS 'What it was compared with';
 COMMENT ON COLUMN taskcenter.alerts.detail IS 'A sentence for people';
+COMMENT ON COLUMN taskcenter.alerts.attention IS
+'What was decided when it was written, by the rules of set_attention_rule(): drop (this row is all), log (in open_alerts, no event), defer or batch (an event alert_released later), notify (an event at once), escalate (the same, and alert_escalated until somebody acknowledges it)';
+COMMENT ON COLUMN taskcenter.alerts.explanation IS 'Why, and until when it is held back: a sentence for people';
+COMMENT ON COLUMN taskcenter.alerts.attention_rule_id IS
+'The attention rule that decided; null where none matched';
 
 RESET ROLE;

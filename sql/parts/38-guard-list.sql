@@ -85,6 +85,8 @@ BEGIN ATOMIC
         ('guarded_tables', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
         ('alert_rules', 'guard_control', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_control'),
         ('alert_rules', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
+        ('attention_rules', 'guard_control', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_control'),
+        ('attention_rules', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
         ('alerts', 'guard_record', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_record'),
         ('tasks', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
         ('schedules', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),

@@ -129,6 +129,10 @@ my @functions = (
 	[ q{metrics()}, [ @steer, 'monitor' ] ],
 	[ q{set_alert_rule('mine', 'runs_failed', '>', '1')}, \@steer ],
 	[ q{drop_alert_rule('mine', true)}, \@steer ],
+	[ q{set_attention_rule('mine', 'drop')}, \@steer ],
+	[ q{remove_attention_rule('mine', true)}, \@steer ],
+	[ q{acknowledge_alert(1)}, [ @operate, 'keeper' ] ],
+	[ q{preview_attention('rule', 'mine')}, [ @steer, 'monitor' ] ],
 	[ q{review()}, \@roles ],
 	[ q{self_test()}, \@steer ],
 	[ q{set_flag('f', true)}, \@steer ],
@@ -208,6 +212,8 @@ my @relations = (
 	[ 'access_levels', \@roles ],
 	[ 'alert_rules', [qw(monitor keeper super)] ],
 	[ 'alerts', [ @read, qw(monitor keeper) ] ],
+	[ 'alert_timers', ['super'], '42501', 'reader=empty' ],
+	[ 'attention_rules', [qw(monitor keeper super)] ],
 	[ 'databases', \@roles ],
 	[ 'dead_letters', \@read ],
 	[ 'arrivals', ['super'], '42501', 'reader=empty' ],
@@ -395,6 +401,8 @@ FROM taskcenter.tasks WHERE name = 'fails'
 UNION ALL SELECT clock_timestamp(), 'rule', name, 'breached', severity, alert_rule_id, NULL, metric, threshold, 'It is so.'
 FROM taskcenter.alert_rules;
 ALTER TABLE taskcenter.alerts ENABLE ALWAYS TRIGGER guard_record;
+SELECT taskcenter.set_attention_rule('none', 'drop', pattern => 'none');
+INSERT INTO taskcenter.alert_timers SELECT 0, 'forget', now(), attention_rule_id FROM taskcenter.attention_rules;
 INSERT INTO taskcenter.saved_metrics VALUES ('others', 0, 0, 0, now(), true, '{}');
 INSERT INTO taskcenter.live_runs (run_id, task_id, run_as_id, owner_id, queue_id, run_at, created_at, priority,
     max_attempts, status, token, schedule_id, created_by)

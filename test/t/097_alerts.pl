@@ -55,7 +55,7 @@ is(states('failing'), 'breached recovered', 'and recovers when the failures are 
 is(sql($node, $db, q{SELECT string_agg(event_type, ' ' ORDER BY event_id) FROM taskcenter.read_events(0, 1000)
 	WHERE event_type ~ '^alert_[^r]|^alert_reco' AND payload ->> 'name' = 'failing'}), 'alert_breached alert_recovered', 'both are events');
 is(sql($node, $db, q{SELECT e.payload - 'detail' = jsonb_build_object('alert_id', a.alert_id, 'alert_rule_id', a.alert_rule_id, 'name', 'failing',
-		'severity', 'critical', 'metric', 'failure_ratio', 'value', '1', 'threshold', '0.5') AND e.payload ->> 'detail' = a.detail AND e.recorded_at = a.raised_at
+		'severity', 'critical', 'metric', 'failure_ratio', 'value', '1', 'threshold', '0.5', 'attention', 'notify', 'explanation', a.explanation) AND e.payload ->> 'detail' = a.detail AND e.recorded_at = a.raised_at
 	FROM taskcenter.events AS e, taskcenter.alerts AS a WHERE e.event_type = 'alert_breached' AND a.name = 'failing' AND a.state = 'breached'
 		AND e.payload ->> 'name' = 'failing'}), 't', 'which say what the alert says');
 wait_for($node, $db, q{SELECT state FROM taskcenter.alerts WHERE name = 'quiet' ORDER BY alert_id LIMIT 1}, 'breached');

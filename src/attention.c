@@ -1,0 +1,188 @@
+/*-------------------------------------------------------------------------
+ *
+ * attention.c
+ *		What becomes of an alert: decided when it is written, done when it is
+ *		time.
+ *
+ * The scheduler does both, and so knows when the next thing is due; after a
+ * start it looks once.  Who acknowledges an alert in a transaction that stays
+ * open is not waited for: what he holds is looked at again each second.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "arguments.h"
+#include "attention.h"
+#include "attention_store.h"
+#include "guarded.h"
+#include "statement.h"
+#include "worker_process.h"
+#include "zone.h"
+
+#define AGAIN_US (1 * USECS_PER_SEC)
+#define FAILED_US (1 * USECS_PER_MINUTE)	/* at most one log line in that
+											 * time */
+
+static TimestampTz next_due = DT_NOBEGIN;
+
+/* ---- deciding ---- */
+
+static void
+read_rule(const AttentionRuleRow *row, AttentionRule *rule)
+{
+	memset(rule, 0, sizeof(AttentionRule));
+	(void) tc_attention_parse(row->action, &rule->action);
+	if (row->hold != NULL && !tc_interval_usecs(row->hold, &rule->hold))
+		rule->hold = 0;
+	if (row->timezone == NULL || !tc_attention_time_parse(row->quiet_from, &rule->quiet_from) ||
+		!tc_attention_time_parse(row->quiet_to, &rule->quiet_to))
+		return;
+	/* without a zone that the server no longer has there are no quiet hours */
+	rule->quiet_zone = tc_zone_find(row->timezone);
+}
+
+static char *
+explain(const AttentionDecision *decision, const AttentionRuleRow *row)
+{
+	const char *until = decision->until == DT_NOBEGIN ? "" :
+	timestamptz_to_str(decision->until);
+
+	switch (decision->reason)
+	{
+		case ATTENTION_NO_RULE:
+			return pstrdup("No attention rule matches it.");
+		case ATTENTION_QUIET:
+			return psprintf("Attention rule \"%s\" has quiet hours from %s to %s (%s): it is told at %s.",
+							row->name, row->quiet_from, row->quiet_to, row->timezone, until);
+		case ATTENTION_RATE:
+			return psprintf("Attention rule \"%s\" has told %d in its window: it is told with others at %s.",
+							row->name, row->max_notices, until);
+		case ATTENTION_BY_RULE:
+			break;
+	}
+	switch (decision->action)
+	{
+		case ATTENTION_DROP:
+			return psprintf("Attention rule \"%s\" drops it.", row->name);
+		case ATTENTION_LOG:
+			return psprintf("Attention rule \"%s\" tells nobody.", row->name);
+		case ATTENTION_DEFER:
+			return psprintf("Attention rule \"%s\" defers it: it is told at %s.", row->name, until);
+		case ATTENTION_BATCH:
+			return psprintf("Attention rule \"%s\" batches it: it is told with others at %s.",
+							row->name, until);
+		case ATTENTION_NOTIFY:
+			return psprintf("Attention rule \"%s\" has it told at once.", row->name);
+		case ATTENTION_ESCALATE:
+			break;
+	}
+	return psprintf("Attention rule \"%s\" has it told at once, and again until it is acknowledged.",
+					row->name);
+}
+
+void
+tc_attention_judge(const AttentionCase *alert, TimestampTz now, AttentionVerdict *verdict)
+{
+	AttentionLook look = {now, alert->recovered, DT_NOBEGIN, DT_NOBEGIN};
+	AttentionRuleRow *rows;
+	AttentionRule rule;
+	int			count = tc_attention_rules_for(alert->severity, alert->kind, &rows);
+	int			i;
+
+	for (i = 0; i < count && !tc_attention_matches(rows[i].pattern, alert->name);)
+		i++;
+	if (i < count)
+	{
+		read_rule(&rows[i], &rule);
+		if (rows[i].max_notices > 0)
+			look.room_at = tc_attention_room_at(rows[i].attention_rule_id, rows[i].max_notices, now);
+		look.batch_at = tc_attention_batch_at(rows[i].attention_rule_id, now);
+	}
+	verdict->decision = tc_attention_decide(i < count ? &rule : NULL, &look);
+	verdict->rule_id = i < count ? rows[i].attention_rule_id : 0;
+	verdict->rule = i < count ? rows[i].name : NULL;
+	verdict->explanation = explain(&verdict->decision, &rows[i]);
+}
+
+void
+tc_attention_follow(int64 alert_id, const AttentionVerdict *verdict, TimestampTz now)
+{
+	AttentionAction action = verdict->decision.action;
+
+	if (verdict->rule_id == 0 || action == ATTENTION_DROP || action == ATTENTION_LOG)
+		return;
+	tc_alert_timers_set(alert_id, verdict->rule_id, verdict->decision.until,
+						action == ATTENTION_ESCALATE, now);
+	/* it is looked again when the next thing is due */
+	next_due = DT_NOBEGIN;
+}
+
+/* ---- doing ---- */
+
+static void
+escalate(TimestampTz now)
+{
+	Escalation *rows;
+	int			count = tc_alerts_to_escalate(now, &rows);
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		const char *severity;
+		bool		last;
+
+		if (rows[i].severity == NULL)
+		{
+			tc_alert_timers_stop(rows[i].alert_id);
+			continue;
+		}
+		severity = tc_attention_raise(rows[i].severity, rows[i].escalations + 1, &last);
+		tc_alert_escalate(&rows[i], severity, last, now);
+	}
+}
+
+static void
+do_due(void *argument)
+{
+	TimestampTz now = *(TimestampTz *) argument;
+	StoreFrame	frame;
+
+	tc_store_begin(&frame);
+	next_due = tc_alert_timers_next();
+	if (next_due <= now)
+	{
+		tc_notices_forget(now);
+		tc_alerts_release(now);
+		escalate(now);
+		next_due = tc_alert_timers_next();
+	}
+	tc_store_end(&frame);
+	/* what is left is held by somebody, or too much for once */
+	if (next_due <= now)
+		next_due = now + AGAIN_US;
+}
+
+void
+tc_attention_act(TimestampTz now)
+{
+	char	   *error;
+
+	if (next_due > now)
+		return;
+	tc_worker_begin("tell alerts that were held back");
+	if (!tc_guarded(do_due, &now, &error))
+	{
+		next_due = now + FAILED_US;
+		ereport(WARNING, (errmsg("taskcenter could not tell alerts that were held back: %s", error)));
+	}
+	tc_worker_commit();
+}
+
+TimestampTz
+tc_attention_next(TimestampTz now)
+{
+	return Max(next_due, now);
+}
