@@ -141,7 +141,7 @@ ROLLBACK;
 -- what should have been purged days ago
 BEGIN;
 INSERT INTO taskcenter.task_run_logs (run_id, logged_at, owner_id, task_id, attempt, level, message)
-VALUES (1, now() - interval '40 days', 1, 1, 1, 'info', 'old');
+VALUES (1, now() - interval '960 hours', 1, 1, 1, 'info', 'old');
 SELECT taskcenter.repair_partitions();
 SELECT check_name, state, detail, hint FROM unwell;
 SELECT taskcenter.set_setting('run_logs_retention', 'keep');
