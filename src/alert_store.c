@@ -59,13 +59,16 @@ static Statement drop_rule = {
 static Statement insert_alert = {
 	.label = "write an alert",
 	.text =
-	"INSERT INTO taskcenter.alerts (raised_at, kind, name, state, severity, alert_rule_id,"
-	"   task_id, metric, value, threshold, detail, attention, explanation, attention_rule_id)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+	"INSERT INTO taskcenter.alerts (alert_id, raised_at, kind, name, state, severity,"
+	"   alert_rule_id, task_id, metric, value, threshold, detail, attention, explanation,"
+	"   attention_rule_id, due_at, told_at, told_with)"
+	" SELECT n.alert_id, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
+	"   CASE WHEN $16 THEN $1 END, CASE WHEN $16 THEN n.alert_id END"
+	" FROM nextval('taskcenter.alert_ids') AS n (alert_id)"
 	" RETURNING alert_id",
-	.nargs = 14,
+	.nargs = 16,
 	.types = {TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, TEXTOID,
-	TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID}
+	TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID, BOOLOID}
 };
 
 int
@@ -149,6 +152,8 @@ tc_alert_insert(const AlertRow *row)
 	tc_bind_text(&bindings, row->attention);
 	tc_bind_text(&bindings, row->explanation);
 	tc_bind_id(&bindings, row->attention_rule_id);
+	tc_bind_timestamptz(&bindings, row->due_at);
+	tc_bind_bool(&bindings, row->told);
 	tc_run_bound(&insert_alert, &bindings);
 	return tc_get_int64(0, 1);
 }

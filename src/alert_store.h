@@ -47,6 +47,9 @@ typedef struct AlertRow
 	const char *attention;		/* what was decided about it */
 	const char *explanation;
 	int64		attention_rule_id;	/* 0: none */
+	bool		told;			/* by an event, in the same transaction */
+	TimestampTz due_at;			/* when it is told, or told again; DT_NOBEGIN:
+								 * never */
 } AlertRow;
 
 /* all rules */

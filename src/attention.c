@@ -37,6 +37,9 @@ read_rule(const AttentionRuleRow *row, AttentionRule *rule)
 	(void) tc_attention_parse(row->action, &rule->action);
 	if (row->hold != NULL && !tc_interval_usecs(row->hold, &rule->hold))
 		rule->hold = 0;
+	if (row->escalate_after != NULL &&
+		!tc_interval_usecs(row->escalate_after, &rule->escalate_after))
+		rule->escalate_after = USECS_PER_DAY;
 	if (row->timezone == NULL || !tc_attention_time_parse(row->quiet_from, &rule->quiet_from) ||
 		!tc_attention_time_parse(row->quiet_to, &rule->quiet_to))
 		return;
@@ -47,8 +50,7 @@ read_rule(const AttentionRuleRow *row, AttentionRule *rule)
 static char *
 explain(const AttentionDecision *decision, const AttentionRuleRow *row)
 {
-	const char *until = decision->until == DT_NOBEGIN ? "" :
-	timestamptz_to_str(decision->until);
+	const char *at = decision->due_at == DT_NOBEGIN ? "" : timestamptz_to_str(decision->due_at);
 
 	switch (decision->reason)
 	{
@@ -56,10 +58,10 @@ explain(const AttentionDecision *decision, const AttentionRuleRow *row)
 			return pstrdup("No attention rule matches it.");
 		case ATTENTION_QUIET:
 			return psprintf("Attention rule \"%s\" has quiet hours from %s to %s (%s): it is told at %s.",
-							row->name, row->quiet_from, row->quiet_to, row->timezone, until);
+							row->name, row->quiet_from, row->quiet_to, row->timezone, at);
 		case ATTENTION_RATE:
 			return psprintf("Attention rule \"%s\" has told %d in its window: it is told with others at %s.",
-							row->name, row->max_notices, until);
+							row->name, row->max_notices, at);
 		case ATTENTION_BY_RULE:
 			break;
 	}
@@ -70,17 +72,17 @@ explain(const AttentionDecision *decision, const AttentionRuleRow *row)
 		case ATTENTION_LOG:
 			return psprintf("Attention rule \"%s\" tells nobody.", row->name);
 		case ATTENTION_DEFER:
-			return psprintf("Attention rule \"%s\" defers it: it is told at %s.", row->name, until);
+			return psprintf("Attention rule \"%s\" defers it: it is told at %s.", row->name, at);
 		case ATTENTION_BATCH:
 			return psprintf("Attention rule \"%s\" batches it: it is told with others at %s.",
-							row->name, until);
+							row->name, at);
 		case ATTENTION_NOTIFY:
 			return psprintf("Attention rule \"%s\" has it told at once.", row->name);
 		case ATTENTION_ESCALATE:
 			break;
 	}
-	return psprintf("Attention rule \"%s\" has it told at once, and again until it is acknowledged.",
-					row->name);
+	return psprintf("Attention rule \"%s\" has it told at once, and again at %s unless somebody acknowledges it.",
+					row->name, at);
 }
 
 void
@@ -98,7 +100,7 @@ tc_attention_judge(const AttentionCase *alert, TimestampTz now, AttentionVerdict
 	{
 		read_rule(&rows[i], &rule);
 		if (rows[i].max_notices > 0)
-			look.room_at = tc_attention_room_at(rows[i].attention_rule_id, rows[i].max_notices, now);
+			look.room_at = tc_attention_room_at(&rows[i], now);
 		look.batch_at = tc_attention_batch_at(rows[i].attention_rule_id, now);
 	}
 	verdict->decision = tc_attention_decide(i < count ? &rule : NULL, &look);
@@ -108,41 +110,12 @@ tc_attention_judge(const AttentionCase *alert, TimestampTz now, AttentionVerdict
 }
 
 void
-tc_attention_follow(int64 alert_id, const AttentionVerdict *verdict, TimestampTz now)
+tc_attention_expect(TimestampTz due_at)
 {
-	AttentionAction action = verdict->decision.action;
-
-	if (verdict->rule_id == 0 || action == ATTENTION_DROP || action == ATTENTION_LOG)
-		return;
-	tc_alert_timers_set(alert_id, verdict->rule_id, verdict->decision.until,
-						action == ATTENTION_ESCALATE, now);
-	/* it is looked again when the next thing is due */
-	next_due = DT_NOBEGIN;
+	next_due = Min(next_due, due_at);
 }
 
 /* ---- doing ---- */
-
-static void
-escalate(TimestampTz now)
-{
-	Escalation *rows;
-	int			count = tc_alerts_to_escalate(now, &rows);
-	int			i;
-
-	for (i = 0; i < count; i++)
-	{
-		const char *severity;
-		bool		last;
-
-		if (rows[i].severity == NULL)
-		{
-			tc_alert_timers_stop(rows[i].alert_id);
-			continue;
-		}
-		severity = tc_attention_raise(rows[i].severity, rows[i].escalations + 1, &last);
-		tc_alert_escalate(&rows[i], severity, last, now);
-	}
-}
 
 static void
 do_due(void *argument)
@@ -151,13 +124,12 @@ do_due(void *argument)
 	StoreFrame	frame;
 
 	tc_store_begin(&frame);
-	next_due = tc_alert_timers_next();
+	next_due = tc_alerts_next_due();
 	if (next_due <= now)
 	{
-		tc_notices_forget(now);
 		tc_alerts_release(now);
-		escalate(now);
-		next_due = tc_alert_timers_next();
+		tc_alerts_escalate(now);
+		next_due = tc_alerts_next_due();
 	}
 	tc_store_end(&frame);
 	/* what is left is held by somebody, or too much for once */

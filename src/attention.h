@@ -30,13 +30,12 @@ typedef struct AttentionVerdict
 	char	   *explanation;
 } AttentionVerdict;
 
-/* Between tc_store_begin() and tc_store_end(), as what follows. */
+/* Between tc_store_begin() and tc_store_end(). */
 extern void tc_attention_judge(const AttentionCase *alert, TimestampTz now,
 							   AttentionVerdict *verdict);
 
-/* the alert was written; in the same transaction */
-extern void tc_attention_follow(int64 alert_id, const AttentionVerdict *verdict,
-								TimestampTz now);
+/* in the same transaction an alert was written that is told, or told again, at that time */
+extern void tc_attention_expect(TimestampTz due_at);
 
 /* The scheduler's: tell what is due by now, in a transaction of its own. */
 extern void tc_attention_act(TimestampTz now);

@@ -295,7 +295,7 @@ taskcenter_acknowledge_alert(PG_FUNCTION_ARGS)
 				 errdetail("No alert has that id."),
 				 errhint("The table taskcenter.alerts shows those that you may see.")));
 	check_may_acknowledge(alert_id, &alert, &row.owner_id);
-	tc_alert_timers_stop(alert_id);
+	tc_alert_acknowledge(alert_id, &alert, change.now);
 	row.action = "acknowledge";
 	row.object_type = "alert";
 	row.object_id = alert_id;
@@ -331,8 +331,8 @@ taskcenter_preview_attention(PG_FUNCTION_ARGS)
 	tc_attention_judge(&alert, at == DT_NOBEGIN ? GetCurrentTimestamp() : at, &verdict);
 	tc_store_end(&frame);
 	values[0] = CStringGetTextDatum(tc_attention_label(verdict.decision.action));
-	values[1] = TimestampTzGetDatum(verdict.decision.until);
-	nulls[1] = verdict.decision.until == DT_NOBEGIN;
+	values[1] = TimestampTzGetDatum(verdict.decision.due_at);
+	nulls[1] = verdict.decision.due_at == DT_NOBEGIN;
 	nulls[2] = verdict.rule == NULL;
 	if (verdict.rule != NULL)
 		values[2] = CStringGetTextDatum(verdict.rule);

@@ -23,8 +23,6 @@ static const char *const action_labels[ATTENTION_ACTION_COUNT] = {
 	[ATTENTION_ESCALATE] = "escalate"
 };
 
-static const char *const severities[] = {"info", "warning", "critical"};
-
 const char *
 tc_attention_label(AttentionAction action)
 {
@@ -58,22 +56,22 @@ tc_attention_is_told(AttentionAction action)
 }
 
 static bool
-two_digits(const char *text, int limit, int *value)
+two_digits(const char *digits, int limit, int *value)
 {
-	if (text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9')
+	if (digits[0] < '0' || digits[0] > '9' || digits[1] < '0' || digits[1] > '9')
 		return false;
-	*value = (text[0] - '0') *10 + (text[1] - '0');
+	*value = (digits[0] - '0') * 10 + (digits[1] - '0');
 	return *value < limit;
 }
 
 bool
-tc_attention_time_parse(const char *text, int *minutes)
+tc_attention_time_parse(const char *clock, int *minutes)
 {
 	int			hour;
 	int			minute;
 
-	if (strlen(text) != 5 || text[2] != ':' || !two_digits(text, HOURS_PER_DAY, &hour) ||
-		!two_digits(text +3, MINS_PER_HOUR, &minute))
+	if (strlen(clock) != 5 || clock[2] != ':' || !two_digits(clock, HOURS_PER_DAY, &hour) ||
+		!two_digits(clock + 3, MINS_PER_HOUR, &minute))
 		return false;
 	*minutes = hour * MINS_PER_HOUR + minute;
 	return true;
@@ -118,10 +116,10 @@ static Schedule *
 daily(int minutes)
 {
 	ScheduleError error;
-	char text[	32];
+	char		cron[32];
 
-	snprintf(text, sizeof(text), "%d %d * * *", minutes % MINS_PER_HOUR, minutes / MINS_PER_HOUR);
-	return tc_schedule_parse(text, &error);
+	snprintf(cron, sizeof(cron), "%d %d * * *", minutes % MINS_PER_HOUR, minutes / MINS_PER_HOUR);
+	return tc_schedule_parse(cron, &error);
 }
 
 /* The moment itself, or the end of the quiet hours that it lies in. */
@@ -194,18 +192,8 @@ tc_attention_decide(const AttentionRule *rule, const AttentionLook *look)
 			decision.action = ATTENTION_DEFER;
 	}
 	if (tc_attention_is_held(decision.action))
-		decision.until = later;
+		decision.due_at = later;
+	else if (decision.action == ATTENTION_ESCALATE)
+		decision.due_at = look->now + rule->escalate_after;
 	return decision;
-}
-
-const char *
-tc_attention_raise(const char *severity, int escalations, bool *last)
-{
-	int			level = 0;
-
-	while (level < (int) lengthof(severities) - 1 && strcmp(severities[level], severity) != 0)
-		level++;
-	level = (int) Min((int64) level + escalations, (int64) lengthof(severities) - 1);
-	*last = level == lengthof(severities) - 1;
-	return severities[level];
 }

@@ -39,6 +39,7 @@ typedef struct AttentionRule
 {
 	AttentionAction action;
 	int64		hold;			/* microseconds; of defer and batch */
+	int64		escalate_after; /* of escalate */
 	const pg_tz *quiet_zone;	/* NULL: there are none */
 	int			quiet_from;
 	int			quiet_to;
@@ -57,7 +58,8 @@ typedef struct AttentionDecision
 {
 	AttentionAction action;
 	AttentionReason reason;
-	TimestampTz until;			/* of defer and batch; else DT_NOBEGIN */
+	TimestampTz due_at;			/* told then (defer, batch), or told again
+								 * (escalate); else DT_NOBEGIN */
 } AttentionDecision;
 
 extern const char *tc_attention_label(AttentionAction action);
@@ -70,7 +72,7 @@ extern bool tc_attention_is_held(AttentionAction action);
 extern bool tc_attention_is_told(AttentionAction action);
 
 /* "22:00" in minutes of the day; false: it is none */
-extern bool tc_attention_time_parse(const char *text, int *minutes);
+extern bool tc_attention_time_parse(const char *clock, int *minutes);
 
 /* NULL matches all; "*" stands for any characters */
 extern bool tc_attention_matches(const char *pattern, const char *name);
@@ -78,8 +80,5 @@ extern bool tc_attention_matches(const char *pattern, const char *name);
 /* rule NULL: none matches */
 extern AttentionDecision tc_attention_decide(const AttentionRule *rule,
 											 const AttentionLook *look);
-
-/* the severity after so many escalations; *last: it goes no further */
-extern const char *tc_attention_raise(const char *severity, int escalations, bool *last);
 
 #endif							/* TC_ATTENTION_RULES_H */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * attention_store.c
- *		Attention rules, and what is still to be done about alerts.
+ *		Attention rules, and what they have done about alerts.
  *
  *-------------------------------------------------------------------------
  */
@@ -59,73 +59,51 @@ static Statement drop_rule = {
 	.types = {TEXTOID}
 };
 
+/* one row of each event counts: the first that it told of */
 static Statement room_at = {
 	.label = "look for room for a notice",
 	.text =
-	"SELECT t.due_at FROM taskcenter.alert_timers AS t"
-	" WHERE t.attention_rule_id = $1 AND t.what = 'forget' AND t.due_at > $2"
-	" ORDER BY t.due_at DESC OFFSET $3 - 1 LIMIT 1",
-	.nargs = 3,
-	.types = {INT8OID, TIMESTAMPTZOID, INT4OID}
+	"SELECT a.told_at + $3 FROM taskcenter.alerts AS a"
+	" WHERE a.attention_rule_id = $1 AND a.told_with = a.alert_id AND a.told_at > $2 - $3"
+	" ORDER BY a.told_at DESC OFFSET $4 - 1 LIMIT 1",
+	.nargs = 4,
+	.types = {INT8OID, TIMESTAMPTZOID, INTERVALOID, INT4OID}
 };
 
 static Statement batch_at = {
 	.label = "look for an open batch",
 	.text =
-	"SELECT min(t.due_at) FROM taskcenter.alert_timers AS t"
-	" JOIN taskcenter.alerts AS a ON a.alert_id = t.alert_id AND a.attention = 'batch'"
-	" WHERE t.attention_rule_id = $1 AND t.what = 'release' AND t.due_at > $2",
+	"SELECT min(a.due_at) FROM taskcenter.alerts AS a"
+	" WHERE a.attention_rule_id = $1 AND a.attention = 'batch' AND a.told_at IS NULL"
+	"   AND a.due_at > $2",
 	.nargs = 2,
 	.types = {INT8OID, TIMESTAMPTZOID}
 };
 
-static Statement set_timers = {
-	.label = "note what is to be done about an alert",
-	.text =
-	"INSERT INTO taskcenter.alert_timers (alert_id, what, due_at, attention_rule_id)"
-	" SELECT $1, x.what, x.due_at, r.attention_rule_id"
-	" FROM taskcenter.attention_rules AS r"
-	" CROSS JOIN LATERAL (VALUES ('release', $3),"
-	"   ('forget', CASE WHEN $3 IS NULL THEN $5 + r.rate_window END),"
-	"   ('escalate', CASE WHEN $3 IS NULL AND $4 THEN $5 + r.escalate_after END))"
-	"   AS x (what, due_at)"
-	" WHERE r.attention_rule_id = $2 AND x.due_at IS NOT NULL",
-	.nargs = 5,
-	.types = {INT8OID, INT8OID, TIMESTAMPTZOID, BOOLOID, TIMESTAMPTZOID}
-};
-
-static Statement stop_timers = {
-	.label = "tell no more of an alert",
-	.text =
-	"DELETE FROM taskcenter.alert_timers AS t"
-	" WHERE t.alert_id = $1 AND t.what = ANY (ARRAY['release', 'escalate'])",
-	.nargs = 1,
-	.types = {INT8OID}
-};
-
-static Statement next_timer = {
-	.label = "look what is next to be done about alerts",
-	.text = "SELECT min(t.due_at) FROM taskcenter.alert_timers AS t"
+static Statement next_due = {
+	.label = "look which alert is to be told next",
+	.text = "SELECT min(a.due_at) FROM taskcenter.alerts AS a"
 };
 
 /*
  * One event for each rule and each owner: rules are for monitors, an owner
  * sees that his tasks fail.  It lists a hundred, and says how many there are.
+ * Who acknowledges an alert is not waited for.
  */
 static Statement release = {
 	.label = "tell alerts that were held back",
 	.text =
 	"WITH due AS ("
-	"   SELECT t.alert_id, t.attention_rule_id FROM taskcenter.alert_timers AS t"
-	"   WHERE t.what = 'release' AND t.due_at <= $1"
-	"   ORDER BY t.due_at, t.alert_id LIMIT 10000 FOR UPDATE SKIP LOCKED),"
-	" gone AS ("
-	"   DELETE FROM taskcenter.alert_timers AS t USING due AS d"
-	"   WHERE t.alert_id = d.alert_id AND t.what = 'release' RETURNING 1),"
+	"   SELECT a.alert_id FROM taskcenter.alerts AS a"
+	"   WHERE a.due_at <= $1 AND a.told_at IS NULL"
+	"   ORDER BY a.due_at, a.alert_id LIMIT 10000 FOR UPDATE SKIP LOCKED),"
 	" held AS ("
-	"   SELECT d.attention_rule_id, k.owner_id, k.task_id, a.alert_id, a.alert_rule_id, a.state,"
-	"     row_number() OVER (PARTITION BY d.attention_rule_id, k.owner_id"
-	"       ORDER BY a.alert_id) AS place,"
+	"   SELECT a.alert_id, a.attention_rule_id, r.name AS rule, k.owner_id, k.task_id,"
+	"     row_number() OVER w AS place, first_value(a.alert_id) OVER w AS told_with,"
+	/* what came after it of its rule says itself */
+	"     CASE WHEN a.state <> 'recovered' AND NOT EXISTS (SELECT FROM taskcenter.alerts AS l"
+	"         WHERE l.alert_rule_id = a.alert_rule_id AND l.alert_id > a.alert_id)"
+	"       THEN $1 + r.escalate_after END AS again_at,"
 	"     jsonb_strip_nulls(jsonb_build_object('alert_id', a.alert_id, 'kind', a.kind,"
 	"       'name', a.name, 'state', a.state, 'severity', a.severity, 'raised_at', a.raised_at,"
 	"       'metric', a.metric, 'value', a.value, 'threshold', a.threshold,"
@@ -133,87 +111,72 @@ static Statement release = {
 	"       'explanation', a.explanation)) AS alert"
 	"   FROM due AS d"
 	"   JOIN taskcenter.alerts AS a ON a.alert_id = d.alert_id"
-	"   LEFT JOIN taskcenter.tasks AS k ON k.task_id = a.task_id AND a.kind = 'failures'),"
+	"   LEFT JOIN taskcenter.attention_rules AS r ON r.attention_rule_id = a.attention_rule_id"
+	"   LEFT JOIN taskcenter.tasks AS k ON k.task_id = a.task_id AND a.kind = 'failures'"
+	"   WINDOW w AS (PARTITION BY a.attention_rule_id, k.owner_id ORDER BY a.alert_id)),"
 	" told AS ("
-	"   INSERT INTO taskcenter.noted_events (recorded_at, event_type, owner_id, task_id, payload)"
-	"   SELECT $1, 'alert_released', h.owner_id,"
-	"     CASE WHEN min(h.task_id) = max(h.task_id) THEN min(h.task_id) END,"
-	"     jsonb_strip_nulls(jsonb_build_object('attention_rule', min(r.name),"
-	"       'count', count(*),"
-	"       'alerts', jsonb_agg(h.alert ORDER BY h.alert_id) FILTER (WHERE h.place <= 100)))"
-	"   FROM held AS h"
-	"   LEFT JOIN taskcenter.attention_rules AS r"
-	"     ON r.attention_rule_id = h.attention_rule_id"
-	"   GROUP BY h.attention_rule_id, h.owner_id),"
-	" counted AS ("
-	"   INSERT INTO taskcenter.alert_timers (alert_id, what, due_at, attention_rule_id)"
-	"   SELECT h.alert_id, 'forget', $1 + r.rate_window, r.attention_rule_id"
-	"   FROM held AS h"
-	"   JOIN taskcenter.attention_rules AS r ON r.attention_rule_id = h.attention_rule_id"
-	"   WHERE h.place = 1 AND r.rate_window IS NOT NULL"
-	"   UNION ALL"
-	"   SELECT h.alert_id, 'escalate', $1 + r.escalate_after, r.attention_rule_id"
-	"   FROM held AS h"
-	"   JOIN taskcenter.attention_rules AS r ON r.attention_rule_id = h.attention_rule_id"
-	"   WHERE h.state <> 'recovered' AND r.escalate_after IS NOT NULL"
-	"     AND NOT EXISTS (SELECT FROM taskcenter.alerts AS l"
-	"       WHERE l.alert_rule_id = h.alert_rule_id AND l.alert_id > h.alert_id))"
-	" SELECT count(*) FROM gone",
+	"   UPDATE taskcenter.alerts AS a"
+	"   SET told_at = $1, told_with = h.told_with, due_at = h.again_at"
+	"   FROM held AS h WHERE a.alert_id = h.alert_id)"
+	" INSERT INTO taskcenter.noted_events (recorded_at, event_type, owner_id, task_id, payload)"
+	" SELECT $1, 'alert_released', h.owner_id,"
+	"   CASE WHEN min(h.task_id) = max(h.task_id) THEN min(h.task_id) END,"
+	"   jsonb_strip_nulls(jsonb_build_object('attention_rule', min(h.rule), 'count', count(*),"
+	"     'alerts', jsonb_agg(h.alert ORDER BY h.alert_id) FILTER (WHERE h.place <= 100)))"
+	" FROM held AS h GROUP BY h.attention_rule_id, h.owner_id",
 	.nargs = 1,
 	.types = {TIMESTAMPTZOID}
 };
 
-/* whatever came after it, its rule says itself */
-static Statement to_escalate = {
-	.label = "look which alerts nobody acknowledged",
+static Statement escalate = {
+	.label = "tell alerts again that nobody acknowledged",
 	.text =
-	"SELECT t.alert_id, t.escalations, CASE WHEN r.escalate_after IS NOT NULL"
-	"   AND NOT EXISTS (SELECT FROM taskcenter.alerts AS l"
-	"     WHERE l.alert_rule_id = a.alert_rule_id AND l.alert_id > a.alert_id)"
-	"   THEN a.severity END"
-	" FROM taskcenter.alert_timers AS t"
-	" LEFT JOIN taskcenter.alerts AS a ON a.alert_id = t.alert_id"
-	" LEFT JOIN taskcenter.attention_rules AS r ON r.attention_rule_id = t.attention_rule_id"
-	" WHERE t.what = 'escalate' AND t.due_at <= $1"
-	" ORDER BY t.due_at, t.alert_id LIMIT 1000 FOR UPDATE OF t SKIP LOCKED",
-	.nargs = 1,
-	.types = {TIMESTAMPTZOID}
-};
-
-static Statement note_escalation = {
-	.label = "tell an alert again",
-	.text =
-	"INSERT INTO taskcenter.noted_events (recorded_at, event_type, owner_id, task_id, payload)"
-	" SELECT $4, 'alert_escalated', k.owner_id, k.task_id, jsonb_strip_nulls("
+	"WITH due AS ("
+	"   SELECT a.alert_id FROM taskcenter.alerts AS a"
+	"   WHERE a.due_at <= $1 AND a.told_at IS NOT NULL"
+	"   ORDER BY a.due_at, a.alert_id LIMIT 1000 FOR UPDATE SKIP LOCKED),"
+	" judged AS ("
+	"   SELECT a.alert_id, r.escalate_after, a.escalations + 1 AS escalations, s.labels,"
+	"     least(array_position(s.labels, a.severity) + a.escalations + 1,"
+	"       cardinality(s.labels)) AS level,"
+	/* what came after it of its rule says itself */
+	"     r.escalate_after IS NOT NULL AND NOT EXISTS (SELECT FROM taskcenter.alerts AS l"
+	"       WHERE l.alert_rule_id = a.alert_rule_id AND l.alert_id > a.alert_id) AS goes_on"
+	"   FROM due AS d"
+	"   JOIN taskcenter.alerts AS a ON a.alert_id = d.alert_id"
+	"   LEFT JOIN taskcenter.attention_rules AS r ON r.attention_rule_id = a.attention_rule_id"
+	"   CROSS JOIN (SELECT ARRAY['info', 'warning', 'critical']) AS s (labels)),"
+	" told AS ("
+	"   UPDATE taskcenter.alerts AS a"
+	"   SET escalations = a.escalations + j.goes_on::int,"
+	"     due_at = CASE WHEN j.goes_on AND j.level < cardinality(j.labels)"
+	"       THEN $1 + j.escalate_after END"
+	"   FROM judged AS j WHERE a.alert_id = j.alert_id)"
+	" INSERT INTO taskcenter.noted_events (recorded_at, event_type, owner_id, task_id, payload)"
+	" SELECT $1, 'alert_escalated', k.owner_id, k.task_id, jsonb_strip_nulls("
 	"   jsonb_build_object('alert_id', a.alert_id, 'kind', a.kind, 'name', a.name,"
-	"     'state', a.state, 'severity', $2, 'escalations', $3, 'raised_at', a.raised_at,"
-	"     'metric', a.metric, 'value', a.value, 'threshold', a.threshold,"
-	"     'detail', a.detail, 'explanation', 'Nobody has acknowledged it.'))"
-	" FROM taskcenter.alerts AS a"
+	"     'state', a.state, 'severity', j.labels[j.level], 'escalations', j.escalations,"
+	"     'raised_at', a.raised_at, 'metric', a.metric, 'value', a.value,"
+	"     'threshold', a.threshold, 'detail', a.detail,"
+	"     'explanation', 'Nobody has acknowledged it.'))"
+	" FROM judged AS j"
+	" JOIN taskcenter.alerts AS a ON a.alert_id = j.alert_id"
 	" LEFT JOIN taskcenter.tasks AS k ON k.task_id = a.task_id AND a.kind = 'failures'"
-	" WHERE a.alert_id = $1",
-	.nargs = 4,
-	.types = {INT8OID, TEXTOID, INT4OID, TIMESTAMPTZOID}
-};
-
-static Statement go_on_escalating = {
-	.label = "escalate an alert later again",
-	.text =
-	"UPDATE taskcenter.alert_timers AS t"
-	" SET due_at = $3 + r.escalate_after, escalations = $2"
-	" FROM taskcenter.attention_rules AS r"
-	" WHERE r.attention_rule_id = t.attention_rule_id"
-	"   AND t.alert_id = $1 AND t.what = 'escalate'",
-	.nargs = 3,
-	.types = {INT8OID, INT4OID, TIMESTAMPTZOID}
-};
-
-static Statement forget = {
-	.label = "forget notices",
-	.text =
-	"DELETE FROM taskcenter.alert_timers AS t WHERE t.what = 'forget' AND t.due_at <= $1",
+	" WHERE j.goes_on",
 	.nargs = 1,
 	.types = {TIMESTAMPTZOID}
+};
+
+/* with it, what was told, or not yet told, of the same task before */
+static Statement acknowledge = {
+	.label = "acknowledge an alert",
+	.text =
+	"UPDATE taskcenter.alerts AS a"
+	" SET due_at = NULL, acknowledged_at = coalesce(a.acknowledged_at, $3)"
+	" WHERE a.alert_id = $1 OR a.task_id = $2 AND a.kind = 'failures'"
+	"   AND a.alert_id < $1 AND a.due_at IS NOT NULL",
+	.nargs = 3,
+	.types = {INT8OID, INT8OID, TIMESTAMPTZOID}
 };
 
 static Statement find_alert = {
@@ -316,13 +279,14 @@ tc_attention_rule_drop(const char *name)
 /* ---- what was told, and is to be told ---- */
 
 TimestampTz
-tc_attention_room_at(int64 rule_id, int32 max_notices, TimestampTz now)
+tc_attention_room_at(const AttentionRuleRow *row, TimestampTz now)
 {
 	Bindings	bindings = {0};
 
-	tc_bind_int64(&bindings, rule_id);
+	tc_bind_int64(&bindings, row->attention_rule_id);
 	tc_bind_timestamptz(&bindings, now);
-	tc_bind_int32(&bindings, max_notices);
+	tc_bind_interval(&bindings, row->rate_window);
+	tc_bind_int32(&bindings, row->max_notices);
 	return tc_run_bound(&room_at, &bindings) == 0 ? DT_NOBEGIN : tc_get_timestamptz(0, 1);
 }
 
@@ -337,95 +301,40 @@ tc_attention_batch_at(int64 rule_id, TimestampTz now)
 	return tc_get_timestamptz(0, 1);
 }
 
-void
-tc_alert_timers_set(int64 alert_id, int64 rule_id, TimestampTz until, bool escalates,
-					TimestampTz now)
-{
-	Bindings	bindings = {0};
-
-	tc_bind_int64(&bindings, alert_id);
-	tc_bind_int64(&bindings, rule_id);
-	tc_bind_timestamptz(&bindings, until);
-	tc_bind_bool(&bindings, escalates);
-	tc_bind_timestamptz(&bindings, now);
-	tc_run_bound(&set_timers, &bindings);
-}
-
-void
-tc_alert_timers_stop(int64 alert_id)
-{
-	Bindings	bindings = {0};
-
-	tc_bind_int64(&bindings, alert_id);
-	tc_run_bound(&stop_timers, &bindings);
-}
-
 TimestampTz
-tc_alert_timers_next(void)
+tc_alerts_next_due(void)
 {
-	tc_run(&next_timer, NULL, NULL);
+	tc_run(&next_due, NULL, NULL);
 	return tc_is_null(0, 1) ? DT_NOEND : tc_get_timestamptz(0, 1);
-}
-
-static void
-run_at(Statement *statement, TimestampTz now)
-{
-	Bindings	bindings = {0};
-
-	tc_bind_timestamptz(&bindings, now);
-	tc_run_bound(statement, &bindings);
 }
 
 void
 tc_alerts_release(TimestampTz now)
 {
-	run_at(&release, now);
+	Bindings	bindings = {0};
+
+	tc_bind_timestamptz(&bindings, now);
+	tc_run_bound(&release, &bindings);
 }
 
 void
-tc_notices_forget(TimestampTz now)
+tc_alerts_escalate(TimestampTz now)
 {
-	run_at(&forget, now);
-}
+	Bindings	bindings = {0};
 
-int
-tc_alerts_to_escalate(TimestampTz now, Escalation **rows)
-{
-	int			count;
-	int			i;
-
-	run_at(&to_escalate, now);
-	count = (int) tc_rows();
-	*rows = palloc(sizeof(Escalation) * Max(count, 1));
-	for (i = 0; i < count; i++)
-	{
-		(*rows)[i].alert_id = tc_get_int64(i, 1);
-		(*rows)[i].escalations = tc_get_int32(i, 2);
-		(*rows)[i].severity = tc_get_text(i, 3);
-	}
-	return count;
+	tc_bind_timestamptz(&bindings, now);
+	tc_run_bound(&escalate, &bindings);
 }
 
 void
-tc_alert_escalate(const Escalation *row, const char *severity, bool last, TimestampTz now)
+tc_alert_acknowledge(int64 alert_id, const AlertFacts *alert, TimestampTz now)
 {
-	Bindings	told = {0};
-	Bindings	later = {0};
+	Bindings	bindings = {0};
 
-	tc_bind_int64(&told, row->alert_id);
-	tc_bind_text(&told, severity);
-	tc_bind_int32(&told, row->escalations + 1);
-	tc_bind_timestamptz(&told, now);
-	tc_run_bound(&note_escalation, &told);
-	if (last)
-		tc_alert_timers_stop(row->alert_id);
-	else
-	{
-		tc_bind_int64(&later, row->alert_id);
-		tc_bind_int32(&later, row->escalations + 1);
-		tc_bind_timestamptz(&later, now);
-		tc_run_bound(&go_on_escalating, &later);
-	}
+	tc_bind_int64(&bindings, alert_id);
+	tc_bind_id(&bindings, alert->task_id);
+	tc_bind_timestamptz(&bindings, now);
+	tc_run_bound(&acknowledge, &bindings);
 }
 
 bool

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * attention_store.h
- *		Attention rules, and what is still to be done about alerts.
+ *		Attention rules, and what they have done about alerts.
  *
  * Layer 3.  Called between tc_store_begin() and tc_store_end(); what is read
  * is allocated in the context that was current at tc_store_begin().
@@ -42,14 +42,6 @@ typedef struct AlertFacts
 	int64		task_id;		/* 0: none */
 } AlertFacts;
 
-/* one that is to be told again */
-typedef struct Escalation
-{
-	int64		alert_id;
-	int32		escalations;	/* so far */
-	char	   *severity;		/* NULL: nobody wants to hear of it any more */
-} Escalation;
-
 /* those for alerts of that severity and kind, in the order in which they are asked */
 extern int	tc_attention_rules_for(const char *severity, const char *kind,
 								   AttentionRuleRow **rows);
@@ -62,31 +54,20 @@ extern int64 tc_attention_rules_count(void);
 extern int64 tc_attention_rule_drop(const char *name);
 
 /* from when on there is room for one more notice; DT_NOBEGIN: now */
-extern TimestampTz tc_attention_room_at(int64 rule_id, int32 max_notices, TimestampTz now);
+extern TimestampTz tc_attention_room_at(const AttentionRuleRow *row, TimestampTz now);
 
 /* when the rule's open batch is told; DT_NOBEGIN: there is none */
 extern TimestampTz tc_attention_batch_at(int64 rule_id, TimestampTz now);
 
-/* what follows from a decision: told at until, else (DT_NOBEGIN) as told at now */
-extern void tc_alert_timers_set(int64 alert_id, int64 rule_id, TimestampTz until,
-								bool escalates, TimestampTz now);
+/* when an alert is told, or told again; DT_NOEND: none is */
+extern TimestampTz tc_alerts_next_due(void);
+
+/* write the events of what is due; a piece of it, without what others have locked */
+extern void tc_alerts_release(TimestampTz now);
+extern void tc_alerts_escalate(TimestampTz now);
 
 /* nothing more is told of it */
-extern void tc_alert_timers_stop(int64 alert_id);
-
-/* DT_NOEND: nothing is to be done */
-extern TimestampTz tc_alert_timers_next(void);
-
-/* what is held back no longer becomes events; rows that somebody locked stay */
-extern void tc_alerts_release(TimestampTz now);
-
-/* those that are due, locked; the same of rows that somebody locked */
-extern int	tc_alerts_to_escalate(TimestampTz now, Escalation **rows);
-extern void tc_alert_escalate(const Escalation *row, const char *severity, bool last,
-							  TimestampTz now);
-
-/* notices that count no longer */
-extern void tc_notices_forget(TimestampTz now);
+extern void tc_alert_acknowledge(int64 alert_id, const AlertFacts *alert, TimestampTz now);
 
 /* false: there is none */
 extern bool tc_alert_find(int64 alert_id, AlertFacts *alert);

@@ -67,9 +67,10 @@ const PurgeRelation tc_purge_relations[] = {
 		.name = "dead_letters",.time = "closed_at",.key = TC_SETTING_DEAD_LETTERS_RETENTION,
 		.walk = "dead_letter_id",.scattered = true,.task = "r.task_id"
 	},
+	/* what is still to be told stays until then */
 	{
 		.name = "alerts",.time = "raised_at",.key = TC_SETTING_ALERTS_RETENTION,
-		.walk = "alert_id",.task = "r.task_id"
+		.walk = "alert_id",.spared = "r.due_at IS NOT NULL",.task = "r.task_id"
 	},
 	{
 		.name = "decisions",.time = "decided_at",

@@ -55,6 +55,7 @@
 PG_FUNCTION_INFO_V1(taskcenter_guard_live_run);
 PG_FUNCTION_INFO_V1(taskcenter_guard_finished_run);
 PG_FUNCTION_INFO_V1(taskcenter_guard_record);
+PG_FUNCTION_INFO_V1(taskcenter_guard_alert);
 PG_FUNCTION_INFO_V1(taskcenter_guard_truncate);
 
 /* The columns are read by number: they must stand where we think. */
@@ -415,6 +416,20 @@ taskcenter_guard_record(PG_FUNCTION_ARGS)
 		refuse_change(call->tg_relation, "delete from",
 					  "Retention removes records; see taskcenter.set_setting().");
 	return PointerGetDatum(call->tg_trigtuple);
+}
+
+/* Alerts are a record, too, in which the scheduler notes when they were told. */
+Datum
+taskcenter_guard_alert(PG_FUNCTION_ARGS)
+{
+	TriggerData *call = tc_trigger_call(fcinfo);
+
+	if (!TRIGGER_FIRED_BY_UPDATE(call->tg_event))
+		return taskcenter_guard_record(fcinfo);
+	if (!tc_statement_is_own() && !IsLogicalWorker())
+		refuse_change(call->tg_relation, "update",
+					  "taskcenter.acknowledge_alert() says that somebody looks after one.");
+	return PointerGetDatum(call->tg_newtuple);
 }
 
 /* A purge empties whole partitions; nobody else may. */

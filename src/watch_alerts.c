@@ -252,10 +252,13 @@ write_alert(void *argument)
 	alert->attention = tc_attention_label(verdict.decision.action);
 	alert->explanation = verdict.explanation;
 	alert->attention_rule_id = verdict.rule_id;
+	alert->told = tc_attention_is_told(verdict.decision.action);
+	alert->due_at = verdict.decision.due_at;
 	alert_id = tc_alert_insert(alert);
-	tc_attention_follow(alert_id, &verdict, alert->raised_at);
-	if (tc_attention_is_told(verdict.decision.action))
+	if (alert->told)
 		tc_event_note_alert(alert_id, alert->raised_at);
+	if (alert->due_at != DT_NOBEGIN)
+		tc_attention_expect(alert->due_at);
 	tc_store_end(&frame);
 }
 

@@ -40,17 +40,30 @@ CREATE TABLE taskcenter.alerts (
     attention       text NOT NULL DEFAULT 'notify',
     explanation     text NOT NULL DEFAULT 'No attention rule matches it.',
     attention_rule_id bigint,
+    due_at          timestamptz,
+    told_at         timestamptz,
+    told_with       bigint,
+    escalations     int NOT NULL DEFAULT 0,
+    acknowledged_at timestamptz,
     CONSTRAINT alerts_pkey PRIMARY KEY (alert_id),
     CONSTRAINT alert_kind_known CHECK (kind = ANY (ARRAY['rule', 'failures'])),
     CONSTRAINT alert_state_known CHECK (state = ANY (ARRAY['breached', 'recovered', 'notified'])),
     CONSTRAINT alert_attention_known
         CHECK (attention = ANY (ARRAY['drop', 'log', 'defer', 'batch', 'notify', 'escalate'])),
+    CONSTRAINT alert_held_back_is_due CHECK (NOT attention = ANY (ARRAY['defer', 'batch'])
+        OR num_nonnulls(due_at, told_at, acknowledged_at) > 0),
+    CONSTRAINT alert_told_has_time CHECK ((told_at IS NULL) = (told_with IS NULL)),
     CONSTRAINT alert_rule_has_id CHECK ((kind = 'rule') = (alert_rule_id IS NOT NULL))
 );
 CREATE INDEX alerts_rule_idx ON taskcenter.alerts (alert_rule_id, alert_id DESC)
     WHERE alert_rule_id IS NOT NULL;
 CREATE INDEX alerts_task_idx ON taskcenter.alerts (task_id, alert_id DESC)
     WHERE task_id IS NOT NULL;
+CREATE INDEX alerts_due_idx ON taskcenter.alerts (due_at, alert_id) WHERE due_at IS NOT NULL;
+CREATE INDEX alerts_batch_idx ON taskcenter.alerts (attention_rule_id, due_at)
+    WHERE attention = 'batch' AND told_at IS NULL;
+CREATE INDEX alerts_told_idx ON taskcenter.alerts (attention_rule_id, told_at DESC)
+    WHERE told_with = alert_id;
 
 COMMENT ON SEQUENCE taskcenter.alert_rule_ids IS 'Ids of alert rules';
 COMMENT ON SEQUENCE taskcenter.alert_ids IS 'Ids of alerts';
@@ -91,8 +104,16 @@ COMMENT ON COLUMN taskcenter.alerts.threshold IS 'What it was compared with';
 COMMENT ON COLUMN taskcenter.alerts.detail IS 'A sentence for people';
 COMMENT ON COLUMN taskcenter.alerts.attention IS
 'What was decided when it was written, by the rules of set_attention_rule(): drop (this row is all), log (in open_alerts, no event), defer or batch (an event alert_released later), notify (an event at once), escalate (the same, and alert_escalated until somebody acknowledges it)';
-COMMENT ON COLUMN taskcenter.alerts.explanation IS 'Why, and until when it is held back: a sentence for people';
+COMMENT ON COLUMN taskcenter.alerts.explanation IS 'Why, and when it is told: a sentence for people';
 COMMENT ON COLUMN taskcenter.alerts.attention_rule_id IS
 'The attention rule that decided; null where none matched';
+COMMENT ON COLUMN taskcenter.alerts.due_at IS
+'When it is to be told, or told again; null: nothing more is told of it';
+COMMENT ON COLUMN taskcenter.alerts.told_at IS 'When an event told of it first; null: none did (yet)';
+COMMENT ON COLUMN taskcenter.alerts.told_with IS
+'The first alert that the same event told of: itself, unless it was held back';
+COMMENT ON COLUMN taskcenter.alerts.escalations IS 'How often it was told again since';
+COMMENT ON COLUMN taskcenter.alerts.acknowledged_at IS
+'When acknowledge_alert() was called for it, or for a later one of the same task; the audit says who did';
 
 RESET ROLE;

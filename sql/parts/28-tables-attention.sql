@@ -1,4 +1,4 @@
-/* Which alerts are told, when and how often, and what is still to be told. */
+/* Which alerts are told, when and how often. */
 SET LOCAL ROLE taskcenter_owner;
 
 CREATE SEQUENCE taskcenter.attention_rule_ids MAXVALUE 9007199254740991;
@@ -37,21 +37,7 @@ CREATE TABLE taskcenter.attention_rules (
 );
 CREATE UNIQUE INDEX attention_rules_name_key ON taskcenter.attention_rules (name);
 
-CREATE TABLE taskcenter.alert_timers (
-    alert_id        bigint NOT NULL,
-    what            text NOT NULL,
-    due_at          timestamptz NOT NULL,
-    attention_rule_id bigint NOT NULL,
-    escalations     int NOT NULL DEFAULT 0,
-    CONSTRAINT alert_timers_pkey PRIMARY KEY (alert_id, what),
-    CONSTRAINT alert_timer_what_known CHECK (what = ANY (ARRAY['release', 'escalate', 'forget']))
-);
-CREATE INDEX alert_timers_due_idx ON taskcenter.alert_timers (due_at);
-CREATE INDEX alert_timers_rule_idx ON taskcenter.alert_timers (attention_rule_id, what, due_at);
-
 ALTER TABLE taskcenter.attention_rules ENABLE ROW LEVEL SECURITY;
-/* no policy, no grant: alerts themselves say what was decided */
-ALTER TABLE taskcenter.alert_timers ENABLE ROW LEVEL SECURITY;
 
 COMMENT ON SEQUENCE taskcenter.attention_rule_ids IS 'Ids of attention rules';
 COMMENT ON TABLE taskcenter.attention_rules IS
@@ -77,14 +63,5 @@ COMMENT ON COLUMN taskcenter.attention_rules.escalate_after IS
 'How long an alert that was told may stay unacknowledged until it is told again, with the next higher severity';
 COMMENT ON COLUMN taskcenter.attention_rules.created_at IS 'When it was made';
 COMMENT ON COLUMN taskcenter.attention_rules.updated_at IS 'When it was changed last';
-
-COMMENT ON TABLE taskcenter.alert_timers IS
-'What the scheduler has still to do about alerts, and when; a row goes when that was done';
-COMMENT ON COLUMN taskcenter.alert_timers.alert_id IS 'The alert';
-COMMENT ON COLUMN taskcenter.alert_timers.what IS
-'release: tell what was held back; escalate: tell it again; forget: it takes a place of max_notices until then';
-COMMENT ON COLUMN taskcenter.alert_timers.due_at IS 'When';
-COMMENT ON COLUMN taskcenter.alert_timers.attention_rule_id IS 'The attention rule that decided';
-COMMENT ON COLUMN taskcenter.alert_timers.escalations IS 'How often it was escalated';
 
 RESET ROLE;

@@ -87,7 +87,7 @@ BEGIN ATOMIC
         ('alert_rules', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
         ('attention_rules', 'guard_control', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_control'),
         ('attention_rules', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
-        ('alerts', 'guard_record', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_record'),
+        ('alerts', 'guard_record', 'BEFORE INSERT OR DELETE OR UPDATE', '', 'guard_alert'),
         ('tasks', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
         ('schedules', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),
         ('queues', 'audit_change', 'AFTER INSERT OR DELETE OR UPDATE', '', 'audit_change'),

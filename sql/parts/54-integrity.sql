@@ -346,7 +346,6 @@ BEGIN ATOMIC
         UNION ALL SELECT 'guarded_tables', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.guarded_tables AS x
         UNION ALL SELECT 'alert_rules', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.alert_rules AS x
         UNION ALL SELECT 'attention_rules', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.attention_rules AS x
-        UNION ALL SELECT 'alert_timers', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.alert_timers AS x
         UNION ALL SELECT 'alerts', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.alerts AS x
         UNION ALL SELECT 'kept_keys', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.kept_keys AS x
         UNION ALL SELECT 'failure_codes', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.failure_codes AS x

@@ -27,10 +27,11 @@ SELECT r.name,
     r.threshold,
     r.description,
     a.alert_id,
-    a.attention
+    a.attention,
+    a.acknowledged_at
 FROM taskcenter.alert_rules AS r
 JOIN LATERAL (
-    SELECT l.state, l.raised_at, l.metric, l.value, l.alert_id, l.attention
+    SELECT l.state, l.raised_at, l.metric, l.value, l.alert_id, l.attention, l.acknowledged_at
     FROM taskcenter.alerts AS l
     WHERE l.alert_rule_id = r.alert_rule_id AND l.raised_at >= r.updated_at
     ORDER BY l.alert_id DESC LIMIT 1) AS a ON a.state = 'breached' AND a.attention <> 'drop'
@@ -50,6 +51,8 @@ COMMENT ON COLUMN taskcenter.open_alerts.threshold IS 'As in alert_rules';
 COMMENT ON COLUMN taskcenter.open_alerts.description IS 'As in alert_rules';
 COMMENT ON COLUMN taskcenter.open_alerts.alert_id IS 'The alert that told of it: for acknowledge_alert()';
 COMMENT ON COLUMN taskcenter.open_alerts.attention IS 'What was decided about it: as in alerts';
+COMMENT ON COLUMN taskcenter.open_alerts.acknowledged_at IS
+'Since when somebody looks after it: as in alerts';
 
 GRANT SELECT ON taskcenter.attention_rules, taskcenter.alert_rules, taskcenter.alerts, taskcenter.open_alerts TO PUBLIC;
 

@@ -54,7 +54,6 @@ SELECT pg_extension_config_dump('taskcenter.saved_metrics', '');
 SELECT pg_extension_config_dump('taskcenter.alert_rules', '');
 SELECT pg_extension_config_dump('taskcenter.alerts', '');
 SELECT pg_extension_config_dump('taskcenter.attention_rules', '');
-SELECT pg_extension_config_dump('taskcenter.alert_timers', '');
 SELECT pg_extension_config_dump('taskcenter.attention_rule_ids', '');
 SELECT pg_extension_config_dump('taskcenter.alert_rule_ids', '');
 SELECT pg_extension_config_dump('taskcenter.alert_ids', '');

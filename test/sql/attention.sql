@@ -74,17 +74,17 @@ SELECT c.kind, c.name, c.severity, c.at, d.attention, d.until, d.rule FROM (VALU
 
 -- what was told, and what is held back, counts
 ALTER TABLE taskcenter.alerts DISABLE TRIGGER guard_record;
-INSERT INTO taskcenter.alerts (raised_at, kind, name, state, severity, alert_rule_id, metric, threshold, detail, attention, attention_rule_id)
-SELECT now(), 'rule', name, 'breached', 'warning', 1, 'runs_due', '1', 'It is so.', attention, attention_rule_id
-FROM (VALUES ('few', 'notify'), ('few', 'notify'), ('load', 'batch')) AS v (name, attention)
-JOIN taskcenter.attention_rules AS r USING (name)
-UNION ALL SELECT now(), 'rule', 'load', 'breached', 'warning', 1, 'runs_due', '1', 'It is so.', 'batch', attention_rule_id
-FROM taskcenter.attention_rules WHERE name = 'hourly';
+INSERT INTO taskcenter.alerts (alert_id, raised_at, kind, name, state, severity, alert_rule_id, metric, threshold, detail, attention, attention_rule_id,
+    due_at, told_at, told_with)
+SELECT v.id, '2026-01-15 11:40+00', 'rule', v.name, 'breached', 'warning', 1, 'runs_due', '1', 'It is so.', r.action, r.attention_rule_id,
+    v.due_at, v.told_at, v.told_with
+FROM (VALUES
+    (101, 'few', 'few', NULL, timestamptz '2026-01-15 11:40+00', 101),
+    (102, 'few', 'few', NULL, '2026-01-15 11:50+00', 102),
+    (103, 'few', 'few', NULL, '2026-01-15 11:50+00', 102),
+    (104, 'load', 'hourly', timestamptz '2026-01-15 13:00+00', NULL, NULL)) AS v (id, name, rule, due_at, told_at, told_with)
+JOIN taskcenter.attention_rules AS r ON r.name = v.rule;
 ALTER TABLE taskcenter.alerts ENABLE ALWAYS TRIGGER guard_record;
-INSERT INTO taskcenter.alert_timers (alert_id, what, due_at, attention_rule_id)
-SELECT a.alert_id, CASE a.attention WHEN 'batch' THEN 'release' ELSE 'forget' END,
-    timestamptz '2026-01-15 12:30+00' + row_number() OVER (ORDER BY a.alert_id) * interval '10 minutes', a.attention_rule_id
-FROM taskcenter.alerts AS a;
 SELECT c.name, d.attention, d.until, d.rule FROM (VALUES
     (1, 'few', timestamptz '2026-01-15 12:00+00'),
     (2, 'few', timestamptz '2026-01-15 12:40+00'),
@@ -101,7 +101,7 @@ ORDER BY c.place;
 -- acknowledged: nothing more is told of it, and who did it is kept
 SELECT min(alert_id) AS alert, max(alert_id) AS held FROM taskcenter.alerts \gset
 SELECT taskcenter.acknowledge_alert(:held, 'I look after it') = :held;
-SELECT what, count(*) FROM taskcenter.alert_timers GROUP BY what;
+SELECT count(due_at), count(acknowledged_at) FROM taskcenter.alerts;
 SELECT taskcenter.acknowledge_alert(:held) = :held, taskcenter.acknowledge_alert(:alert) = :alert;
 SELECT action, object_name, reason FROM taskcenter.task_audit_logs WHERE object_type = 'alert' ORDER BY audit_id;
 SELECT event_type, payload ->> 'action' FROM taskcenter.events WHERE event_type = 'alert_changed' LIMIT 1;
@@ -152,26 +152,28 @@ SELECT taskcenter.set_attention_rule('one more', 'notify');
 SELECT count(taskcenter.remove_attention_rule(name)) FROM taskcenter.attention_rules WHERE name ~ '^rule ';
 DELETE FROM taskcenter.attention_rules;
 TRUNCATE taskcenter.attention_rules;
-TRUNCATE taskcenter.alert_timers;
+UPDATE taskcenter.alerts SET due_at = NULL;
 
 -- who
 SET ROLE regress_att_alice;
 SELECT taskcenter.create_task('hers', 'SELECT 1') > 0;
 RESET ROLE;
 ALTER TABLE taskcenter.alerts DISABLE TRIGGER guard_record;
-INSERT INTO taskcenter.alerts (raised_at, kind, name, state, severity, task_id, metric, threshold, detail)
-SELECT now(), 'failures', name, 'notified', 'warning', task_id, 'failures_in_a_row', '3', 'It fails.' FROM taskcenter.tasks
-RETURNING alert_id AS hers \gset
+INSERT INTO taskcenter.alerts (raised_at, kind, name, state, severity, task_id, metric, threshold, detail, due_at)
+SELECT now(), 'failures', name, 'notified', 'warning', task_id, 'failures_in_a_row', '3', 'It fails.', now() + i * interval '1 hour'
+FROM taskcenter.tasks, generate_series(1, 3) AS i;
+SELECT min(alert_id) + 1 AS hers FROM taskcenter.alerts \gset
 ALTER TABLE taskcenter.alerts ENABLE ALWAYS TRIGGER guard_record;
 \set VERBOSITY sqlstate
 SET ROLE regress_att_alice;
 SELECT taskcenter.acknowledge_alert(:hers) = :hers;
+-- with it those of the task before
+SELECT alert_id - :hers, due_at IS NULL, acknowledged_at IS NOT NULL FROM taskcenter.alerts ORDER BY alert_id;
 SELECT taskcenter.acknowledge_alert(:alert);
 SELECT taskcenter.set_attention_rule('a', 'drop');
 SELECT taskcenter.remove_attention_rule('noise');
 SELECT taskcenter.preview_attention('rule', 'a');
 SELECT count(*) FROM taskcenter.attention_rules;
-SELECT count(*) FROM taskcenter.alert_timers;
 UPDATE taskcenter.attention_rules SET action = 'drop';
 SET ROLE regress_att_bob;
 SELECT taskcenter.acknowledge_alert(:hers);

@@ -212,7 +212,6 @@ my @relations = (
 	[ 'access_levels', \@roles ],
 	[ 'alert_rules', [qw(monitor keeper super)] ],
 	[ 'alerts', [ @read, qw(monitor keeper) ] ],
-	[ 'alert_timers', ['super'], '42501', 'reader=empty' ],
 	[ 'attention_rules', [qw(monitor keeper super)] ],
 	[ 'databases', \@roles ],
 	[ 'dead_letters', \@read ],
@@ -402,7 +401,6 @@ UNION ALL SELECT clock_timestamp(), 'rule', name, 'breached', severity, alert_ru
 FROM taskcenter.alert_rules;
 ALTER TABLE taskcenter.alerts ENABLE ALWAYS TRIGGER guard_record;
 SELECT taskcenter.set_attention_rule('none', 'drop', pattern => 'none');
-INSERT INTO taskcenter.alert_timers SELECT 0, 'forget', now(), attention_rule_id FROM taskcenter.attention_rules;
 INSERT INTO taskcenter.saved_metrics VALUES ('others', 0, 0, 0, now(), true, '{}');
 INSERT INTO taskcenter.live_runs (run_id, task_id, run_as_id, owner_id, queue_id, run_at, created_at, priority,
     max_attempts, status, token, schedule_id, created_by)

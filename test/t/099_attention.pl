@@ -1,5 +1,5 @@
 # Attention: alerts that are dropped, held back and told as one, limited in
-# number, escalated until somebody acknowledges them.
+# number, escalated until somebody acknowledges them; over a crash.
 use strict;
 use warnings FATAL => 'all';
 
@@ -14,135 +14,119 @@ my $node = new_server('main');
 my $db = 'postgres';
 new_database($node, $db, 'alice', 'bob');
 
-# one failure is enough for a notice, and another second for the next
-sql($node, $db, q{SELECT taskcenter.set_setting('failure_notice_after', '1'), taskcenter.set_setting('failure_notice_window', '1 second')});
-
-# a task that fails once, with a name of its own
-sub fail_once
+sub told
 {
-	my ($name, $role) = @_;
-	create_task($node, $db, $role // 'alice', $name, 'SELECT 1 / 0');
-	sql_as($node, $db, $role // 'alice', "SELECT taskcenter.enqueue_task('$name')");
-	return;
+	my ($type, $name) = @_;
+	return sql($node, $db, qq{SELECT string_agg(event_type || ' ' || (payload ->> 'severity'), ', ' ORDER BY event_id) FROM taskcenter.events
+		WHERE event_type ~ '^alert_[$type]' AND coalesce(task, payload ->> 'name') = '$name'});
 }
 
-sub decided
+# the names in events that tell what was held back, by rule
+sub released
 {
-	my ($name, $attention) = @_;
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	wait_for($node, $db, qq{SELECT attention FROM taskcenter.alerts WHERE name = '$name'}, $attention);
-	return;
+	my ($rule, $role) = @_;
+	my $query = qq{SELECT payload -> 'count', (SELECT string_agg(a ->> 'name', ', ' ORDER BY a ->> 'name') FROM jsonb_array_elements(payload -> 'alerts') AS a)
+		FROM taskcenter.events WHERE event_type = 'alert_released' AND coalesce(payload ->> 'attention_rule', '') = '$rule' ORDER BY event_id};
+	return defined $role ? sql_as($node, $db, $role, $query) : sql($node, $db, $query);
 }
 
-sub events_of
+# ---- what is decided ----
+
+# one failure is enough for a notice
+sql($node, $db, q{SELECT taskcenter.set_setting('failure_notice_after', '1');
+	SELECT taskcenter.set_attention_rule('noise', 'drop', pattern => 'noise *'), taskcenter.set_attention_rule('notes', 'log', pattern => 'note *'),
+		taskcenter.set_attention_rule('loads', 'batch', pattern => 'load *', hold => '5 seconds'),
+		taskcenter.set_attention_rule('later', 'defer', pattern => 'later *', hold => '9 seconds'),
+		taskcenter.set_attention_rule('few', 'notify', pattern => 'few *', max_notices => 2, rate_window => '6 seconds'),
+		taskcenter.set_attention_rule('removed', 'defer', pattern => 'removed', hold => '5 seconds'),
+		taskcenter.set_attention_rule('replaced', 'defer', pattern => 'replaced', hold => '5 seconds'),
+		taskcenter.set_attention_rule('pages', 'escalate', pattern => 'page *', escalate_after => '3 seconds'),
+		taskcenter.set_attention_rule('slow pages', 'escalate', pattern => 'slow page', escalate_after => '9 seconds');
+	SELECT taskcenter.set_alert_rule('noise dead', 'dead_letters_open', '>', '0', '1 second'),
+		taskcenter.set_alert_rule('note dead', 'dead_letters_open', '>', '0', '1 second'),
+		taskcenter.set_alert_rule('page dead', 'dead_letters_open', '>', '0', '1 second', 'info'),
+		taskcenter.set_alert_rule('slow page', 'runs_failed', '>', '0', '1 second')});
+my %failing = (
+	alice => [ 'noise 1', 'note 1', 'plain', 'load 1', 'load 2', 'later 1', 'later 2', 'few 1', 'few 2', 'few 3', 'few 4', 'removed', 'replaced', 'page 1', 'page 2' ],
+	bob => ['load 3']);
+for my $role (sort keys %failing)
 {
-	my ($type) = @_;
-	return sql($node, $db, qq{SELECT count(*) FROM taskcenter.events WHERE event_type = '$type'});
+	my $names = join(', ', map { "'$_'" } @{ $failing{$role} });
+	sql_as($node, $db, $role, qq{SELECT taskcenter.create_task(name, 'SELECT 1 / 0'), taskcenter.enqueue_task(name) FROM unnest(ARRAY[$names]) AS name});
 }
-
-# ---- told at once, or never ----
-
-sql($node, $db, q{SELECT taskcenter.set_attention_rule('noise', 'drop', pattern => 'noise *'),
-	taskcenter.set_attention_rule('notes', 'log', pattern => 'note *')});
-fail_once($_) for 'noise 1', 'note 1', 'plain';
-decided('noise 1', 'drop');
-decided('note 1', 'log');
-decided('plain', 'notify');
-is(sql($node, $db, q{SELECT string_agg(task, ' ') FROM taskcenter.events WHERE event_type = 'alert_notified'}), 'plain', 'who is told of what');
+wait_for($node, $db, q{SELECT count(*) FROM taskcenter.alerts WHERE kind = 'failures'}, '16');
+is(sql_as($node, $db, 'alice', q{SELECT count(taskcenter.acknowledge_alert(alert_id, 'mine')) FROM taskcenter.alerts WHERE name = 'page 2'}), 1,
+	'the owner of a task acknowledges what it gave rise to');
+is(sql($node, $db, q{SELECT string_agg(name || ': ' || attention, ', ' ORDER BY name) FROM taskcenter.alerts WHERE kind = 'failures' AND name !~ 'few'}),
+	'later 1: defer, later 2: defer, load 1: batch, load 2: batch, load 3: batch, noise 1: drop, note 1: log, page 1: escalate, page 2: escalate, '
+	  . 'plain: notify, removed: defer, replaced: defer', 'what is decided');
+is(sql($node, $db, q{SELECT string_agg(attention, ' ' ORDER BY alert_id) FROM taskcenter.alerts WHERE name ~ 'few'}), 'notify notify batch batch',
+	'two are told, the next are held back');
+is(sql($node, $db, q{SELECT count(DISTINCT due_at), bool_and(due_at = (SELECT min(raised_at) + '5 seconds' FROM taskcenter.alerts WHERE name ~ 'load'))
+	FROM taskcenter.alerts WHERE name ~ 'load'}), '1|t', 'a batch has one time, from its first on');
+is(sql($node, $db, q{SELECT string_agg(task, ' ' ORDER BY task) FROM taskcenter.events WHERE event_type = 'alert_notified' AND task !~ 'few'}),
+	'page 1 page 2 plain', 'who is told at once');
 is(sql($node, $db, q{SELECT a.explanation || r.name FROM taskcenter.alerts AS a JOIN taskcenter.attention_rules AS r USING (attention_rule_id)
-	WHERE a.name = 'noise 1'}), 'Attention rule "noise" drops it.noise', 'and why');
-is(sql($node, $db, q{SELECT payload ->> 'attention' || ': ' || (payload ->> 'explanation') FROM taskcenter.events WHERE event_type = 'alert_notified'}),
+	WHERE a.name = 'noise 1'}), 'Attention rule "noise" drops it.noise', 'and why not');
+is(sql($node, $db, q{SELECT payload ->> 'attention' || ': ' || (payload ->> 'explanation') FROM taskcenter.events WHERE event_type = 'alert_notified' AND task = 'plain'}),
 	'notify: No attention rule matches it.', 'the event says it, too');
 
-# of alert rules: what is dropped is not open
-sql($node, $db, q{SELECT taskcenter.set_alert_rule('noise dead', 'dead_letters_open', '>', '0', '1 second'),
-	taskcenter.set_alert_rule('note dead', 'dead_letters_open', '>', '0', '1 second')});
-decided('noise dead', 'drop');
-decided('note dead', 'log');
-is(sql($node, $db, q{SELECT name || ' ' || attention || ' ' || (alert_id = (SELECT alert_id FROM taskcenter.alerts WHERE name = 'note dead'))
-	FROM taskcenter.open_alerts}), 'note dead log true', 'what is dropped is not open');
-is(events_of('alert_breached'), 0, 'neither is an event');
-sql($node, $db, q{SELECT taskcenter.drop_alert_rule(name) FROM taskcenter.alert_rules});
+# ---- it survives what becomes of its rule, and of the server ----
 
-# ---- held back ----
-
-# collected from the first one on, at the exact time, also over a restart
-sql($node, $db, q{SELECT taskcenter.set_attention_rule('loads', 'batch', pattern => 'load *', hold => '4 seconds')});
-fail_once('load 1');
-decided('load 1', 'batch');
-fail_once('load 2');
-fail_once('load 3', 'bob');
-decided($_, 'batch') for 'load 2', 'load 3';
-is(events_of('alert_released'), 0, 'nothing is told yet');
-my $due = sql($node, $db, q{SELECT max(due_at) FROM taskcenter.alert_timers WHERE what = 'release'});
-is(sql($node, $db, q{SELECT count(DISTINCT due_at) FROM taskcenter.alert_timers}), 1, 'all at the same time');
-$node->restart;
-wait_for($node, $db, q{SELECT count(*) FROM taskcenter.events WHERE event_type = 'alert_released'}, '2');
-is(sql_as($node, $db, 'alice', q{SELECT payload ->> 'attention_rule', payload -> 'count', jsonb_path_query_array(payload, '$.alerts[*].name')
-	FROM taskcenter.events WHERE event_type = 'alert_released'}), 'loads|2|["load 1", "load 2"]', 'as one, for each owner');
-is(sql_as($node, $db, 'bob', q{SELECT task, payload -> 'count' FROM taskcenter.events WHERE event_type = 'alert_released'}), 'load 3|1', 'who hears of his own');
-is(sql($node, $db, q{SELECT count(*) FROM taskcenter.alert_timers}), 0, 'and nothing is left');
-is(sql($node, $db, qq{SELECT min(recorded_at) >= '$due' FROM taskcenter.events WHERE event_type = 'alert_released'}), 't', 'not before its time');
-
-# each at its own time; who acknowledges one in a transaction that stays open is not waited for
-sql($node, $db, q{SELECT taskcenter.set_attention_rule('later', 'defer', pattern => 'later *', hold => '4 seconds')});
-fail_once($_) for 'later 1', 'later 2';
-decided($_, 'defer') for 'later 1', 'later 2';
+wait_for($node, $db, q{SELECT string_agg(name || ' ' || attention, ', ' ORDER BY name) FROM taskcenter.open_alerts WHERE name ~ 'dead'}, 'note dead log, page dead escalate');
+is(told('b', 'note dead') . told('b', 'noise dead'), '', 'what is only recorded is no event');
+sql($node, $db, q{SELECT taskcenter.set_setting('failure_notice_after', '0'), taskcenter.remove_attention_rule('removed'),
+	taskcenter.set_attention_rule('replaced', 'drop', pattern => 'replaced')});
+$node->stop('immediate');
+$node->start;
+# who acknowledges one in a transaction that stays open is not waited for
 my $session = $node->background_psql($db);
 $session->query_safe('BEGIN');
 $session->query_safe(q{SELECT taskcenter.acknowledge_alert(alert_id) FROM taskcenter.alerts WHERE name = 'later 1'});
-wait_for($node, $db, q{SELECT count(*) FROM taskcenter.events WHERE event_type = 'alert_released' AND task = 'later 2'}, '1');
+wait_for($node, $db, q{SELECT count(*) FROM taskcenter.alerts WHERE due_at IS NOT NULL AND name <> 'later 1' AND kind = 'failures'}, '0');
 $session->query_safe('COMMIT');
 $session->quit;
-is(sql($node, $db, q{SELECT count(*) FROM taskcenter.alert_timers}), 0, 'nothing more is to be told');
-is(sql($node, $db, q{SELECT count(*) FROM taskcenter.events WHERE event_type = 'alert_released' AND task = 'later 1'}), 0, 'nor was it');
-my $late = sql($node, $db, q{SELECT extract(epoch FROM e.recorded_at - a.raised_at) FROM taskcenter.events AS e, taskcenter.alerts AS a
-	WHERE e.task = 'later 2' AND e.event_type = 'alert_released' AND a.name = 'later 2'});
-cmp_ok($late, '>=', 4, 'it is told when it was to be told');
-cmp_ok($late, '<', 5, 'and not much later');
-
-# ---- at most so many ----
-
-sql($node, $db, q{SELECT taskcenter.set_attention_rule('few', 'notify', pattern => 'few *', max_notices => 2, rate_window => '6 seconds')});
-fail_once($_) for 'few 1', 'few 2';
-decided($_, 'notify') for 'few 1', 'few 2';
-for my $name ('few 3', 'few 4')
-{
-	fail_once($name);
-	decided($name, 'batch');
-}
-wait_for($node, $db, q{SELECT jsonb_path_query_array(payload, '$.alerts[*].name') FROM taskcenter.events
-	WHERE event_type = 'alert_released' AND payload ->> 'attention_rule' = 'few'}, '["few 3", "few 4"]');
-cmp_ok(sql($node, $db, q{SELECT extract(epoch FROM r.recorded_at - n.recorded_at) FROM taskcenter.events AS r, taskcenter.events AS n
-	WHERE r.event_type = 'alert_released' AND r.payload ->> 'attention_rule' = 'few' AND n.event_type = 'alert_notified' AND n.task = 'few 1'}),
-	'>=', 6, 'when there was room again');
-is(sql($node, $db, q{SELECT count(*) FROM taskcenter.alert_timers WHERE what = 'forget' AND alert_id = (SELECT alert_id FROM taskcenter.alerts WHERE name = 'few 3')}),
-	1, 'which takes a place itself');
+is(released('loads'), "2|load 1, load 2\n1|load 3", 'what was batched is told as one, for each owner');
+is(released('loads', 'alice'), '2|load 1, load 2', 'who hears of her own');
+is(released('loads', 'bob'), '1|load 3', 'or his');
+is(released(''), '1|removed', 'also when its rule is gone');
+is(released('replaced'), '1|replaced', 'or is another');
+is(released('later'), '1|later 2', 'but not what was acknowledged');
+is(sql($node, $db, q{SELECT count(*), min(payload ->> 'count') FROM taskcenter.events WHERE event_type = 'alert_released' AND payload ->> 'attention_rule' = 'few'}),
+	'1|2', 'what was too much is told as one');
+is(sql($node, $db, q{SELECT bool_and(told_at >= raised_at + CASE WHEN name ~ 'later' THEN interval '9 seconds' ELSE '5 seconds' END)
+	FROM taskcenter.alerts WHERE attention = ANY ('{defer,batch}') AND name !~ '2' AND name <> 'later 1' AND name <> 'load 3' AND name !~ 'few'}), 't', 'not before its time');
+cmp_ok(sql($node, $db, q{SELECT extract(epoch FROM told_at - raised_at) FROM taskcenter.alerts WHERE name = 'later 2'}), '<', 10.5, 'nor much later');
+is(sql($node, $db, q{SELECT min(r.told_at) - min(n.told_at) >= '6 seconds' FROM taskcenter.alerts AS r, taskcenter.alerts AS n
+	WHERE r.name ~ 'few' AND r.attention = 'batch' AND n.name ~ 'few' AND n.attention = 'notify'}), 't', 'when there was room again');
+is(sql($node, $db, q{SELECT count(*), count(DISTINCT a ->> 'alert_id') FROM taskcenter.events AS e, jsonb_array_elements(e.payload -> 'alerts') AS a
+	WHERE e.event_type = 'alert_released'}), '8|8', 'nothing is told twice');
+is(sql($node, $db, q{SELECT count(*) FROM taskcenter.alerts WHERE told_at IS NULL AND attention <> ALL ('{drop,log}') AND acknowledged_at IS NULL}), 0, 'and nothing is lost');
 
 # ---- escalated ----
 
-sql($node, $db, q{SELECT taskcenter.set_attention_rule('pages', 'escalate', pattern => 'page *', escalate_after => '3 seconds')});
-fail_once('page 1');
-decided('page 1', 'escalate');
-wait_for($node, $db, q{SELECT string_agg(event_type || ' ' || (payload ->> 'severity'), ', ' ORDER BY event_id) FROM taskcenter.events
-	WHERE task = 'page 1' AND event_type ~ '^alert'}, 'alert_notified warning, alert_escalated critical');
-is(sql($node, $db, q{SELECT count(*) FROM taskcenter.alert_timers WHERE what = 'escalate'}), 0, 'critical is the end of it');
-fail_once('page 2');
-decided('page 2', 'escalate');
-is(sql_as($node, $db, 'alice', q{SELECT count(taskcenter.acknowledge_alert(alert_id, 'mine')) FROM taskcenter.alerts WHERE name = 'page 2'}), 1,
-	'its owner acknowledges it');
-# level by level, and no more once it recovered
-sql($node, $db, q{SELECT taskcenter.set_alert_rule('page low', 'dead_letters_open', '>', '0', '1 second', 'info')});
-wait_for($node, $db, q{SELECT string_agg(event_type || ' ' || (payload ->> 'severity'), ', ' ORDER BY event_id) FROM taskcenter.events
-	WHERE payload ->> 'name' = 'page low' AND event_type ~ '^alert_[be]'}, 'alert_breached info, alert_escalated warning, alert_escalated critical');
-sql($node, $db, q{SELECT taskcenter.set_attention_rule('pages', 'escalate', pattern => 'page *', escalate_after => '5 seconds'),
-	taskcenter.set_alert_rule('page low', 'dead_letters_open', '>', '0', '1 second', 'warning')});
-wait_for($node, $db, q{SELECT count(*) FROM taskcenter.events WHERE payload ->> 'name' = 'page low' AND event_type = 'alert_breached'}, '2');
-sql($node, $db, q{SELECT taskcenter.discard_dead_letter(dead_letter_id) FROM taskcenter.open_dead_letters});
-wait_for($node, $db, q{SELECT attention FROM taskcenter.alerts WHERE name = 'page low' AND state = 'recovered'}, 'notify');
-wait_for($node, $db, q{SELECT count(*) FROM taskcenter.alert_timers WHERE what = 'escalate'}, '0');
-is(events_of('alert_escalated'), 3, 'what recovered, and what was acknowledged, is not told again');
+wait_for($node, $db, q{SELECT count(*) FROM taskcenter.alerts WHERE due_at IS NOT NULL}, '0');
+is(told('ne', 'page 1'), 'alert_notified warning, alert_escalated critical', 'critical is the end of it');
+is(told('ne', 'page 2'), 'alert_notified warning', 'or that somebody acknowledged it');
+is(told('be', 'page dead'), 'alert_breached info, alert_escalated warning, alert_escalated critical', 'level by level');
+is(told('e', 'slow page'), '', 'what recovered is not told again');
+is(sql($node, $db, q{SELECT string_agg(DISTINCT attention, ' ') FROM taskcenter.alerts WHERE name = 'slow page' AND state = 'recovered'}), 'notify', 'nor that it did');
+is(sql($node, $db, q{SELECT string_agg(name || ' ' || escalations, ', ' ORDER BY name) FROM taskcenter.alerts WHERE escalations > 0}), 'page 1 1, page dead 2', 'alerts say so');
 
-check_log($node, allow => qr/terminating|division by zero/);
+# ---- what is to be told is not out of policy ----
+
+sql($node, $db, q{BEGIN;
+	ALTER TABLE taskcenter.alerts DISABLE TRIGGER guard_record;
+	INSERT INTO taskcenter.alerts (raised_at, kind, name, state, severity, task_id, metric, threshold, detail, attention, due_at)
+	SELECT now() - interval '91 days', 'failures', 'old', 'notified', 'warning', task_id, 'failures_in_a_row', '3', 'It fails.', 'defer', now() + interval '1 hour'
+	FROM taskcenter.tasks WHERE name = 'plain';
+	ALTER TABLE taskcenter.alerts ENABLE ALWAYS TRIGGER guard_record;
+	COMMIT;
+	CALL taskcenter.purge()});
+is(sql($node, $db, q{SELECT count(*) FROM taskcenter.alerts WHERE name = 'old'}), 1, 'it is kept until it is told');
+sql($node, $db, q{SELECT taskcenter.acknowledge_alert(alert_id) FROM taskcenter.alerts WHERE name = 'old'; CALL taskcenter.purge()});
+is(sql($node, $db, q{SELECT count(*) FROM taskcenter.alerts WHERE name = 'old'}), 0, 'or acknowledged');
+
+check_log($node, allow => qr/terminating|division by zero|recovery|shut down|interrupted/);
 $node->stop;
 done_testing();
