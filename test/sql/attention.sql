@@ -45,7 +45,7 @@ SELECT count(r) FROM (VALUES
     (taskcenter.set_attention_rule('gap', 'notify', pattern => 'gap', place => 80,
         quiet_from => '01:00', quiet_to => '02:30', timezone => 'Europe/Berlin')),
     (taskcenter.set_attention_rule('noon', 'notify', pattern => 'noon', quiet_from => '12:00', quiet_to => '13:00'))) AS v (r);
-SELECT c.kind, c.name, c.severity, c.at, d.attention, d.until, d.rule FROM (VALUES
+SELECT c.kind, c.name, c.severity, c.at, d.attention, d.due_at, d.rule FROM (VALUES
     (1, 'rule', 'x', 'critical', timestamptz '2026-01-15 12:00+00'),
     (2, 'rule', 'noise 1', 'warning', timestamptz '2026-01-15 12:00+00'),
     (3, 'rule', 'noise', 'warning', timestamptz '2026-01-15 12:00+00'),
@@ -85,7 +85,7 @@ FROM (VALUES
     (104, 'load', 'hourly', timestamptz '2026-01-15 13:00+00', NULL, NULL)) AS v (id, name, rule, due_at, told_at, told_with)
 JOIN taskcenter.attention_rules AS r ON r.name = v.rule;
 ALTER TABLE taskcenter.alerts ENABLE ALWAYS TRIGGER guard_record;
-SELECT c.name, d.attention, d.until, d.rule FROM (VALUES
+SELECT c.name, d.attention, d.due_at, d.rule FROM (VALUES
     (1, 'few', timestamptz '2026-01-15 12:00+00'),
     (2, 'few', timestamptz '2026-01-15 12:40+00'),
     (3, 'load', timestamptz '2026-01-15 12:59+00'),
