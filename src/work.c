@@ -15,11 +15,8 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "utils/acl.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "access.h"
 #include "activation.h"
 #include "arguments.h"
 #include "control_store.h"
@@ -32,9 +29,9 @@
 #include "shared_state.h"
 #include "statement.h"
 #include "work.h"
+#include "work_lanes.h"
 
 #define MAX_PASSES 16
-#define MAX_KEPT_LANES 64
 #define FLAG_SKIPS 1000			/* runs of a lane that a claim skips */
 #define LOCKED_LOOK_US (200 * INT64CONST(1000)) /* at a limit that somebody
 												 * holds */
@@ -58,129 +55,6 @@ priority_aging(const WorkerLane *lanes, int count)
 		!tc_interval_usecs(tc_parse_interval(TC_SETTING_PRIORITY_AGING, value), &usecs))
 		return 0;
 	return usecs;
-}
-
-/* ---- the lanes that were there at the last look ---- */
-
-/*
- * Between two looks nothing comes that shared memory does not tell of; what
- * went is found empty.  So a worker that drains a queue looks once.
- */
-static struct
-{
-	MemoryContext context;
-	uint64		version;		/* 0: nothing is kept */
-	int64		worker_id;
-	WorkerLane	lanes[MAX_KEPT_LANES];
-	int			count;
-}			kept;
-
-static char *
-kept_text(const char *text)
-{
-	return text == NULL ? NULL : MemoryContextStrdup(kept.context, text);
-}
-
-static void
-keep_lanes(const WorkerRow *worker, uint64 version, const WorkerLane *lanes, int count)
-{
-	int			i;
-
-	kept.version = 0;
-	if (version == 0 || count == 0 || count > MAX_KEPT_LANES)
-		return;
-	if (kept.context == NULL)
-		kept.context = AllocSetContextCreate(TopMemoryContext, "taskcenter lanes of a worker",
-											 ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(kept.context);
-	for (i = 0; i < count; i++)
-	{
-		kept.lanes[i] = lanes[i];
-		kept.lanes[i].queue = kept_text(lanes[i].queue);
-		kept.lanes[i].task = kept_text(lanes[i].task);
-		kept.lanes[i].rate_limit = kept_text(lanes[i].rate_limit);
-		kept.lanes[i].rate_key = kept_text(lanes[i].rate_key);
-		kept.lanes[i].requires_flag = kept_text(lanes[i].requires_flag);
-		kept.lanes[i].flag_subject = kept_text(lanes[i].flag_subject);
-	}
-	kept.count = count;
-	kept.worker_id = worker->worker_id;
-	kept.version = version;
-}
-
-/* *old: they are those of an earlier look, unless a new one is asked for */
-static int
-find_lanes(const WorkerRow *worker, char *const *queues, int queue_count, bool *old,
-		   WorkerLane **lanes)
-{
-	uint64		version = queues == worker->queues ? tc_shared_work_version() : 0;
-	int			count;
-
-	*old = *old && version != 0 && kept.version == version &&
-		kept.worker_id == worker->worker_id;
-	if (*old)
-	{
-		*lanes = palloc(sizeof(WorkerLane) * kept.count);
-		memcpy(*lanes, kept.lanes, sizeof(WorkerLane) * kept.count);
-		return kept.count;
-	}
-	count = tc_worker_lanes(worker, queues, queue_count, lanes);
-	keep_lanes(worker, version, *lanes, count);
-	return count;
-}
-
-/* ---- what it may claim ---- */
-
-/* grants are looked up only where ownership does not suffice */
-static bool
-owns_all(Oid role, const WorkerLane *lanes, int count)
-{
-	int			i;
-
-	for (i = 0; i < count; i++)
-	{
-		if (!has_privs_of_role(role, (Oid) lanes[i].owner_id))
-			return false;
-	}
-	return true;
-}
-
-/*
- * Lanes that the role may work on, without those that are due later; *next:
- * the first of these.  *refused: there are others that it may not work on.
- */
-static int
-permitted_lanes(const WorkerRow *worker, char *const *queues, int queue_count, TimestampTz now,
-				bool *old, WorkerLane **lanes, TimestampTz *next, bool *refused)
-{
-	TaskSet		tasks = {.all = true};
-	int			found;
-	int			count = 0;
-	int			i;
-
-	*next = DT_NOEND;
-	*lanes = NULL;
-	*refused = false;
-	if (tc_shared_barred(MyDatabaseId) != NULL)
-		return 0;
-	found = find_lanes(worker, queues, queue_count, old, lanes);
-	if (!owns_all(tc_statement_caller(), *lanes, found))
-		tc_access_tasks(tc_statement_caller(), TASK_RIGHT_WORK, &tasks);
-	for (i = 0; i < found; i++)
-	{
-		WorkerLane *lane = &(*lanes)[i];
-
-		if (!tc_access_has(&tasks, lane->task_id, (Oid) lane->owner_id))
-		{
-			*refused = true;
-			continue;
-		}
-		if (lane->run_at > now)
-			*next = Min(*next, lane->run_at);
-		else
-			(*lanes)[count++] = *lane;
-	}
-	return count;
 }
 
 /* ---- flags ---- */
@@ -436,24 +310,21 @@ int
 tc_work_claim(const WorkerRow *worker, char *const *queues, int queue_count, int max_runs,
 			  int64 lease, TimestampTz now, WorkerRun **runs)
 {
-	bool		old = true;
+	LaneLook	look = {worker, queues, queue_count, max_runs, LOOK_KEPT};
 	int			claimed = 0;
 
 	*runs = palloc(sizeof(WorkerRun) * Max(max_runs, 1));
 	for (;;)
 	{
 		WorkerLane *lanes;
-		TimestampTz next;
-		bool		refused;
-		int			count = permitted_lanes(worker, queues, queue_count, now, &old, &lanes, &next,
-											&refused);
+		int			count = tc_work_lanes(&look, now, &lanes);
 
 		set_leases(lanes, count, lease, now);
 		claimed = claim_from(worker, lanes, count, max_runs, now, *runs, claimed);
-		if (claimed == max_runs || !old)
+		if (claimed == max_runs || look.depth == LOOK_ALL)
 			break;
-		/* what was there is not there any more: look again, once */
-		old = false;
+		/* what was there is not there any more, or is not all that is there */
+		look.depth++;
 	}
 	touch_leases(*runs, claimed);
 	return claimed;
@@ -501,24 +372,37 @@ look_at_lane(WorkerLane *lane, TimestampTz now, WorkOutlook *outlook)
 	}
 }
 
+static bool
+any_due(WorkerLane *lanes, int count, TimestampTz now, WorkOutlook *outlook)
+{
+	int			i;
+
+	for (i = 0; i < count; i++)
+		look_at_lane(&lanes[i], now, outlook);
+	if (any_share(lanes, count) == 0)
+		return false;
+	outlook->due = tc_worker_probe(lanes, count, now);
+	/* others claim what is due; if they do not, nobody tells us */
+	if (!outlook->due)
+		outlook->next = Min(outlook->next, now + PASSED_LOOK_US);
+	return outlook->due;
+}
+
 WorkOutlook
 tc_work_look(const WorkerRow *worker, TimestampTz now)
 {
-	WorkOutlook outlook = {0};
-	WorkerLane *lanes;
-	bool		old = false;
-	int			count = permitted_lanes(worker, worker->queues, worker->queue_count, now, &old,
-										&lanes, &outlook.next, &outlook.partial);
-	int			i;
+	LaneLook	look = {worker, worker->queues, worker->queue_count, 0, LOOK_SOME};
 
-	outlook.partial |= worker->task_count > 0;
-	for (i = 0; i < count; i++)
-		look_at_lane(&lanes[i], now, &outlook);
-	if (any_share(lanes, count) == 0)
-		return outlook;
-	outlook.due = tc_worker_probe(lanes, count, now);
-	/* others claim what is due; if they do not, nobody tells us */
-	if (!outlook.due)
-		outlook.next = Min(outlook.next, now + PASSED_LOOK_US);
-	return outlook;
+	for (;;)
+	{
+		WorkerLane *lanes;
+		int			count = tc_work_lanes(&look, now, &lanes);
+		WorkOutlook outlook = {0};
+
+		outlook.next = look.next;
+		outlook.partial = look.refused || worker->task_count > 0;
+		if (any_due(lanes, count, now, &outlook) || look.depth == LOOK_ALL)
+			return outlook;
+		look.depth = LOOK_ALL;
+	}
 }

@@ -7,7 +7,8 @@
  * none, by queue, priority and gate; a gate holds one task and one tenant.  So
  * what may be claimed is decided once for a lane, and a claim takes the heads
  * of some lanes in one statement.  The lanes are found by stepping from one to
- * the next in the index: their number counts, not that of their runs.
+ * the next in the index: their number counts, not that of their runs.  Where
+ * there are many, a look sees some, from a random one on.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,12 +17,15 @@
 #include "access/xlog.h"
 #include "catalog/pg_type_d.h"
 #include "common/hashfn.h"
+#include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 
 #include "arguments.h"
 #include "bindings.h"
 #include "worker_store.h"
+
+#define IS_FOR_IT 18			/* column of find_lanes */
 
 static Statement insert_worker = {
 	.label = "register a worker",
@@ -106,6 +110,28 @@ static Statement queue_has = {
 	.any_plan = true
 };
 
+/* the lanes of a priority from one on, in a column list of their own */
+#define LANES_WHERE(first, next) \
+	"   (WITH RECURSIVE lane AS (" \
+	"    (SELECT r.priority, r.gate, r.task_id, r.run_at, r.group_key" \
+	"     FROM taskcenter.live_runs AS r" \
+	"     WHERE r.run_as_id = 0 AND r.queue_id = q.queue_id AND r.priority = v.priority" \
+	"       AND r.status = ANY (ARRAY['queued', 'retrying'])" first \
+	"     ORDER BY r.gate, r.run_at, r.run_id LIMIT 1)" \
+	"    UNION ALL" \
+	"    SELECT n.* FROM lane AS p, LATERAL (" \
+	"     SELECT r.priority, r.gate, r.task_id, r.run_at, r.group_key" \
+	"     FROM taskcenter.live_runs AS r" \
+	"     WHERE r.run_as_id = 0 AND r.queue_id = q.queue_id AND r.priority = v.priority" \
+	"       AND r.status = ANY (ARRAY['queued', 'retrying']) AND r.gate > p.gate" next \
+	"     ORDER BY r.gate, r.run_at, r.run_id LIMIT 1) AS n)" \
+	"    SELECT * FROM lane)"
+
+/*
+ * At most $6 lanes of a priority (null: all), from the gate $5 on and around.
+ * Lanes that the worker is not to have are told, too: so it is seen whether
+ * there are more.
+ */
 static Statement find_lanes = {
 	.label = "find the lanes of a worker",
 	.text =
@@ -114,33 +140,35 @@ static Statement find_lanes = {
 	"   t.rate_limit, coalesce(t.owner_id || ' ' || coalesce(l.group_key, t.group_key),"
 	"     'task ' || t.task_id),"
 	"   t.name, t.timeout, t.stuck_after, t.requires_flag,"
-	"   coalesce(l.group_key, t.group_key, t.owner)"
+	"   coalesce(l.group_key, t.group_key, t.owner),"
+	"   t.state = ANY (ARRAY['active', 'paused'])"
+	"     AND ($2::text[] IS NULL OR t.name = ANY ($2))"
 	" FROM taskcenter.scheduler_state AS s"
 	" CROSS JOIN unnest($1::text[]) AS wanted (queue)"
 	" JOIN taskcenter.queues AS q ON q.queue = wanted.queue AND q.state = 'active'"
 	" CROSS JOIN LATERAL ("
-	"   WITH RECURSIVE lane AS ("
-	"   (SELECT r.priority, r.gate, r.task_id, r.run_at, r.group_key"
-	"    FROM taskcenter.live_runs AS r"
+	"   WITH RECURSIVE level AS ("
+	"   (SELECT r.priority FROM taskcenter.live_runs AS r"
 	"    WHERE r.run_as_id = 0 AND r.queue_id = q.queue_id"
 	"      AND r.status = ANY (ARRAY['queued', 'retrying'])"
-	"    ORDER BY r.priority, r.gate, r.run_at, r.run_id LIMIT 1)"
+	"    ORDER BY r.priority LIMIT 1)"
 	"   UNION ALL"
-	"   SELECT n.* FROM lane AS p, LATERAL ("
-	"    SELECT r.priority, r.gate, r.task_id, r.run_at, r.group_key"
-	"    FROM taskcenter.live_runs AS r"
+	"   SELECT n.* FROM level AS p, LATERAL ("
+	"    SELECT r.priority FROM taskcenter.live_runs AS r"
 	"    WHERE r.run_as_id = 0 AND r.queue_id = q.queue_id"
-	"      AND r.status = ANY (ARRAY['queued', 'retrying'])"
-	"      AND (r.priority, r.gate) > (p.priority, p.gate)"
-	"    ORDER BY r.priority, r.gate, r.run_at, r.run_id LIMIT 1) AS n)"
-	"   SELECT * FROM lane) AS l"
+	"      AND r.status = ANY (ARRAY['queued', 'retrying']) AND r.priority > p.priority"
+	"    ORDER BY r.priority LIMIT 1) AS n)"
+	"   SELECT * FROM level) AS v"
+	" CROSS JOIN LATERAL ("
+	LANES_WHERE(" AND r.gate >= $5", "")
+	"   UNION ALL"
+	LANES_WHERE(" AND r.gate < $5", " AND r.gate < $5")
+	"   LIMIT $6) AS l"
 	" JOIN taskcenter.tasks AS t ON t.task_id = l.task_id"
 	" WHERE s.system_identifier = $3 AND s.database_id = $4 AND s.state <> 'disabled'"
-	"   AND (s.state = 'running' OR q.queue = 'control')"
-	"   AND t.state = ANY (ARRAY['active', 'paused'])"
-	"   AND ($2::text[] IS NULL OR t.name = ANY ($2))",
-	.nargs = 4,
-	.types = {TEXTARRAYOID, TEXTARRAYOID, TEXTOID, INT8OID}
+	"   AND (s.state = 'running' OR q.queue = 'control')",
+	.nargs = 6,
+	.types = {TEXTARRAYOID, TEXTARRAYOID, TEXTOID, INT8OID, INT8OID, INT8OID}
 };
 
 /*
@@ -340,6 +368,14 @@ usecs_of(const Interval *interval)
 	return interval != NULL && tc_interval_usecs(interval, &usecs) ? usecs : 0;
 }
 
+/* where a look begins that does not see all lanes: each has its chance */
+static int64
+any_gate(void)
+{
+	return TC_GATE_WORKERS +
+		(int64) (pg_prng_uint64(&pg_global_prng_state) & (TC_GATE_WORKERS - 1));
+}
+
 static void
 read_lane(uint64 row, WorkerLane *lane)
 {
@@ -365,21 +401,29 @@ read_lane(uint64 row, WorkerLane *lane)
 }
 
 int
-tc_worker_lanes(const WorkerRow *worker, char *const *queues, int queue_count,
-				WorkerLane **lanes)
+tc_worker_lanes(const WorkerRow *worker, char *const *queues, int queue_count, int most,
+				bool *found_all, WorkerLane **lanes)
 {
 	Bindings	bindings = {0};
-	int			count;
+	int			found;
+	int			count = 0;
 	int			i;
 
 	bind_texts(&bindings, queues, queue_count);
 	bind_texts(&bindings, worker->tasks, worker->task_count);
 	tc_bind_text(&bindings, psprintf(UINT64_FORMAT, GetSystemIdentifier()));
 	tc_bind_int64(&bindings, MyDatabaseId);
-	count = (int) tc_run_bound(&find_lanes, &bindings);
-	*lanes = palloc(sizeof(WorkerLane) * Max(count, 1));
-	for (i = 0; i < count; i++)
-		read_lane(i, &(*lanes)[i]);
+	tc_bind_int64(&bindings, most == 0 ? PG_INT64_MIN : any_gate());
+	if (most == 0)
+		tc_bind_null(&bindings);
+	else
+		tc_bind_int64(&bindings, most);
+	found = (int) tc_run_bound(&find_lanes, &bindings);
+	*found_all = most == 0 || found < most;
+	*lanes = palloc(sizeof(WorkerLane) * Max(found, 1));
+	for (i = 0; i < found; i++)
+		if (tc_get_bool(i, IS_FOR_IT))
+			read_lane(i, &(*lanes)[count++]);
 	return count;
 }
 

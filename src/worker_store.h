@@ -52,11 +52,12 @@ extern bool tc_worker_queue_has(const char *queue, const TaskSet *tasks);
 
 /*
  * The lanes of a worker: of its queues (these, of them) and tasks, as far as
- * nothing holds them, due or not.  None where the database is not adopted
- * (*adopted false).
+ * nothing holds them, due or not; none where the database is not adopted.
+ * At most so many of a queue's priority (0: all), by chance; *found_all: there
+ * are no others.
  */
 extern int	tc_worker_lanes(const WorkerRow *worker, char *const *queues, int queue_count,
-							WorkerLane **lanes);
+							int most, bool *found_all, WorkerLane **lanes);
 
 /* a run that a worker still has after a beat */
 typedef struct HeldRun

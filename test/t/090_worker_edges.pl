@@ -260,6 +260,43 @@ subtest 'rate limits' => sub {
 	$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($w)", '1', 'and finds its tokens later');
 };
 
+# of so many a look sees some hundreds, by chance
+subtest 'a crowd of tenants' => sub {
+	external('crowd');
+	external('rare');
+	my $w = worker('crowd', 'crowd');
+	my $enqueue = sub {
+		my ($task, $tenants, $each) = @_;
+		$sql->("SELECT count(*) FROM taskcenter.enqueue_tasks((SELECT jsonb_agg(jsonb_build_object('task', '$task',
+			'options', jsonb_build_object('group_key', 'tenant ' || n), 'params', jsonb_build_object('of', n)))
+			FROM generate_series(1, $tenants) AS n, generate_series(1, $each)))");
+	};
+	$enqueue->('crowd', 1500, 2);
+	$enqueue->('crowd', 1, 500);
+	$enqueue->('rare', 1, 3);
+	$tc->is_sql("SELECT count(*), count(DISTINCT params) FROM taskcenter.claim_runs($w, 100)", '100|100', 'one of each tenant');
+	$tc->is_sql("SELECT count(*), count(DISTINCT params) > 950 FROM taskcenter.claim_runs($w, 1000)", '1000|t', 'of nearly as many as are wanted');
+	my $short = 0;
+	for (1 .. 20)
+	{
+		$short++ if $sql->("SELECT count(*) FROM taskcenter.claim_runs($w, 50)") != 50;
+	}
+	is($short, 0, 'no claim gives less than there is');
+	$tc->is_sql("SELECT count(DISTINCT params) > 1200, count(*) FILTER (WHERE params ->> 'of' = '1') < 20
+		FROM taskcenter.live_runs AS r WHERE r.worker_id = $w", 't|t', 'most had a turn, and who has much gets no more');
+	my $rare = worker('rare', 'rare');
+	$tc->is_sql("SELECT string_agg(DISTINCT task, ' '), count(*) FROM taskcenter.claim_runs($rare, 10)", 'rare|3',
+		'a lane is found among all that are for others');
+	$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($w, 1000)", '1000', 'the rest');
+	$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($w, 1000)", '400', 'to the last');
+	$tc->is_sql("SELECT count(*), count(DISTINCT run_id) FROM taskcenter.live_runs WHERE status = 'running' AND worker_id = $w",
+		'3500|3500', 'each once');
+	$sql->("SELECT count(*) FROM taskcenter.complete_runs((SELECT jsonb_agg(jsonb_build_object('run_id', run_id, 'token', token))
+		FROM taskcenter.live_runs WHERE worker_id IN ($w, $rare)))");
+	$tc->is_sql("SELECT count(*) FROM taskcenter.live_runs WHERE worker_id IN ($w, $rare)", '0', 'and done');
+	$sql->("SELECT taskcenter.unregister_worker($_)") for $w, $rare;
+};
+
 # a copy does nothing, and says so
 subtest 'a copy' => sub {
 	my $w = worker('copied', 'batch');
