@@ -239,7 +239,7 @@ explain_definitions(const Explanation *to, const RunCircumstances *run)
 static void
 explain_rate(const Explanation *to, const RunCircumstances *run)
 {
-	TaskRate	rate = {run->rate_limit, run->queue_id, run->task_id};
+	TaskRate	rate = {run->rate_limit, run->queue_id, run->task_id, run->rate_key};
 	TimestampTz next;
 
 	if (run->rate_limit == NULL)

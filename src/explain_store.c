@@ -42,7 +42,9 @@ static Statement statements[] = {
 		"   r.step_state ->> 'signal', r.step_state ->> 'key',"
 		"   (SELECT count(*) FROM taskcenter.decisions AS d"
 		"     WHERE d.run_id = r.run_id AND d.decision = 'approve'),"
-		"   CASE WHEN t.kind = 'sql' THEN t.rate_limit END, r.queue_id, r.task_id"
+		"   CASE WHEN t.kind = ANY (ARRAY['sql', 'external']) THEN t.rate_limit END,"
+		"   r.queue_id, r.task_id, CASE WHEN t.kind = 'external' THEN"
+		"     t.owner_id || ' ' || coalesce(r.group_key, t.group_key) END"
 		" FROM taskcenter.live_runs AS r"
 		" LEFT JOIN taskcenter.graph_progress AS p ON p.run_id = r.run_id"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
@@ -127,5 +129,6 @@ tc_run_circumstances(int64 run_id, bool finished, TimestampTz now, RunCircumstan
 	run->rate_limit = tc_get_text(0, 33);
 	run->queue_id = tc_get_int64(0, 34);
 	run->task_id = tc_get_int64(0, 35);
+	run->rate_key = tc_get_text(0, 36);
 	return true;
 }

@@ -51,9 +51,10 @@ typedef struct RunCircumstances
 	const char *signal;			/* that it waits for; NULL: none */
 	const char *signal_key;		/* NULL: none */
 	int32		approved;		/* who approved it so far */
-	const char *rate_limit;		/* NULL: none, or that of workers' claims */
+	const char *rate_limit;		/* NULL: none */
 	int64		queue_id;
 	int64		task_id;
+	const char *rate_key;		/* NULL: that of the task */
 } RunCircumstances;
 
 #define TC_MAX_AHEAD 10000

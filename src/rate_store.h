@@ -10,15 +10,15 @@
 #ifndef TC_RATE_STORE_H
 #define TC_RATE_STORE_H
 
-#include "datatype/timestamp.h"
+#include "rate_limit.h"
 
 /*
- * When the bucket of a rate limit is full; DT_NOBEGIN: it is.  lock: for the
+ * What was taken of a rate limit, in the present day and month.  lock: for the
  * transaction; false: somebody else has it.
  */
 extern bool tc_rate_bucket(int64 queue_id, const char *key, bool lock, TimestampTz now,
-						   TimestampTz *full_at);
-extern void tc_rate_bucket_set(int64 queue_id, const char *key, TimestampTz full_at,
+						   RateUse *use);
+extern void tc_rate_bucket_set(int64 queue_id, const char *key, const RateUse *use,
 							   TimestampTz now);
 
 #endif							/* TC_RATE_STORE_H */

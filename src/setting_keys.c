@@ -19,7 +19,7 @@ const SettingKey tc_setting_keys[] = {
 	{TC_SETTING_DEAD_LETTERS_RETENTION, SETTING_RETENTION, "90 days",
 	"How long closed dead letters are kept"},
 	{TC_SETTING_DEFAULT_TIMEZONE, SETTING_ZONE, "UTC",
-	"Time zone of new schedules that name none"},
+	"Time zone of new schedules that name none, and of the days and months of budgets"},
 	{TC_SETTING_EVENTS_RETENTION, SETTING_RETENTION, "7 days",
 	"How long events are kept that are no other record"},
 	{TC_SETTING_FAILED_RUNS_RETENTION, SETTING_RETENTION, "90 days",

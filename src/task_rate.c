@@ -20,39 +20,39 @@
 static char *
 key_of(const TaskRate *rate)
 {
-	return psprintf("task " INT64_FORMAT, rate->task_id);
+	return rate->key != NULL ? pstrdup(rate->key) : psprintf("task " INT64_FORMAT, rate->task_id);
 }
 
 int64
 tc_task_rate_room(const TaskRate *rate, TimestampTz now, TimestampTz *next)
 {
 	RateLimit	limit = tc_rate_limit_parse("rate_limit", rate->limit);
-	TimestampTz written;
-	TimestampTz full_at;
+	RateUse		use;
 	StoreFrame	frame;
 	bool		held;
 
 	tc_store_begin(&frame);
-	held = tc_rate_bucket(rate->queue_id, key_of(rate), true, now, &written);
-	full_at = tc_rate_emptiest(&limit, written, now);
-	if (held && full_at < written)
-		tc_rate_bucket_set(rate->queue_id, key_of(rate), full_at, now);
+	held = tc_rate_bucket(rate->queue_id, key_of(rate), true, now, &use);
+	if (held && tc_rate_settle(&limit, &use, now))
+		tc_rate_bucket_set(rate->queue_id, key_of(rate), &use, now);
 	tc_store_end(&frame);
-	*next = held ? tc_rate_next(&limit, full_at, now) : now + HELD_LOOK_US;
-	return held ? tc_rate_available(&limit, full_at, now) : 0;
+	*next = held ? tc_rate_next(&limit, &use, now) : now + HELD_LOOK_US;
+	return held ? tc_rate_available(&limit, &use, now) : 0;
 }
 
 void
 tc_task_rate_take(const TaskRate *rate, int64 runs, TimestampTz now)
 {
 	RateLimit	limit = tc_rate_limit_parse("rate_limit", rate->limit);
-	TimestampTz full_at;
+	RateUse		use;
 	StoreFrame	frame;
 
 	tc_store_begin(&frame);
-	if (tc_rate_bucket(rate->queue_id, key_of(rate), true, now, &full_at))
-		tc_rate_bucket_set(rate->queue_id, key_of(rate),
-						   tc_rate_take(&limit, full_at, runs, now), now);
+	if (tc_rate_bucket(rate->queue_id, key_of(rate), true, now, &use))
+	{
+		tc_rate_take(&limit, &use, runs, now);
+		tc_rate_bucket_set(rate->queue_id, key_of(rate), &use, now);
+	}
 	tc_store_end(&frame);
 }
 
@@ -60,11 +60,11 @@ TimestampTz
 tc_task_rate_next(const TaskRate *rate, TimestampTz now)
 {
 	RateLimit	limit = tc_rate_limit_parse("rate_limit", rate->limit);
-	TimestampTz full_at;
+	RateUse		use;
 	StoreFrame	frame;
 
 	tc_store_begin(&frame);
-	(void) tc_rate_bucket(rate->queue_id, key_of(rate), false, now, &full_at);
+	(void) tc_rate_bucket(rate->queue_id, key_of(rate), false, now, &use);
 	tc_store_end(&frame);
-	return tc_rate_next(&limit, full_at, now);
+	return tc_rate_next(&limit, &use, now);
 }

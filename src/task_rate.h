@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * task_rate.h
- *		The rate limit of a task whose runs executors claim.
+ *		The rate limit of a task whose runs executors claim, and where it stands.
  *
  * Layer 3.8.  In the transaction of the claim: what it does not take is there
  * for the next.
@@ -18,6 +18,7 @@ typedef struct TaskRate
 	const char *limit;			/* as it was defined; NULL: none */
 	int64		queue_id;
 	int64		task_id;
+	const char *key;			/* of workers' claims; NULL: the task */
 } TaskRate;
 
 /*

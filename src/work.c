@@ -119,23 +119,23 @@ static void
 apply_rate(WorkerLane *lane, TimestampTz now)
 {
 	RateLimit	limit = tc_rate_limit_parse("rate_limit", lane->rate_limit);
-	TimestampTz written;
-	TimestampTz full_at;
+	RateUse		use;
+	bool		changed;
 
-	if (!tc_rate_bucket(lane->queue_id, lane->rate_key, true, now, &written))
+	if (!tc_rate_bucket(lane->queue_id, lane->rate_key, true, now, &use))
 	{
 		lane->share = 0;
 		lane->closed = true;
 		return;
 	}
-	full_at = tc_rate_emptiest(&limit, written, now);
-	lane->share = (int) Min((int64) lane->share, tc_rate_available(&limit, full_at, now));
+	changed = tc_rate_settle(&limit, &use, now);
+	lane->share = (int) Min((int64) lane->share, tc_rate_available(&limit, &use, now));
 	if (lane->share > 0)
-		full_at = tc_rate_take(&limit, full_at, lane->share, now);
+		tc_rate_take(&limit, &use, lane->share, now);
 	else
 		lane->closed = true;
-	if (full_at != written)
-		tc_rate_bucket_set(lane->queue_id, lane->rate_key, full_at, now);
+	if (changed || lane->share > 0)
+		tc_rate_bucket_set(lane->queue_id, lane->rate_key, &use, now);
 }
 
 /* what was taken and not used; the bucket is locked by us */
@@ -143,11 +143,12 @@ static void
 give_tokens_back(const WorkerLane *lane, int unused, TimestampTz now)
 {
 	RateLimit	limit = tc_rate_limit_parse("rate_limit", lane->rate_limit);
-	TimestampTz full_at;
+	RateUse		use;
 
-	if (tc_rate_bucket(lane->queue_id, lane->rate_key, true, now, &full_at))
-		tc_rate_bucket_set(lane->queue_id, lane->rate_key,
-						   tc_rate_take(&limit, full_at, -unused, now), now);
+	if (!tc_rate_bucket(lane->queue_id, lane->rate_key, true, now, &use))
+		return;
+	tc_rate_take(&limit, &use, -unused, now);
+	tc_rate_bucket_set(lane->queue_id, lane->rate_key, &use, now);
 }
 
 /* Cut the shares to what limits allow.  One limited lane at a time: they can share a limit. */
@@ -360,11 +361,11 @@ look_at_lane(WorkerLane *lane, TimestampTz now, WorkOutlook *outlook)
 	else
 	{
 		RateLimit	limit = tc_rate_limit_parse("rate_limit", lane->rate_limit);
-		TimestampTz full_at;
+		RateUse		use;
 		TimestampTz next;
 
-		(void) tc_rate_bucket(lane->queue_id, lane->rate_key, false, now, &full_at);
-		next = tc_rate_next(&limit, full_at, now);
+		(void) tc_rate_bucket(lane->queue_id, lane->rate_key, false, now, &use);
+		next = tc_rate_next(&limit, &use, now);
 		if (next <= now)
 			lane->share = 1;
 		else

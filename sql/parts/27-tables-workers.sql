@@ -26,8 +26,13 @@ CREATE TABLE taskcenter.rate_buckets (
     queue_id        bigint NOT NULL,
     rate_key        text NOT NULL,
     full_at         timestamptz NOT NULL,
+    day_ends_at     timestamptz,
+    day_begun       bigint,
+    month_ends_at   timestamptz,
+    month_begun     bigint,
     CONSTRAINT rate_buckets_pkey PRIMARY KEY (queue_id, rate_key)
 );
-CREATE INDEX rate_buckets_full_idx ON taskcenter.rate_buckets (full_at);
+CREATE INDEX rate_buckets_told_idx ON taskcenter.rate_buckets
+    (greatest(full_at, day_ends_at, month_ends_at));
 
 RESET ROLE;

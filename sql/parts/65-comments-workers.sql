@@ -15,10 +15,18 @@ COMMENT ON COLUMN taskcenter.workers.last_heartbeat_at IS
 COMMENT ON COLUMN taskcenter.workers.ended_at IS 'When it was unregistered; null: it was not';
 
 COMMENT ON TABLE taskcenter.rate_buckets IS
-'What is left of rate limits, which are buckets of tokens, one for each run; removed when they are full again';
+'What is left of rate limits, which are buckets of tokens, one for each run, and of daily and monthly budgets; removed when they are full again and the day and the month are over';
 COMMENT ON COLUMN taskcenter.rate_buckets.queue_id IS 'The queue of the runs';
 COMMENT ON COLUMN taskcenter.rate_buckets.rate_key IS 'Owner and group key of the run, else of the task, else the task';
 COMMENT ON COLUMN taskcenter.rate_buckets.full_at IS 'When the bucket is full again';
+COMMENT ON COLUMN taskcenter.rate_buckets.day_ends_at IS
+'When the day ends that day_begun counts, in the zone of the setting default_timezone; null: nothing has a budget';
+COMMENT ON COLUMN taskcenter.rate_buckets.day_begun IS
+'Attempts that began in that day, while the limit had a daily budget';
+COMMENT ON COLUMN taskcenter.rate_buckets.month_ends_at IS
+'When the month ends that month_begun counts, in that zone; null: nothing has a budget';
+COMMENT ON COLUMN taskcenter.rate_buckets.month_begun IS
+'Attempts that began in that month, while the limit had a monthly budget';
 
 COMMENT ON VIEW taskcenter.worker_runs IS 'What external workers hold now';
 COMMENT ON COLUMN taskcenter.worker_runs.worker_id IS 'Who holds the run';

@@ -89,6 +89,34 @@ $tc->wait_until('SELECT true');
 ok($tc->finish_all('kept', 20), 'after a crash the other one');
 is(began('kept', 1, 4), '0|0', 'in its time');
 
+# ---- budgets of a day and a month ----
+
+$tc->task('spare', $note, options => { rate_limit => '2 daily, 3 monthly' });
+$tc->enqueue_many('spare', 2);
+ok($tc->finish_all('spare', 20), 'what the budget of the day allows');
+my $key = q{rate_key = (SELECT 'task ' || task_id FROM taskcenter.tasks WHERE name = 'spare')};
+is($tc->sql(qq{SELECT day_begun, month_begun, day_ends_at = (date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC',
+month_ends_at = (date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC' FROM taskcenter.rate_buckets WHERE $key}),
+	'2|2|t|t', 'is counted to the end of the day and of the month');
+# the day ends soon
+$tc->sql(qq{UPDATE taskcenter.rate_buckets SET day_ends_at = clock_timestamp() + interval '3 seconds' WHERE $key});
+my $ends = $tc->sql(qq{SELECT day_ends_at FROM taskcenter.rate_buckets WHERE $key});
+my $spare = $tc->enqueue('spare');
+ok($tc->wait_until("SELECT count(*) = 1 FROM taskcenter.explain_run($spare) WHERE reason = 'the rate limit of its task is reached' AND detail LIKE '2 daily, 3 monthly; the next run may begin at %'"),
+	'the next one waits, and it is said until when');
+is($tc->finish($spare)->{status}, 'succeeded', 'and begins');
+is($tc->sql("SELECT started_at BETWEEN '$ends' AND timestamptz '$ends' + interval '1 second' FROM taskcenter.task_runs WHERE run_id = $spare"),
+	't', 'when the day ends');
+$spare = $tc->enqueue('spare');
+ok($tc->wait_until("SELECT count(*) = 1 FROM taskcenter.explain_run($spare) WHERE reason = 'the rate limit of its task is reached'"), 'now the month is spent');
+$tc->stop('immediate');
+$tc->node->start;
+$tc->wait_until('SELECT true');
+is($tc->finish($tc->enqueue('long'))->{status}, 'succeeded', 'after a crash others go on');
+is($tc->sql("SELECT status FROM taskcenter.task_runs WHERE run_id = $spare"), 'queued', 'and it is still spent');
+$tc->sql(q{SELECT taskcenter.alter_task('spare', options => '{"rate_limit": "2 daily, 4 monthly"}')});
+is($tc->finish($spare)->{status}, 'succeeded', 'until there is more of it');
+
 $tc->refused(q{SELECT taskcenter.create_task('x', 'SELECT 1', options => '{"group_key": "a"}')}, '0A000', 'a group key is for workers');
 
 $tc->stop;

@@ -316,6 +316,22 @@ subtest 'whose turn it is' => sub {
 	$sql->('ROLLBACK');
 	cmp_ok(scalar(claim($r, 100)), '>=', 1, 'and gives them back with its rollback');
 	drained('rates');
+
+	# a tenant's budget, whichever of his tasks it is spent on
+	external($_, options => { group_key => 'acme', rate_limit => '3 daily' }) for qw(asks tells);
+	my $b = worker('spends', 'default', 'asks,tells');
+	$tc->enqueue_many($_, 4) for qw(asks tells);
+	is(scalar(claim($b, 2)), 2, 'a budget is spent');
+	is(scalar(claim($b, 100)), 1, 'no further than it goes');
+	is(scalar(claim($b, 100)), 0, 'and no more');
+	$tc->is_sql(q{SELECT count(*) FROM (SELECT min(r.run_id) AS run_id FROM taskcenter.live_runs AS r JOIN taskcenter.tasks AS t USING (task_id)
+		WHERE t.group_key = 'acme' AND r.status = 'queued') AS q, taskcenter.explain_run(q.run_id) AS e
+		WHERE e.reason = 'the rate limit of its task is reached' AND e.detail LIKE '3 daily; the next run may begin at %'}, '1', 'as is said of a run that waits');
+	$tc->sql("UPDATE taskcenter.rate_buckets SET day_ends_at = clock_timestamp() + interval '2 seconds' WHERE rate_key LIKE '% acme'");
+	$tc->sql("CALL taskcenter.await_runs($b, '30 seconds')", 'waiter2');
+	$tc->is_sql(q{SELECT clock_timestamp() - day_ends_at BETWEEN '0' AND '1.5 seconds' FROM taskcenter.rate_buckets WHERE rate_key LIKE '% acme'}, 't', 'the next day is waited for');
+	is(scalar(claim($b, 2)), 2, 'and has a budget of its own');
+	drained('budgets');
 };
 
 # planted secrets are found nowhere but with who asked for them
