@@ -14,6 +14,7 @@
 #include "access/xlog.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
+#include "usage_store.h"
 #include "utils/guc.h"
 
 #include "activation.h"
@@ -110,6 +111,7 @@ tc_activate_if_fresh(TimestampTz now)
 		make_first_queues(now);
 		tc_workflow_row_seed(now);
 		tc_failure_codes_seed(now);
+		tc_usage_seed(now);
 		make_first_partitions(now);
 		tc_status_history_link();
 		done = true;
@@ -158,13 +160,17 @@ tc_activation_adopt(bool cancel, const char *reason, TimestampTz now)
 	{
 		/* roles have other OIDs on another server */
 		if (strcmp(row.system_identifier, system_identifier()) != 0)
+		{
 			tc_adoption_map_roles(now);
+			tc_usage_map_roles();
+		}
 		tc_control_change_identity(system_identifier(), MyDatabaseId, database,
 								   actor, now);
 	}
 	make_first_queues(now);
 	tc_workflow_row_seed(now);
 	tc_failure_codes_seed(now);
+	tc_usage_seed(now);
 	if (copied)
 		tc_adoption_own_partitions();
 	make_first_partitions(now);

@@ -28,8 +28,10 @@
 #include "purge_lock.h"
 #include "purge_plan.h"
 #include "retention.h"
+#include "server_look.h"
 #include "shared_metrics.h"
 #include "taskcenter.h"
+#include "usage_store.h"
 
 #define PIECE_ROWS 5000
 #define DROP_AT_ONCE 64
@@ -40,6 +42,7 @@
 #define DROP_LOCK_MAX_MS 1000
 #define ROUNDS 4				/* tries of a piece that is locked */
 #define ROUND_PAUSE_MS 250
+#define USAGE_SLACK_US (10 * USECS_PER_MINUTE)
 
 typedef struct Purge
 {
@@ -271,6 +274,7 @@ take_whole(Purge *purge, const RelationCutoffs *cutoffs, int64 bytes, PurgeCount
 	count->rows = rows;
 	count->bytes = bytes;
 	count->partitions = 1;
+	tc_purge_count_usage(&tc_purge_relations[purge->relation], purge->leaf);
 	tc_leaf_truncate(purge->leaf);
 }
 
@@ -369,6 +373,29 @@ drop_piece(void *argument)
 	tc_leaves_drop(list.leaves, list.count);
 	tc_store_end(&frame);
 	purge->more = list.count == DROP_AT_ONCE;
+}
+
+/* ---- usage ---- */
+
+/*
+ * Count it up to where nothing can be added any more, so that neither whole
+ * partitions nor the view have to be read for it.  The slack is for who takes
+ * the time before he begins his transaction.
+ */
+static void
+usage_piece(void *argument)
+{
+	Purge	   *purge = argument;
+	TimestampTz until = Min(GetCurrentTransactionStartTimestamp(), tc_server_oldest_transaction());
+	StoreFrame	frame;
+
+	purge->more = false;
+	/* it must see who has ended since the transaction began */
+	if (IsolationUsesXactSnapshot())
+		return;
+	(void) begin_piece(purge, &frame);
+	tc_usage_count_until(until - USAGE_SLACK_US);
+	tc_store_end(&frame);
 }
 
 /* ---- the whole ---- */
@@ -494,6 +521,7 @@ tc_purge(const PurgeHost *host, TimestampTz now, PurgeTotals *totals)
 	tc_store_begin(&frame);
 	cutoffs = tc_retention_load(now, true);
 	tc_store_end(&frame);
+	(void) run_pieces(&purge, usage_piece);
 	for (purge.relation = 0; purge.relation < tc_purge_relation_count; purge.relation++)
 		purge_relation(&purge, &cutoffs[purge.relation]);
 	MemoryContextSwitchTo(host->context);

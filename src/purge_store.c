@@ -24,12 +24,13 @@
 #include "shared_metrics.h"
 #include "shared_roots.h"
 #include "taskcenter.h"
+#include "usage_store.h"
 
 const PurgeRelation tc_purge_relations[] = {
 	{
 		.name = "finished_runs",.time = "finished_at",
 		.key = TC_SETTING_RUNS_RETENTION,.failed_key = TC_SETTING_FAILED_RUNS_RETENTION,
-		.own = OWN_BY_OUTCOME,.partitioned = true
+		.own = OWN_BY_OUTCOME,.usage = true,.partitioned = true
 	},
 	{
 		.name = "task_run_history",.time = "changed_at",
@@ -214,10 +215,12 @@ leaf_rows_text(const PurgeRelation *relation, const Leaf *leaf, bool take)
 						" FROM (SELECT %s%s LIMIT $5) AS g GROUP BY 1", columns, found.data);
 	return psprintf("WITH found AS (SELECT r.ctid AS place%s ORDER BY %s LIMIT $5),"
 					" gone AS (DELETE FROM %s AS r"
-					" WHERE r.ctid = ANY (ARRAY(SELECT f.place FROM found AS f)) RETURNING %s)"
+					" WHERE r.ctid = ANY (ARRAY(SELECT f.place FROM found AS f)) RETURNING %s%s)%s"
 					" SELECT g.failed, count(*), sum(g.size)::bigint, max(g.at)"
 					" FROM gone AS g GROUP BY 1",
-					found.data, time, table, columns);
+					found.data, time, table, columns,
+					relation->usage ? ", " TC_USAGE_COLUMNS : "",
+					relation->usage ? psprintf(", used AS (%s)", tc_usage_insert("gone")) : "");
 }
 
 static int64
@@ -432,6 +435,13 @@ tc_purge_move_staying(const PurgeRelation *relation, const Leaf *leaf,
 	tc_arrivals_hear();
 	tc_metric_pause(false);
 	return count;
+}
+
+void
+tc_purge_count_usage(const PurgeRelation *relation, const Leaf *leaf)
+{
+	if (relation->usage && tc_usage_counted_until() < leaf->until)
+		tc_usage_count_table(leaf_table(leaf));
 }
 
 /* ---- relations that are not partitioned ---- */

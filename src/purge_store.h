@@ -32,6 +32,7 @@ typedef struct PurgeRelation
 	const char *failed_key;		/* setting for rows that failed; NULL: the
 								 * same */
 	OwnRetention own;
+	bool		usage;			/* rows are counted in usage before they go */
 	bool		partitioned;	/* else the rest: */
 	const char *walk;			/* ascending ids, about in the order of time;
 								 * NULL: what is out of policy is found by an
@@ -138,6 +139,9 @@ extern int64 tc_purge_count_staying(const PurgeRelation *relation, const Leaf *l
 /* move them, at most so many, to where single rows are looked at; returns how many */
 extern int64 tc_purge_move_staying(const PurgeRelation *relation, const Leaf *leaf,
 								   const RelationCutoffs *cutoffs, int64 most);
+
+/* what is left of it goes: what is not counted in usage yet is, where it has to be */
+extern void tc_purge_count_usage(const PurgeRelation *relation, const Leaf *leaf);
 
 /*
  * The next `most` rows, with those of the same id, after *place of a relation

@@ -63,6 +63,24 @@ tc_server_transaction_start(int pid)
 	return 0;
 }
 
+TimestampTz
+tc_server_oldest_transaction(void)
+{
+	TimestampTz oldest = DT_NOEND;
+	int			count = pgstat_fetch_stat_numbackends();
+	int			i;
+
+	for (i = 1; i <= count; i++)
+	{
+		LocalPgBackendStatus *local = tc_backend_status(i);
+
+		if (local != NULL && local->backendStatus.st_databaseid == MyDatabaseId &&
+			local->backendStatus.st_xact_start_timestamp != 0)
+			oldest = Min(oldest, local->backendStatus.st_xact_start_timestamp);
+	}
+	return oldest;
+}
+
 int64
 tc_server_held_xids(void)
 {

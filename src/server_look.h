@@ -26,6 +26,9 @@ extern HeldSnapshot tc_server_oldest_snapshot(void);
 /* when the transaction of a process of this database began; 0: it is in none */
 extern TimestampTz tc_server_transaction_start(int pid);
 
+/* when the oldest one in this database began, our own too; DT_NOEND: there is none */
+extern TimestampTz tc_server_oldest_transaction(void);
+
 /*
  * Transaction ids given since the oldest one whose rows of live_runs something
  * still needs: a session of the database, a prepared transaction, a slot, a

@@ -352,6 +352,8 @@ BEGIN ATOMIC
         UNION ALL SELECT 'dead_letters', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.dead_letters AS x
         UNION ALL SELECT 'workers', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.workers AS x
         UNION ALL SELECT 'rate_buckets', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.rate_buckets AS x
+        UNION ALL SELECT 'counted_usage', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.counted_usage AS x
+        UNION ALL SELECT 'usage_horizon', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.usage_horizon AS x
         UNION ALL SELECT 'graph_progress', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.graph_progress AS x
         UNION ALL SELECT 'graph_exemptions', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.graph_exemptions AS x
         UNION ALL SELECT 'arrivals', count(*), bit_xor(hash_record_extended(x, 0)) FROM taskcenter.arrivals AS x

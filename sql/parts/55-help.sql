@@ -49,7 +49,7 @@ BEGIN ATOMIC
         ('retention', 'How long history is kept', 'preview_purge purge purges hold_history release_history'),
         ('access', 'Who may do what', 'grant_access revoke_access access_grants access_levels'),
         ('health', 'Whether everything is as it should be', 'status health explain_task overview guard_problems repair_guards repair_partitions storage check_integrity integrity_snapshot compare_integrity self_test review review_items'),
-        ('monitoring', 'Metrics and alerts', 'metrics set_alert_rule drop_alert_rule alert_rules alerts open_alerts'),
+        ('monitoring', 'Metrics, usage and alerts', 'metrics usage set_alert_rule drop_alert_rule alert_rules alerts open_alerts'),
         ('attention', 'Which alerts are told, when and how often', 'set_attention_rule remove_attention_rule acknowledge_alert preview_attention attention_rules'),
         ('contract', 'What applications rely on', 'api_contract check_contract create_alias_views drop_alias_views help list_help_topics'),
         ('internals', 'Behind the views', 'enqueuing_since executor_activity fold_text granted_task_ids is_among last_beat last_runs list_access_levels list_databases list_run_transitions list_settings listed_run_ids made_run newest_runs next_event_id next_run_event_id refuse_null require_monitor sees_contents_of_all sees_states_of_all status_checks table_digests visible_owner_ids'))

@@ -51,6 +51,8 @@ SELECT pg_extension_config_dump('taskcenter.workers', '');
 SELECT pg_extension_config_dump('taskcenter.rate_buckets', '');
 SELECT pg_extension_config_dump('taskcenter.worker_ids', '');
 SELECT pg_extension_config_dump('taskcenter.saved_metrics', '');
+SELECT pg_extension_config_dump('taskcenter.counted_usage', '');
+SELECT pg_extension_config_dump('taskcenter.usage_horizon', '');
 SELECT pg_extension_config_dump('taskcenter.alert_rules', '');
 SELECT pg_extension_config_dump('taskcenter.alerts', '');
 SELECT pg_extension_config_dump('taskcenter.attention_rules', '');
