@@ -14,6 +14,7 @@
 
 #include "bindings.h"
 #include "dead_letter_store.h"
+#include "redact.h"
 
 #define ROW_COLUMNS \
 	"d.dead_letter_id, d.run_id, d.task_id, d.parent_run_id, t.name, d.state, d.code, q.queue," \
@@ -41,6 +42,13 @@
 	TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID, INT4OID}
 #define MATCH_ARGUMENTS 15
 
+/* $1: those that were redriven as often have had their chances */
+#define MAY_RIPEN \
+	" FROM taskcenter.dead_letters AS d" \
+	" LEFT JOIN taskcenter.failure_codes AS c ON c.code = d.code" \
+	" WHERE d.state = 'open' AND d.redrives < $1 AND coalesce(c.retryable, true)" \
+	"   AND (d.passed_over_at IS NULL OR d.passed_over_at < d.failed_at)"
+
 enum
 {
 	STATEMENT_FIND,
@@ -51,6 +59,9 @@ enum
 	STATEMENT_CLOSE,
 	STATEMENT_GIVE_RUN,
 	STATEMENT_LAST_DUE,
+	STATEMENT_RIPE,
+	STATEMENT_NEXT_RIPE,
+	STATEMENT_PASS_OVER,
 	STATEMENT_STATS,
 	STATEMENT_LOOK,
 	STATEMENT_FOLLOW_OWNER
@@ -131,6 +142,31 @@ static Statement statements[] = {
 		.nargs = 3,
 		.types = {BOOLOID, INT8ARRAYOID, INT8ARRAYOID},
 		.any_plan = true
+	},
+	[STATEMENT_RIPE] = {
+		.label = "list dead letters to redrive",
+		.text =
+		"SELECT d.dead_letter_id" MAY_RIPEN
+		" AND d.failed_at <= $2 ORDER BY d.failed_at LIMIT $3",
+		.nargs = 3,
+		.types = {INT4OID, TIMESTAMPTZOID, INT4OID},
+		.any_plan = true
+	},
+	[STATEMENT_NEXT_RIPE] = {
+		.label = "look for the next dead letter to redrive",
+		.text = "SELECT min(d.failed_at)" MAY_RIPEN,
+		.nargs = 1,
+		.types = {INT4OID},
+		.any_plan = true
+	},
+	[STATEMENT_PASS_OVER] = {
+		.label = "leave a dead letter to people",
+		.text =
+		"UPDATE taskcenter.dead_letters AS d SET passed_over_at = greatest($2, d.failed_at),"
+		"   note = concat_ws('; ', d.note, 'not redriven automatically: ' || $3)"
+		" WHERE d.dead_letter_id = $1 AND d.state = 'open'",
+		.nargs = 3,
+		.types = {INT8OID, TIMESTAMPTZOID, TEXTOID}
 	},
 	[STATEMENT_STATS] = {
 		.label = "count dead letters",
@@ -319,6 +355,45 @@ tc_dead_letters_look(int64 limit, TimestampTz *oldest)
 	tc_run_bound(&statements[STATEMENT_LOOK], &arguments);
 	*oldest = tc_get_timestamptz(0, 2);
 	return tc_get_int64(0, 1);
+}
+
+/* ---- what goes by itself ---- */
+
+int
+tc_dead_letters_ripe(TimestampTz failed_until, int32 redrives, int64 *ids, int max_ids)
+{
+	Bindings	arguments = {0};
+	int			count;
+	int			i;
+
+	tc_bind_int32(&arguments, redrives);
+	tc_bind_timestamptz(&arguments, failed_until);
+	tc_bind_int32(&arguments, max_ids);
+	count = (int) tc_run_bound(&statements[STATEMENT_RIPE], &arguments);
+	for (i = 0; i < count; i++)
+		ids[i] = tc_get_int64(i, 1);
+	return count;
+}
+
+TimestampTz
+tc_dead_letters_next_ripe(int32 redrives)
+{
+	Bindings	arguments = {0};
+
+	tc_bind_int32(&arguments, redrives);
+	tc_run_bound(&statements[STATEMENT_NEXT_RIPE], &arguments);
+	return tc_is_null(0, 1) ? DT_NOEND : tc_get_timestamptz(0, 1);
+}
+
+void
+tc_dead_letter_pass_over(int64 dead_letter_id, const char *problem, TimestampTz now)
+{
+	Bindings	arguments = {0};
+
+	tc_bind_int64(&arguments, dead_letter_id);
+	tc_bind_timestamptz(&arguments, now);
+	tc_bind_text(&arguments, tc_redact_text(problem));
+	tc_run_bound(&statements[STATEMENT_PASS_OVER], &arguments);
 }
 
 /* ---- what people do ---- */

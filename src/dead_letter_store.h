@@ -85,6 +85,19 @@ extern void tc_dead_letter_give_run(int64 dead_letter_id, int64 run_id, Timestam
 /* when the last one of these tasks that goes again is due; DT_NOBEGIN: none does */
 extern TimestampTz tc_dead_letters_last_due(const TaskSet *tasks);
 
+/*
+ * Open letters whose failure code is retryable, that were redriven less often
+ * and not passed over since they failed: those that failed until then, the
+ * oldest first; and when the oldest one did, DT_NOEND: there is none.
+ */
+extern int	tc_dead_letters_ripe(TimestampTz failed_until, int32 redrives, int64 *ids,
+								 int max_ids);
+extern TimestampTz tc_dead_letters_next_ripe(int32 redrives);
+
+/* until it fails again it is left to people, with a note why */
+extern void tc_dead_letter_pass_over(int64 dead_letter_id, const char *problem,
+									 TimestampTz now);
+
 extern Jsonb *tc_dead_letters_stats(const TaskSet *tasks, TimestampTz now);
 
 /* open ones, counted up to a limit, and since when the oldest is */

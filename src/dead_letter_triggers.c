@@ -22,6 +22,7 @@
 #include "activation.h"
 #include "failure_report.h"
 #include "letter_end_store.h"
+#include "shared_state.h"
 #include "statement.h"
 #include "trigger_call.h"
 #include "trigger_round.h"
@@ -138,7 +139,10 @@ write_waiting(void)
 		tc_store_begin(&frame);
 		count = choose(true, runs);
 		if (count > 0)
+		{
 			tc_dead_letters_open(runs, count, GetCurrentTransactionStartTimestamp() - FRESH_US);
+			tc_shared_touch_letter();
+		}
 		count = choose(false, runs);
 		if (count > 0)
 			tc_dead_letters_settle(runs, count);

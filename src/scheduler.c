@@ -41,6 +41,7 @@
 #include "purge_start.h"
 #include "record_refusals.h"
 #include "recover.h"
+#include "redrive.h"
 #include "settings.h"
 #include "shared_state.h"
 #include "watch_alerts.h"
@@ -72,6 +73,7 @@ typedef struct SchedulersView
 	bool		graphs_known;	/* advanced since we may dispatch */
 	TimestampTz graphs_again;	/* somebody held one of them */
 	TimestampTz signals_again;	/* or a step whose signal has come */
+	TimestampTz next_redrive;	/* when a dead letter goes again; as above */
 	TimestampTz next_limit;		/* when a graph's time limit passes; as above */
 	bool		lanes_known;	/* found in the table since we may dispatch */
 	TimestampTz lanes_found_at;
@@ -123,6 +125,7 @@ typedef struct Calls
 	TimestampTz schedules_earliest;
 	TimestampTz leases_earliest;
 	TimestampTz deadlines_earliest;
+	TimestampTz redrives_earliest;
 	uint64		control_version;
 	int			refusals;
 } Calls;
@@ -148,7 +151,8 @@ has_slow_roots(void)
 static Calls
 take_calls(void)
 {
-	Calls		calls = {.stop = true,.leases_earliest = DT_NOEND,.deadlines_earliest = DT_NOEND};
+	Calls		calls = {.stop = true,.leases_earliest = DT_NOEND,.deadlines_earliest = DT_NOEND,
+	.redrives_earliest = DT_NOEND};
 	DatabaseSlot *slot;
 
 	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
@@ -166,6 +170,8 @@ take_calls(void)
 		slot->leases_earliest = DT_NOEND;
 		calls.deadlines_earliest = slot->deadlines_earliest;
 		slot->deadlines_earliest = DT_NOEND;
+		calls.redrives_earliest = slot->redrives_earliest;
+		slot->redrives_earliest = DT_NOEND;
 		slot->schedules_changed = false;
 		slot->schedules_earliest = DT_NOEND;
 		calls.roots_waiting = slot->roots_waiting || has_slow_roots();
@@ -190,11 +196,12 @@ load_control(uint64 version)
 	old = MemoryContextSwitchTo(view.control_context);
 	view.control = tc_control_load();
 	tc_alerts_load(GetCurrentTimestamp());
+	tc_redrive_load();
 	MemoryContextSwitchTo(old);
 	tc_worker_commit();
 	view.control_version = version;
 	/* what was paused may be due */
-	view.next_fire = DT_NOBEGIN;
+	view.next_fire = view.next_redrive = DT_NOBEGIN;
 }
 
 /* @reboot fires once per start of the server, not when a standby is promoted. */
@@ -412,6 +419,21 @@ settle_leases(const Calls *calls, TimestampTz now)
 	return view.control->adopted ? view.next_lease : DT_NOEND;
 }
 
+/* Dead letters that go again by themselves; nothing is looked at before that. */
+static TimestampTz
+redrive(const Calls *calls, TimestampTz now)
+{
+	view.next_redrive = Min(view.next_redrive, calls->redrives_earliest);
+	/* the clock was set back: what failed since goes earlier */
+	if (now < view.last_seen)
+		view.next_redrive = DT_NOBEGIN;
+	if (!view.control->running)
+		return DT_NOEND;
+	if (view.next_redrive <= now)
+		view.next_redrive = tc_redrive_due(now);
+	return view.next_redrive;
+}
+
 /* Returns when the next cycle is needed at the latest. */
 static TimestampTz
 cycle(void)
@@ -449,6 +471,7 @@ cycle(void)
 	find_lanes(&calls, now);
 	again = Min(again, limit_graphs(&calls, now));
 	again = Min(again, advance_graphs(&calls, now));
+	again = Min(again, redrive(&calls, now));
 	fire(&calls, now);
 	now = GetCurrentTimestamp();
 	again = Min(again, tc_dispatch(now));
@@ -496,6 +519,7 @@ was_called(void)
 		slot->control_version != view.control_version ||
 		slot->leases_earliest < view.next_lease ||
 		slot->deadlines_earliest < view.next_limit ||
+		slot->redrives_earliest < view.next_redrive ||
 		slot->refusals > view.refusals_left;
 	LWLockRelease(tc_shared->lock);
 	return called;

@@ -41,6 +41,8 @@ typedef struct SettingKey
 #define TC_SETTING_MAX_WAIT "max_wait"
 #define TC_SETTING_NOTIFY_WORKERS "notify_workers"
 #define TC_SETTING_PRIORITY_AGING "priority_aging"
+#define TC_SETTING_REDRIVE_AFTER "redrive_after"
+#define TC_SETTING_REDRIVE_MOST "redrive_most"
 #define TC_SETTING_REQUIRE_ACTOR "require_actor"
 #define TC_SETTING_SECRET_FUNCTION "secret_function"
 #define TC_SETTING_SCHEDULED_RUNS_MAY_SCHEDULE "scheduled_runs_may_schedule"

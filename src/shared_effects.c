@@ -240,6 +240,7 @@ apply_commit(void)
 	tc_work_apply(true, now);
 	apply_finishes(now);
 	tc_roots_apply();
+	tc_letters_apply(now);
 	apply_control(now);
 	apply_schedules(now);
 	apply_cancels(now);

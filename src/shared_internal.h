@@ -77,6 +77,10 @@ extern void tc_waiters_wake_for_room(Oid database, int64 queue_id);
 /* this transaction does something to others when it ends */
 extern void tc_wake_note_work(void);
 
+/* ---- shared_letters.c: at commit, with the lock held ---- */
+
+extern void tc_letters_apply(TimestampTz now);
+
 /* ---- shared_workers.c ---- */
 
 /* the transaction ends */

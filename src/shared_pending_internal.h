@@ -51,6 +51,7 @@ typedef struct Pending
 {
 	bool		roots_full;		/* more than roots[] holds */
 	bool		signals;
+	bool		letter;			/* one was opened */
 	bool		muted;			/* what ends is no step's end */
 	bool		work;			/* anything that PREPARE TRANSACTION would
 								 * lose */

@@ -168,6 +168,8 @@ tc_shared_database_make(Oid database)
 		slot->schedules_earliest = DT_NOEND;
 		slot->leases_earliest = DT_NOEND;
 		slot->deadlines_earliest = DT_NOEND;
+		slot->redrives_earliest = DT_NOEND;
+		slot->redrive_after = -1;
 		slot->scheduler_sleeps_until = DT_NOEND;
 		slot->metrics.since = GetCurrentTimestamp();
 		return slot;

@@ -12,7 +12,8 @@
  * otherwise; it is held for microseconds and never across anything that can
  * wait.  Implemented by shared_state.c (memory, databases), shared_lanes.c,
  * shared_executors.c, shared_runs.c, shared_waiters.c, shared_workers.c,
- * shared_wake.c (effects at the end of a transaction) and shared_hold.c.
+ * shared_letters.c, shared_wake.c (effects at the end of a transaction) and
+ * shared_hold.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -80,6 +81,9 @@ typedef struct DatabaseSlot
 	TimestampTz scheduler_sleeps_until; /* scheduler, before it waits */
 	TimestampTz leases_earliest;	/* ends of leases that commits gave, and */
 	TimestampTz deadlines_earliest; /* of graphs; scheduler clears them */
+	TimestampTz redrives_earliest;	/* of dead letters; the same */
+	int64		redrive_after;	/* scheduler: after how many microseconds;
+								 * below 0: never */
 	uint64		work_version;	/* grows at each commit that lets workers
 								 * claim other runs than before */
 	uint64		tenant_served;	/* whose turn it was last among those whose
@@ -536,6 +540,11 @@ extern void tc_shared_touch_lease(TimestampTz lease_until);
 /* whose turn it was last, as a number; and now it is this one's */
 extern uint64 tc_shared_tenant_served(void);
 extern void tc_shared_tenant_serve(uint64 tenant);
+
+/* ---- shared_letters.c: dead letters that are redriven by themselves ---- */
+
+extern void tc_shared_redrive_after(int64 after);	/* scheduler; see above */
+extern void tc_shared_touch_letter(void);	/* one was opened */
 
 /* ---- shared_purger.c ---- */
 

@@ -50,6 +50,7 @@ CREATE TABLE taskcenter.dead_letters (
     closed_at       timestamptz,
     closed_by       text,
     note            text,
+    passed_over_at  timestamptz,
     CONSTRAINT dead_letters_pkey PRIMARY KEY (dead_letter_id),
     CONSTRAINT dead_letter_state_known
         CHECK (state = ANY (ARRAY['open', 'redriven', 'resolved', 'discarded'])),
