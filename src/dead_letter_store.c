@@ -32,8 +32,7 @@
 	"   AND ($6 IS NULL OR t.application = $6) AND ($7 IS NULL OR q.queue = $7)" \
 	"   AND ($8 IS NULL OR d.code = $8) AND ($9 IS NULL OR d.sqlstate = $9)" \
 	"   AND ($10 IS NULL OR d.run_status = $10)" \
-	"   AND ($11 IS NULL OR coalesce((SELECT c.retryable FROM taskcenter.failure_codes AS c" \
-	"     WHERE c.code = d.code), true) = $11)" \
+	"   AND ($11 IS NULL OR d.retryable = $11)" \
 	"   AND ($12 IS NULL OR d.failed_at >= $12) AND ($13 IS NULL OR d.failed_at < $13)" \
 	"   AND ($14 IS NULL OR d.dead_letter_id = ANY ($14))" \
 	" ORDER BY d.dead_letter_id LIMIT $15"
@@ -42,12 +41,18 @@
 	TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID, INT4OID}
 #define MATCH_ARGUMENTS 15
 
-/* $1: those that were redriven as often have had their chances */
+/*
+ * What may go by itself, as the index dead_letters_ripe_idx has it: for each
+ * number of redrives below $1 that there is, the oldest letters.  Those that
+ * went as often as they may are not looked at.
+ */
 #define MAY_RIPEN \
-	" FROM taskcenter.dead_letters AS d" \
-	" LEFT JOIN taskcenter.failure_codes AS c ON c.code = d.code" \
-	" WHERE d.state = 'open' AND d.redrives < $1 AND coalesce(c.retryable, true)" \
-	"   AND (d.passed_over_at IS NULL OR d.passed_over_at < d.failed_at)"
+	" d.state = 'open' AND d.retryable AND d.passed_over_at IS NULL"
+#define OLD_SINCE \
+	"greatest(d.failed_at, d.redriven_at)"
+#define NUMBERS_OF_REDRIVES \
+	" FROM generate_series(0, least($1 - 1, coalesce((SELECT max(d.redrives)" \
+	"   FROM taskcenter.dead_letters AS d WHERE" MAY_RIPEN "), -1))) AS n (redrives)"
 
 enum
 {
@@ -144,17 +149,26 @@ static Statement statements[] = {
 		.any_plan = true
 	},
 	[STATEMENT_RIPE] = {
+		/* what somebody holds is his until he is done */
 		.label = "list dead letters to redrive",
 		.text =
-		"SELECT d.dead_letter_id" MAY_RIPEN
-		" AND d.failed_at <= $2 ORDER BY d.failed_at LIMIT $3",
+		"SELECT l.dead_letter_id" NUMBERS_OF_REDRIVES
+		" CROSS JOIN LATERAL (SELECT d.dead_letter_id, " OLD_SINCE " AS since"
+		"   FROM taskcenter.dead_letters AS d WHERE" MAY_RIPEN " AND d.redrives = n.redrives"
+		"     AND " OLD_SINCE " <= $2"
+		"   ORDER BY " OLD_SINCE " LIMIT $3 FOR UPDATE SKIP LOCKED) AS l"
+		" ORDER BY l.since LIMIT $3",
 		.nargs = 3,
 		.types = {INT4OID, TIMESTAMPTZOID, INT4OID},
 		.any_plan = true
 	},
 	[STATEMENT_NEXT_RIPE] = {
 		.label = "look for the next dead letter to redrive",
-		.text = "SELECT min(d.failed_at)" MAY_RIPEN,
+		.text =
+		"SELECT min(l.since)" NUMBERS_OF_REDRIVES
+		" CROSS JOIN LATERAL (SELECT " OLD_SINCE " AS since"
+		"   FROM taskcenter.dead_letters AS d WHERE" MAY_RIPEN " AND d.redrives = n.redrives"
+		"   ORDER BY " OLD_SINCE " LIMIT 1) AS l",
 		.nargs = 1,
 		.types = {INT4OID},
 		.any_plan = true
@@ -162,7 +176,7 @@ static Statement statements[] = {
 	[STATEMENT_PASS_OVER] = {
 		.label = "leave a dead letter to people",
 		.text =
-		"UPDATE taskcenter.dead_letters AS d SET passed_over_at = greatest($2, d.failed_at),"
+		"UPDATE taskcenter.dead_letters AS d SET passed_over_at = $2,"
 		"   note = concat_ws('; ', d.note, 'not redriven automatically: ' || $3)"
 		" WHERE d.dead_letter_id = $1 AND d.state = 'open'",
 		.nargs = 3,
@@ -360,14 +374,14 @@ tc_dead_letters_look(int64 limit, TimestampTz *oldest)
 /* ---- what goes by itself ---- */
 
 int
-tc_dead_letters_ripe(TimestampTz failed_until, int32 redrives, int64 *ids, int max_ids)
+tc_dead_letters_ripe(TimestampTz old_since, int32 redrives, int64 *ids, int max_ids)
 {
 	Bindings	arguments = {0};
 	int			count;
 	int			i;
 
 	tc_bind_int32(&arguments, redrives);
-	tc_bind_timestamptz(&arguments, failed_until);
+	tc_bind_timestamptz(&arguments, old_since);
 	tc_bind_int32(&arguments, max_ids);
 	count = (int) tc_run_bound(&statements[STATEMENT_RIPE], &arguments);
 	for (i = 0; i < count; i++)

@@ -86,11 +86,12 @@ extern void tc_dead_letter_give_run(int64 dead_letter_id, int64 run_id, Timestam
 extern TimestampTz tc_dead_letters_last_due(const TaskSet *tasks);
 
 /*
- * Open letters whose failure code is retryable, that were redriven less often
- * and not passed over since they failed: those that failed until then, the
- * oldest first; and when the oldest one did, DT_NOEND: there is none.
+ * Open letters that are retryable, were redriven less often, and are not left
+ * to people: those that failed and were redriven until then, the oldest first,
+ * locked, without what somebody else holds; and since when the oldest one
+ * waits, DT_NOEND: there is none.
  */
-extern int	tc_dead_letters_ripe(TimestampTz failed_until, int32 redrives, int64 *ids,
+extern int	tc_dead_letters_ripe(TimestampTz old_since, int32 redrives, int64 *ids,
 								 int max_ids);
 extern TimestampTz tc_dead_letters_next_ripe(int32 redrives);
 

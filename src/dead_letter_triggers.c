@@ -148,7 +148,10 @@ write_waiting(void)
 			tc_dead_letters_settle(runs, count);
 		count = choose_composites(runs);
 		if (count > 0)
+		{
 			tc_dead_letters_settle_steps(runs, count);
+			tc_shared_touch_letter();
+		}
 		tc_store_end(&frame);
 	}
 	MemoryContextSwitchTo(old);

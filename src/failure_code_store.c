@@ -45,6 +45,16 @@ static Statement set_code = {
 	.types = {TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID, TEXTOID}
 };
 
+static Statement tell_letters = {
+	.label = "tell dead letters of a failure code",
+	.text =
+	"UPDATE taskcenter.dead_letters AS d SET retryable = $2"
+	" WHERE d.code = $1 AND d.retryable <> $2 AND d.state = ANY (ARRAY['open', 'redriven'])",
+	.nargs = 2,
+	.types = {TEXTOID, BOOLOID},
+	.any_plan = true
+};
+
 bool
 tc_failure_code_find(const char *code, bool *retryable)
 {
@@ -79,6 +89,8 @@ tc_failure_code_set(const char *code, bool retryable, const char *description,
 					const char *actor, TimestampTz now, bool *was)
 {
 	Bindings	arguments = {0};
+	Bindings	letters = {0};
+	FailureCodeChange change;
 
 	if (!tc_failure_code_find(code, was))
 		*was = retryable;
@@ -89,5 +101,9 @@ tc_failure_code_set(const char *code, bool retryable, const char *description,
 	tc_bind_text(&arguments, actor);
 	if (tc_run_bound(&set_code, &arguments) == 0)
 		return FAILURE_CODE_UNCHANGED;
-	return tc_get_bool(0, 1) ? FAILURE_CODE_CREATED : FAILURE_CODE_CHANGED;
+	change = tc_get_bool(0, 1) ? FAILURE_CODE_CREATED : FAILURE_CODE_CHANGED;
+	tc_bind_text(&letters, code);
+	tc_bind_bool(&letters, retryable);
+	tc_run_bound(&tell_letters, &letters);
+	return change;
 }

@@ -386,15 +386,15 @@ static void
 usage_piece(void *argument)
 {
 	Purge	   *purge = argument;
-	TimestampTz until = Min(GetCurrentTransactionStartTimestamp(), tc_server_oldest_transaction());
+	TimestampTz until = tc_server_oldest_transaction();
 	StoreFrame	frame;
 
 	purge->more = false;
-	/* it must see who has ended since the transaction began */
-	if (IsolationUsesXactSnapshot())
+	/* sessions hide: runs are counted as they go */
+	if (until == DT_NOBEGIN)
 		return;
 	(void) begin_piece(purge, &frame);
-	tc_usage_count_until(until - USAGE_SLACK_US);
+	tc_usage_count_until(Min(until, GetCurrentTransactionStartTimestamp()) - USAGE_SLACK_US);
 	tc_store_end(&frame);
 }
 

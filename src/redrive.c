@@ -24,7 +24,9 @@
 #include "statement.h"
 #include "worker_process.h"
 
-#define BATCH 100				/* letters in one transaction */
+#define BATCH 50				/* letters in one transaction, and one look */
+#define LOCK_MS "50ms"			/* for the run and the composite of a letter */
+#define MOST_LOCKED 4			/* of these in one transaction */
 #define LOCKED_LOOK_US (1 * USECS_PER_SEC)	/* at what somebody holds */
 #define ACTOR "taskcenter"
 
@@ -86,15 +88,16 @@ redrive_one(void *argument)
 	StoreFrame	frame;
 	DeadLetter	letter;
 	TaskRow		task;
-	Redrive		redrive;
 
 	tc_store_begin(&frame);
 	/* with its composite one may have gone already */
 	if (tc_dead_letter_find(call->dead_letter_id, false, &letter) &&
-		tc_dead_letter_state_problem(&letter) == NULL &&
-		tc_task_find_id(letter.task_id, false, &task))
+		tc_dead_letter_state_problem(&letter) == NULL)
 	{
-		redrive = tc_dead_letter_redrive(&letter, &task, call->now, false, &change);
+		Redrive		redrive = {0, "Its task is not there.", NULL};
+
+		if (tc_task_find_id(letter.task_id, false, &task))
+			redrive = tc_dead_letter_redrive(&letter, &task, call->now, false, &change);
 		if (redrive.problem == NULL)
 			record(&letter, &task, &change);
 		else
@@ -137,29 +140,30 @@ settle(int64 dead_letter_id, TimestampTz now)
 	return tc_guarded_error(pass_over, &call) == NULL;
 }
 
-/* in a transaction of its own; returns how many were due, *left: how many still are */
+/* in a transaction of its own; returns how many were due, *next: since when the next one waits */
 static int
-redrive_batch(TimestampTz now, int *left, TimestampTz *next)
+redrive_batch(TimestampTz now, TimestampTz *next)
 {
 	int64		ids[BATCH];
 	StoreFrame	frame;
+	int			locked = 0;
 	int			count;
 	int			i;
 
-	*left = 0;
 	tc_worker_begin("redrive dead letters");
-	(void) set_config_option("lock_timeout", "200ms", PGC_USERSET, PGC_S_SESSION,
+	(void) set_config_option("lock_timeout", LOCK_MS, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
 	tc_store_begin(&frame);
 	count = tc_dead_letters_ripe(now - after, most, ids, BATCH);
 	tc_store_end(&frame);
-	for (i = 0; i < count; i++)
-		*left += settle(ids[i], now) ? 0 : 1;
+	/* who holds many of them does not hold up the scheduler */
+	for (i = 0; i < count && locked < MOST_LOCKED; i++)
+		locked += settle(ids[i], now) ? 0 : 1;
 	tc_store_begin(&frame);
 	*next = tc_dead_letters_next_ripe(most);
 	tc_store_end(&frame);
 	tc_worker_commit();
-	return count;
+	return locked > 0 ? 0 : count;
 }
 
 TimestampTz
@@ -167,15 +171,12 @@ tc_redrive_due(TimestampTz now)
 {
 	TimestampTz next;
 	int			count;
-	int			left;
 
 	if (after < 0)
 		return DT_NOEND;
-	do
-	{
-		count = redrive_batch(now, &left, &next);
-	} while (count == BATCH && left == 0);
-	if (left > 0)
-		return now + LOCKED_LOOK_US;
-	return next == DT_NOEND ? DT_NOEND : Max(next + after, now + 1);
+	count = redrive_batch(now, &next);
+	if (next == DT_NOEND || next + after > now)
+		return next == DT_NOEND ? DT_NOEND : next + after;
+	/* what is due still: more than a batch, or somebody holds it */
+	return count == BATCH ? now : now + LOCKED_LOOK_US;
 }

@@ -18,7 +18,10 @@
 /* in a transaction: read the settings anew */
 extern void tc_redrive_load(void);
 
-/* what is due by now goes again; returns when to look again, DT_NOEND: when there is a letter */
+/*
+ * Some of what is due by now goes again; returns when to look again, `now` for
+ * the rest at once, DT_NOEND: when there is a letter.
+ */
 extern TimestampTz tc_redrive_due(TimestampTz now);
 
 #endif							/* TC_REDRIVE_H */

@@ -74,8 +74,12 @@ tc_server_oldest_transaction(void)
 	{
 		LocalPgBackendStatus *local = tc_backend_status(i);
 
-		if (local != NULL && local->backendStatus.st_databaseid == MyDatabaseId &&
-			local->backendStatus.st_xact_start_timestamp != 0)
+		if (local == NULL || local->backendStatus.st_databaseid != MyDatabaseId)
+			continue;
+		/* without track_activities nobody knows */
+		if (local->backendStatus.st_state == STATE_DISABLED)
+			return DT_NOBEGIN;
+		if (local->backendStatus.st_xact_start_timestamp != 0)
 			oldest = Min(oldest, local->backendStatus.st_xact_start_timestamp);
 	}
 	return oldest;

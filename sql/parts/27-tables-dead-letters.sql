@@ -50,6 +50,7 @@ CREATE TABLE taskcenter.dead_letters (
     closed_at       timestamptz,
     closed_by       text,
     note            text,
+    retryable       boolean NOT NULL DEFAULT true,
     passed_over_at  timestamptz,
     CONSTRAINT dead_letters_pkey PRIMARY KEY (dead_letter_id),
     CONSTRAINT dead_letter_state_known
@@ -64,6 +65,10 @@ CREATE UNIQUE INDEX dead_letters_run_key ON taskcenter.dead_letters (run_id);
 /* few: what status, people and redrives ask for */
 CREATE INDEX dead_letters_open_idx ON taskcenter.dead_letters (failed_at)
     WHERE state = 'open';
+/* those that may go by themselves: where each number of redrives begins */
+CREATE INDEX dead_letters_ripe_idx ON taskcenter.dead_letters
+    (redrives, greatest(failed_at, redriven_at))
+    WHERE state = 'open' AND retryable AND passed_over_at IS NULL;
 CREATE INDEX dead_letters_redriven_idx ON taskcenter.dead_letters (due_at)
     WHERE state = 'redriven';
 CREATE INDEX dead_letters_task_idx ON taskcenter.dead_letters (task_id, dead_letter_id);

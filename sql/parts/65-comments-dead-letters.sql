@@ -52,8 +52,10 @@ COMMENT ON COLUMN taskcenter.dead_letters.trace_id IS 'Trace id of the run; null
 COMMENT ON COLUMN taskcenter.dead_letters.due_at IS
 'When the run that goes again is due; null before the first redrive';
 COMMENT ON COLUMN taskcenter.dead_letters.redriven_at IS 'When it was last made to go again';
+COMMENT ON COLUMN taskcenter.dead_letters.retryable IS
+'Whether its code is worth another attempt, as failure_codes says, yes for a code that is not there';
 COMMENT ON COLUMN taskcenter.dead_letters.passed_over_at IS
-'When it could not be redriven automatically, which note explains: it is left to people until it fails again; null: never';
+'When it could not be redriven automatically, or its run was cancelled, as note says: it is left to people until it fails again; null: it is not';
 COMMENT ON COLUMN taskcenter.dead_letters.redriven_by IS 'Who did';
 COMMENT ON COLUMN taskcenter.dead_letters.closed_at IS 'When it was closed; null while it is not';
 COMMENT ON COLUMN taskcenter.dead_letters.closed_by IS

@@ -19,7 +19,7 @@ CREATE SEQUENCE past_ids START 1000000;
 CREATE FUNCTION past(task text, runs int, oldest int, newest int) RETURNS bigint LANGUAGE sql AS $$
 WITH made AS (
     SELECT nextval('past_ids') AS run_id, t.task_id, t.owner_id, t.run_as_id,
-        now() - interval '1 hour' - (newest + n % (oldest - newest)) * interval '1 day' AS at,
+        now() - interval '1 second' - (newest + n % (oldest - newest)) * interval '1 day' AS at,
         CASE WHEN t.retention_class = 3 THEN 3 ELSE 1 END AS class
     FROM taskcenter.tasks AS t, generate_series(1, runs) AS n WHERE t.name = task),
 finished AS (

@@ -11,8 +11,12 @@ use Test::More;
 
 my $tc = Taskcenter->start('redrives', conf => "fsync = off\ntaskcenter.max_executors = 2\n");
 
-$tc->sql('CREATE TABLE gauge AS SELECT 0 AS level; GRANT ALL ON gauge TO app');
-$tc->task($_, 'SELECT 1 / level FROM gauge') for qw(heals held late);
+$tc->sql(q{CREATE TABLE gauge AS SELECT 0 AS level; GRANT ALL ON gauge TO app;
+	CREATE FUNCTION work() RETURNS void LANGUAGE plpgsql AS $$
+	BEGIN IF (SELECT level FROM gauge) = 0 THEN RAISE 'it is full' USING ERRCODE = 'disk_full'; END IF; END $$});
+$tc->task($_, 'SELECT work()') for qw(heals held late);
+$tc->sql(q{SELECT taskcenter.create_queue('slow')});
+$tc->task('spare', 'SELECT work()', queue => 'slow');
 $tc->task('wrong', 'SELECT nothing FROM gauge');
 
 sub fails
@@ -50,6 +54,7 @@ is($tc->sql(qq{SELECT a.actor, a.channel, a.reason, count(*) FROM taskcenter.tas
 	'taskcenter scheduler|scheduler|redriven automatically|2', 'with a row of the audit');
 is(letter($first, 'redriven_by'), 'taskcenter', 'and its letter says who did it');
 is(letter($wrong, 'state, redrives'), 'open|0', 'what will fail again stays');
+is($tc->sql(q{SELECT count(*) FROM taskcenter.dead_letters WHERE retryable}), '2', 'as the code of its failure says');
 is(letter($held, 'state, redrives, note'), 'open|0|not redriven automatically: Its task "held" is disabled.',
 	'what cannot go is left to people, and it is said why');
 
@@ -74,6 +79,42 @@ is($tc->finish($tc->enqueue('heals'))->{status}, 'succeeded', 'while somebody ho
 is(letter($third, 'state, redrives, note IS NULL'), 'open|0|t', 'and it waits');
 $tc->sql('ROLLBACK', 'holder');
 ok($tc->wait_until("SELECT state = 'resolved' FROM taskcenter.dead_letters WHERE run_id = $third"), 'then it goes');
+
+# ---- what people decide is theirs ----
+
+$tc->sql('UPDATE gauge SET level = 0');
+my $cancelled = fails('spare');
+$tc->sql(q{SELECT taskcenter.pause_queue('slow')});
+ok($tc->wait_until("SELECT state = 'redriven' FROM taskcenter.dead_letters WHERE run_id = $cancelled"), 'a letter goes');
+$tc->sql("SELECT taskcenter.cancel_run($cancelled, 'not now')");
+is(letter($cancelled, 'state, redrives, note'), 'open|1|redriven automatically; its run cancelled', 'whoever cancels its run');
+my $marker = fails('heals');
+ok($tc->wait_until("SELECT redrives = 2 AND state = 'open' FROM taskcenter.dead_letters WHERE run_id = $marker"), 'while others go twice');
+is(letter($cancelled, 'state, redrives'), 'open|1', 'has it for himself');
+$tc->sql(q{SELECT taskcenter.set_failure_code('PARSE_ERROR', true)});
+ok($tc->wait_until("SELECT redrives > 0 FROM taskcenter.dead_letters WHERE run_id = $wrong"), 'a code that is said to be retryable is so for what is there');
+$tc->sql(q{SELECT taskcenter.set_failure_code('PARSE_ERROR', false)});
+
+# ---- a composite goes on, and its letters keep their pace ----
+
+$tc->sql('UPDATE gauge SET level = 0');
+$tc->sql(q{SELECT taskcenter.create_task('whole', kind => 'composite', options => jsonb_build_object('graph',
+	'{"steps": {"one": {"command": "SELECT 1"}, "two": {"command": "SELECT work()", "after": ["one"]}}}'::jsonb))});
+my $whole = $tc->finish($tc->enqueue('whole'))->{run_id};
+ok($tc->wait_until("SELECT redrives = 2 AND state = 'open' FROM taskcenter.dead_letters WHERE root_run_id = $whole"),
+	'the letter of a step goes with its composite');
+is($tc->sql("SELECT bool_and(w.waited >= '2 seconds') FROM (SELECT changed_at - lag(changed_at) OVER (ORDER BY changed_at) AS waited, old_status
+	FROM taskcenter.task_run_history WHERE run_id = $whole) AS w WHERE w.old_status = 'failed'"), 't', 'each time after the time that was set');
+
+# ---- many: more than are looked at together ----
+
+$tc->sql(q{SELECT taskcenter.set_setting('redrive_after', 'never')});
+$tc->enqueue_many('late', 170);
+ok($tc->wait_until(q{SELECT count(*) = 170 FROM taskcenter.open_dead_letters WHERE task = 'late'}), 'many letters');
+$tc->sql('UPDATE gauge SET level = 1');
+$tc->sql(q{SELECT taskcenter.set_setting('redrive_after', '2 seconds')});
+ok($tc->wait_until(q{SELECT count(*) = 0 FROM taskcenter.open_dead_letters WHERE task = 'late'}), 'all go');
+is($tc->sql(q{SELECT count(*) FROM taskcenter.task_audit_logs AS a WHERE action = 'redrive' AND object_name = 'late' AND reason = 'redriven automatically'}), '171', 'each with its row');
 
 # ---- paused, and after a crash ----
 
