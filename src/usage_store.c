@@ -15,12 +15,18 @@
 #include "bindings.h"
 #include "usage_store.h"
 
+#define DAY "date_trunc('day', r.finished_at AT TIME ZONE z.zone)"
+/* the task may have gone to another owner since */
+#define OWNER \
+	"CASE r.owner_id WHEN t.owner_id THEN t.owner" \
+	" ELSE pg_get_userbyid(r.owner_id::oid)::text END"
+#define TENANT "coalesce(r.group_key, t.group_key, " OWNER ")"
+
 /* then the rows, and the rest; the aggregate sees all rows before one is written */
 #define INTO_USAGE \
 	"INSERT INTO taskcenter.counted_usage AS c" \
 	"   (day, owner_id, group_key, owner, runs, failed, duration)" \
-	" SELECT (r.finished_at AT TIME ZONE z.zone)::date, r.owner_id," \
-	"   coalesce(r.group_key, t.group_key, t.owner), max(t.owner)," \
+	" SELECT to_char(" DAY ", 'YYYY-MM-DD'), r.owner_id, " TENANT ", max(" OWNER ")," \
 	"   count(*) FILTER (WHERE r.parent_run_id IS NULL)," \
 	"   count(*) FILTER (WHERE r.parent_run_id IS NULL" \
 	"     AND r.status = ANY (ARRAY['failed', 'timed_out']))," \
@@ -33,7 +39,7 @@
 	" WHERE r.finished_at >= (SELECT h.counted_until FROM taskcenter.usage_horizon AS h)" \
 	"   AND (r.started_at IS NOT NULL OR r.status = ANY (ARRAY['failed', 'timed_out']))"
 #define ADDED_UP \
-	" GROUP BY 1, 2, 3"
+	" GROUP BY " DAY ", r.owner_id, " TENANT
 #define ADDED_TO_WHAT_IS_THERE \
 	" ON CONFLICT (day, owner_id, group_key) DO UPDATE SET runs = c.runs + excluded.runs," \
 	"   failed = c.failed + excluded.failed, duration = c.duration + excluded.duration," \

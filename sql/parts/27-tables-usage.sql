@@ -6,7 +6,7 @@
 SET LOCAL ROLE taskcenter_owner;
 
 CREATE TABLE taskcenter.counted_usage (
-    day             date NOT NULL,
+    day             text NOT NULL,
     owner_id        bigint NOT NULL,
     group_key       text NOT NULL,
     owner           text NOT NULL,
@@ -27,7 +27,7 @@ CREATE TABLE taskcenter.usage_horizon (
 COMMENT ON TABLE taskcenter.counted_usage IS
 'What the view usage shows of runs that ended before usage_horizon.counted_until, whether or not they are purged; written by purges, never removed';
 COMMENT ON COLUMN taskcenter.counted_usage.day IS
-'Day of the end, in the zone that the setting default_timezone had when it was counted';
+'Day of the end, as 2026-12-31, in the zone that the setting default_timezone had when it was counted';
 COMMENT ON COLUMN taskcenter.counted_usage.owner_id IS
 'OID of the owner of the runs; below 0: there is no such role in this copy';
 COMMENT ON COLUMN taskcenter.counted_usage.group_key IS

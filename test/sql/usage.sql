@@ -20,7 +20,7 @@ SELECT taskcenter.create_task('plain', 'SELECT 1') > 0, taskcenter.create_task('
 SELECT taskcenter.enqueue_task(t) > 0 FROM unnest(ARRAY['plain', 'plain', 'fails']) AS t;
 SELECT status, count(*) FROM taskcenter.perform_due_runs() GROUP BY 1 ORDER BY 1;
 SELECT taskcenter.cancel_run(taskcenter.enqueue_task('plain'), 'never began');
-SELECT period, starts_on = date_trunc(period, now() AT TIME ZONE 'UTC')::date, owner, group_key, runs, failed, error_rate,
+SELECT period, starts_on = to_char(date_trunc(period, now() AT TIME ZONE 'UTC'), 'YYYY-MM-DD'), owner, group_key, runs, failed, failed_per_million,
     duration >= '0' FROM taskcenter.usage ORDER BY 1, 4;
 SELECT count(*) FROM taskcenter.counted_usage;
 
@@ -49,7 +49,7 @@ WITH made AS (
 SELECT count(*) FROM made
 $$;
 CREATE VIEW used AS
-SELECT period, to_char(starts_on, 'YYYY-MM-DD') AS starts_on, owner, group_key, runs, failed, error_rate,
+SELECT period, starts_on, owner, group_key, runs, failed, failed_per_million,
     extract(epoch FROM duration)::int AS seconds
 FROM taskcenter.usage WHERE starts_on < '2021-01-01';
 SELECT past();
@@ -88,6 +88,10 @@ SELECT taskcenter.set_setting('default_timezone', 'Asia/Tokyo');
 UPDATE taskcenter.usage_horizon SET counted_until = '2000-01-01';
 SELECT past();
 SELECT starts_on, runs, failed FROM used WHERE period = 'day' AND owner = group_key ORDER BY 1;
+
+-- What an owner's runs used stays his when the task goes to another.
+SELECT taskcenter.alter_task_owner('plain', 'regress_usage_other') > 0;
+SELECT owner, group_key, runs, failed FROM taskcenter.usage WHERE starts_on > '2021-01-01' AND period = 'day';
 
 TRUNCATE taskcenter.counted_usage;
 TRUNCATE taskcenter.usage_horizon;

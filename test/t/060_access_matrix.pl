@@ -358,7 +358,7 @@ INSERT INTO taskcenter.noted_events (recorded_at, event_type) VALUES (now(), 'sc
 ALTER TABLE taskcenter.noted_events ENABLE ALWAYS TRIGGER guard_record;
 SELECT taskcenter.create_workflow('spare', 'a', '{"a": ["b"], "b": []}');
 INSERT INTO taskcenter.rate_buckets VALUES (1, 'key', now());
-INSERT INTO taskcenter.counted_usage SELECT current_date, owner_id, 'tenant', owner, 1, 0, '1 second' FROM taskcenter.tasks WHERE name = 't';
+INSERT INTO taskcenter.counted_usage SELECT '2020-12-31', owner_id, 'tenant', owner, 1, 0, '1 second' FROM taskcenter.tasks WHERE name = 't';
 INSERT INTO taskcenter.kept_keys (task_id, unique_key, run_id, params, expires_at)
 SELECT task_id, 'old', 1, '{}', now() - interval '1 hour' FROM taskcenter.tasks WHERE name = 't';
 INSERT INTO taskcenter.live_runs (run_id, task_id, run_as_id, owner_id, queue_id, run_at, created_at,
