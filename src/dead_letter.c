@@ -25,7 +25,7 @@
 static Redrive
 refuse(const char *problem, const char *hint)
 {
-	Redrive		redrive = {0, problem, hint};
+	Redrive		redrive = {0, problem, hint, false};
 
 	return redrive;
 }
@@ -77,7 +77,7 @@ static Redrive
 retry(const DeadLetter *letter, const TaskRow *task, const RunFacts *run, TimestampTz run_at,
 	  bool dry_run, const RunChange *change)
 {
-	Redrive		redrive = {run->run_id, NULL, NULL};
+	Redrive		redrive = {.run_id = run->run_id,.unfinished = !run->finished};
 	RetryTarget target = tc_retry_target(task, run_at);
 	ChosenRun	chosen;
 	int64	   *moved;
@@ -86,8 +86,11 @@ retry(const DeadLetter *letter, const TaskRow *task, const RunFacts *run, Timest
 		return refuse(psprintf("Its task \"%s\" is %s.", task->name, task->state),
 					  "Enable or unarchive the task first.");
 	if (!run->finished)
-		return refuse(psprintf("Run %lld is %s already.", (long long) run->run_id, run->status),
-					  "Wait for its end.");
+	{
+		redrive.problem = psprintf("Run %lld is %s already.", (long long) run->run_id, run->status);
+		redrive.hint = "Wait for its end.";
+		return redrive;
+	}
 	if (!tc_run_retryable(run->run_id, &chosen))
 		return refuse(psprintf("Run %lld is %s.", (long long) run->run_id, run->status),
 					  "Call taskcenter.resolve_dead_letter() if nothing is left to do.");
@@ -142,7 +145,7 @@ replace(const DeadLetter *letter, const TaskRow *task, TimestampTz run_at, bool 
 		const RunChange *change)
 {
 	LetterChange made = {change->actor, change->reason, change->now};
-	Redrive		redrive = {letter->run_id, NULL, NULL};
+	Redrive		redrive = {.run_id = letter->run_id};
 	DeadLetter	now;
 
 	if (!tc_task_accepts_runs(task))

@@ -21,6 +21,8 @@ typedef struct Redrive
 	int64		run_id;			/* that goes again */
 	const char *problem;		/* NULL: it does */
 	const char *hint;
+	bool		unfinished;		/* the problem is that it, or its composite,
+								 * has not ended */
 } Redrive;
 
 /* why a letter in its state is not to be redriven or closed; NULL: it is open */

@@ -49,7 +49,7 @@
 #define MAY_RIPEN \
 	" d.state = 'open' AND d.retryable AND d.passed_over_at IS NULL"
 #define OLD_SINCE \
-	"greatest(d.failed_at, d.redriven_at)"
+	"greatest(d.failed_at, d.redriven_at, d.looked_at)"
 #define NUMBERS_OF_REDRIVES \
 	" FROM generate_series(0, least($1 - 1, coalesce((SELECT max(d.redrives)" \
 	"   FROM taskcenter.dead_letters AS d WHERE" MAY_RIPEN "), -1))) AS n (redrives)"
@@ -67,6 +67,7 @@ enum
 	STATEMENT_RIPE,
 	STATEMENT_NEXT_RIPE,
 	STATEMENT_PASS_OVER,
+	STATEMENT_PUT_OFF,
 	STATEMENT_STATS,
 	STATEMENT_LOOK,
 	STATEMENT_FOLLOW_OWNER
@@ -181,6 +182,14 @@ static Statement statements[] = {
 		" WHERE d.dead_letter_id = $1 AND d.state = 'open'",
 		.nargs = 3,
 		.types = {INT8OID, TIMESTAMPTZOID, TEXTOID}
+	},
+	[STATEMENT_PUT_OFF] = {
+		.label = "look at a dead letter again later",
+		.text =
+		"UPDATE taskcenter.dead_letters AS d SET looked_at = $2"
+		" WHERE d.dead_letter_id = $1 AND d.state = 'open'",
+		.nargs = 2,
+		.types = {INT8OID, TIMESTAMPTZOID}
 	},
 	[STATEMENT_STATS] = {
 		.label = "count dead letters",
@@ -408,6 +417,16 @@ tc_dead_letter_pass_over(int64 dead_letter_id, const char *problem, TimestampTz 
 	tc_bind_timestamptz(&arguments, now);
 	tc_bind_text(&arguments, tc_redact_text(problem));
 	tc_run_bound(&statements[STATEMENT_PASS_OVER], &arguments);
+}
+
+void
+tc_dead_letter_put_off(int64 dead_letter_id, TimestampTz now)
+{
+	Bindings	arguments = {0};
+
+	tc_bind_int64(&arguments, dead_letter_id);
+	tc_bind_timestamptz(&arguments, now);
+	tc_run_bound(&statements[STATEMENT_PUT_OFF], &arguments);
 }
 
 /* ---- what people do ---- */

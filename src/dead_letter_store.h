@@ -99,6 +99,9 @@ extern TimestampTz tc_dead_letters_next_ripe(int32 redrives);
 extern void tc_dead_letter_pass_over(int64 dead_letter_id, const char *problem,
 									 TimestampTz now);
 
+/* it waits anew from now on */
+extern void tc_dead_letter_put_off(int64 dead_letter_id, TimestampTz now);
+
 extern Jsonb *tc_dead_letters_stats(const TaskSet *tasks, TimestampTz now);
 
 /* open ones, counted up to a limit, and since when the oldest is */

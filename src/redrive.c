@@ -94,12 +94,14 @@ redrive_one(void *argument)
 	if (tc_dead_letter_find(call->dead_letter_id, false, &letter) &&
 		tc_dead_letter_state_problem(&letter) == NULL)
 	{
-		Redrive		redrive = {0, "Its task is not there.", NULL};
+		Redrive		redrive = {.problem = "Its task is not there."};
 
 		if (tc_task_find_id(letter.task_id, false, &task))
 			redrive = tc_dead_letter_redrive(&letter, &task, call->now, false, &change);
 		if (redrive.problem == NULL)
 			record(&letter, &task, &change);
+		else if (redrive.unfinished)
+			tc_dead_letter_put_off(call->dead_letter_id, call->now);
 		else
 			tc_dead_letter_pass_over(call->dead_letter_id, redrive.problem, call->now);
 	}

@@ -52,6 +52,7 @@ CREATE TABLE taskcenter.dead_letters (
     note            text,
     retryable       boolean NOT NULL DEFAULT true,
     passed_over_at  timestamptz,
+    looked_at       timestamptz,
     CONSTRAINT dead_letters_pkey PRIMARY KEY (dead_letter_id),
     CONSTRAINT dead_letter_state_known
         CHECK (state = ANY (ARRAY['open', 'redriven', 'resolved', 'discarded'])),
@@ -67,7 +68,7 @@ CREATE INDEX dead_letters_open_idx ON taskcenter.dead_letters (failed_at)
     WHERE state = 'open';
 /* those that may go by themselves: where each number of redrives begins */
 CREATE INDEX dead_letters_ripe_idx ON taskcenter.dead_letters
-    (redrives, greatest(failed_at, redriven_at))
+    (redrives, greatest(failed_at, redriven_at, looked_at))
     WHERE state = 'open' AND retryable AND passed_over_at IS NULL;
 CREATE INDEX dead_letters_redriven_idx ON taskcenter.dead_letters (due_at)
     WHERE state = 'redriven';

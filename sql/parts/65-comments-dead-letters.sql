@@ -56,6 +56,8 @@ COMMENT ON COLUMN taskcenter.dead_letters.retryable IS
 'Whether its code is worth another attempt, as failure_codes says, yes for a code that is not there';
 COMMENT ON COLUMN taskcenter.dead_letters.passed_over_at IS
 'When it could not be redriven automatically, or its run was cancelled, as note says: it is left to people until it fails again; null: it is not';
+COMMENT ON COLUMN taskcenter.dead_letters.looked_at IS
+'When it was to be redriven automatically while its composite still ran: it is looked at again later; null: never';
 COMMENT ON COLUMN taskcenter.dead_letters.redriven_by IS 'Who did';
 COMMENT ON COLUMN taskcenter.dead_letters.closed_at IS 'When it was closed; null while it is not';
 COMMENT ON COLUMN taskcenter.dead_letters.closed_by IS
