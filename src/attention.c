@@ -121,19 +121,24 @@ static void
 do_due(void *argument)
 {
 	TimestampTz now = *(TimestampTz *) argument;
+	bool		told = true;
 	StoreFrame	frame;
 
 	tc_store_begin(&frame);
 	next_due = tc_alerts_next_due();
 	if (next_due <= now)
 	{
-		tc_alerts_release(now);
-		tc_alerts_escalate(now);
+		told = tc_alerts_release(now);
+		told = tc_alerts_escalate(now) || told;
 		next_due = tc_alerts_next_due();
 	}
 	tc_store_end(&frame);
-	/* what is left is held by somebody, or too much for once */
-	if (next_due <= now)
+
+	/*
+	 * more than a piece goes on at once, what somebody has locked is for
+	 * later
+	 */
+	if (next_due <= now && !told)
 		next_due = now + AGAIN_US;
 }
 

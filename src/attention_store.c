@@ -98,17 +98,9 @@ static Statement release = {
 	"   WHERE a.due_at <= $1 AND a.told_at IS NULL"
 	"   ORDER BY a.due_at, a.alert_id LIMIT 10000 FOR UPDATE SKIP LOCKED),"
 	" held AS ("
-	"   SELECT a.alert_id, a.attention_rule_id, r.name AS rule, k.owner_id, k.task_id,"
-	"     row_number() OVER w AS place, first_value(a.alert_id) OVER w AS told_with,"
-	/* what came after it of its rule says itself */
-	"     CASE WHEN a.state <> 'recovered' AND NOT EXISTS (SELECT FROM taskcenter.alerts AS l"
-	"         WHERE l.alert_rule_id = a.alert_rule_id AND l.alert_id > a.alert_id)"
-	"       THEN $1 + r.escalate_after END AS again_at,"
-	"     jsonb_strip_nulls(jsonb_build_object('alert_id', a.alert_id, 'kind', a.kind,"
-	"       'name', a.name, 'state', a.state, 'severity', a.severity, 'raised_at', a.raised_at,"
-	"       'metric', a.metric, 'value', a.value, 'threshold', a.threshold,"
-	"       'detail', a.detail, 'attention', a.attention,"
-	"       'explanation', a.explanation)) AS alert"
+	"   SELECT a.*, r.name AS rule, k.owner_id, k.task_id AS failing_task_id,"
+	"     row_number() OVER w AS place, first_value(a.alert_id) OVER w AS first_id,"
+	"     CASE WHEN a.state <> 'recovered' THEN $1 + r.escalate_after END AS again_at"
 	"   FROM due AS d"
 	"   JOIN taskcenter.alerts AS a ON a.alert_id = d.alert_id"
 	"   LEFT JOIN taskcenter.attention_rules AS r ON r.attention_rule_id = a.attention_rule_id"
@@ -116,13 +108,18 @@ static Statement release = {
 	"   WINDOW w AS (PARTITION BY a.attention_rule_id, k.owner_id ORDER BY a.alert_id)),"
 	" told AS ("
 	"   UPDATE taskcenter.alerts AS a"
-	"   SET told_at = $1, told_with = h.told_with, due_at = h.again_at"
+	"   SET told_at = $1, told_with = h.first_id, due_at = h.again_at"
 	"   FROM held AS h WHERE a.alert_id = h.alert_id)"
 	" INSERT INTO taskcenter.noted_events (recorded_at, event_type, owner_id, task_id, payload)"
 	" SELECT $1, 'alert_released', h.owner_id,"
-	"   CASE WHEN min(h.task_id) = max(h.task_id) THEN min(h.task_id) END,"
+	"   CASE WHEN min(h.failing_task_id) = max(h.failing_task_id)"
+	"     THEN min(h.failing_task_id) END,"
 	"   jsonb_strip_nulls(jsonb_build_object('attention_rule', min(h.rule), 'count', count(*),"
-	"     'alerts', jsonb_agg(h.alert ORDER BY h.alert_id) FILTER (WHERE h.place <= 100)))"
+	"     'alerts', jsonb_agg(jsonb_build_object('alert_id', h.alert_id, 'kind', h.kind,"
+	"       'name', h.name, 'state', h.state, 'severity', h.severity, 'raised_at', h.raised_at,"
+	"       'metric', h.metric, 'value', h.value, 'threshold', h.threshold,"
+	"       'detail', h.detail, 'attention', h.attention, 'explanation', h.explanation)"
+	"       ORDER BY h.alert_id) FILTER (WHERE h.place <= 100)))"
 	" FROM held AS h GROUP BY h.attention_rule_id, h.owner_id",
 	.nargs = 1,
 	.types = {TIMESTAMPTZOID}
@@ -139,9 +136,12 @@ static Statement escalate = {
 	"   SELECT a.alert_id, r.escalate_after, a.escalations + 1 AS escalations, s.labels,"
 	"     least(array_position(s.labels, a.severity) + a.escalations + 1,"
 	"       cardinality(s.labels)) AS level,"
-	/* what came after it of its rule says itself */
-	"     r.escalate_after IS NOT NULL AND NOT EXISTS (SELECT FROM taskcenter.alerts AS l"
-	"       WHERE l.alert_rule_id = a.alert_rule_id AND l.alert_id > a.alert_id) AS goes_on"
+	/* of a rule that is as it was, and said nothing since */
+	"     r.escalate_after IS NOT NULL AND (a.kind <> 'rule'"
+	"       OR EXISTS (SELECT FROM taskcenter.alert_rules AS b"
+	"         WHERE b.alert_rule_id = a.alert_rule_id AND b.updated_at <= a.raised_at)"
+	"       AND NOT EXISTS (SELECT FROM taskcenter.alerts AS l"
+	"         WHERE l.alert_rule_id = a.alert_rule_id AND l.alert_id > a.alert_id)) AS goes_on"
 	"   FROM due AS d"
 	"   JOIN taskcenter.alerts AS a ON a.alert_id = d.alert_id"
 	"   LEFT JOIN taskcenter.attention_rules AS r ON r.attention_rule_id = a.attention_rule_id"
@@ -308,22 +308,22 @@ tc_alerts_next_due(void)
 	return tc_is_null(0, 1) ? DT_NOEND : tc_get_timestamptz(0, 1);
 }
 
-void
+bool
 tc_alerts_release(TimestampTz now)
 {
 	Bindings	bindings = {0};
 
 	tc_bind_timestamptz(&bindings, now);
-	tc_run_bound(&release, &bindings);
+	return tc_run_bound(&release, &bindings) > 0;
 }
 
-void
+bool
 tc_alerts_escalate(TimestampTz now)
 {
 	Bindings	bindings = {0};
 
 	tc_bind_timestamptz(&bindings, now);
-	tc_run_bound(&escalate, &bindings);
+	return tc_run_bound(&escalate, &bindings) > 0;
 }
 
 void

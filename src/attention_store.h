@@ -62,9 +62,9 @@ extern TimestampTz tc_attention_batch_at(int64 rule_id, TimestampTz now);
 /* when an alert is told, or told again; DT_NOEND: none is */
 extern TimestampTz tc_alerts_next_due(void);
 
-/* write the events of what is due; a piece of it, without what others have locked */
-extern void tc_alerts_release(TimestampTz now);
-extern void tc_alerts_escalate(TimestampTz now);
+/* a piece of what is due becomes events, but for what others have locked; false: nothing did */
+extern bool tc_alerts_release(TimestampTz now);
+extern bool tc_alerts_escalate(TimestampTz now);
 
 /* nothing more is told of it */
 extern void tc_alert_acknowledge(int64 alert_id, const AlertFacts *alert, TimestampTz now);
