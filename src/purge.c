@@ -378,8 +378,8 @@ drop_piece(void *argument)
 /* ---- usage ---- */
 
 /*
- * Count it up to where nothing can be added any more, so that neither whole
- * partitions nor the view have to be read for it.  The slack is for who takes
+ * Count a day of it, up to where nothing can be added any more, so that neither
+ * whole partitions nor the view have to be read for it.  The slack is for who takes
  * the time before he begins his transaction.
  */
 static void
@@ -394,7 +394,8 @@ usage_piece(void *argument)
 	if (until == DT_NOBEGIN)
 		return;
 	(void) begin_piece(purge, &frame);
-	tc_usage_count_until(Min(until, GetCurrentTransactionStartTimestamp()) - USAGE_SLACK_US);
+	until = Min(until, GetCurrentTransactionStartTimestamp()) - USAGE_SLACK_US;
+	purge->more = tc_usage_count_day(until);
 	tc_store_end(&frame);
 }
 

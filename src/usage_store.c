@@ -22,28 +22,35 @@
 	" ELSE pg_get_userbyid(r.owner_id::oid)::text END"
 #define TENANT "coalesce(r.group_key, t.group_key, " OWNER ")"
 
-/* then the rows, and the rest; the aggregate sees all rows before one is written */
+#define ZONE \
+	"coalesce((SELECT v.value FROM taskcenter.setting_values AS v" \
+	"   WHERE v.key = 'default_timezone'), 'UTC')"
+
 #define INTO_USAGE \
 	"INSERT INTO taskcenter.counted_usage AS c" \
-	"   (day, owner_id, group_key, owner, runs, failed, duration)" \
-	" SELECT to_char(" DAY ", 'YYYY-MM-DD'), r.owner_id, " TENANT ", max(" OWNER ")," \
-	"   count(*) FILTER (WHERE r.parent_run_id IS NULL)," \
+	"   (day, owner_id, group_key, owner, runs, failed, duration)"
+#define COUNTS \
+	"   count(*) FILTER (WHERE r.parent_run_id IS NULL) AS runs," \
 	"   count(*) FILTER (WHERE r.parent_run_id IS NULL" \
-	"     AND r.status = ANY (ARRAY['failed', 'timed_out']))," \
+	"     AND r.status = ANY (ARRAY['failed', 'timed_out'])) AS failed," \
 	"   coalesce(sum(r.finished_at - r.started_at)" \
-	"     FILTER (WHERE r.graph_version IS NULL), interval '0') FROM "
-#define NOT_COUNTED \
-	" AS r JOIN taskcenter.tasks AS t ON t.task_id = r.task_id" \
-	" CROSS JOIN (SELECT coalesce((SELECT v.value FROM taskcenter.setting_values AS v" \
-	"   WHERE v.key = 'default_timezone'), 'UTC') AS zone) AS z" \
-	" WHERE r.finished_at >= (SELECT h.counted_until FROM taskcenter.usage_horizon AS h)" \
-	"   AND (r.started_at IS NOT NULL OR r.status = ANY (ARRAY['failed', 'timed_out']))"
-#define ADDED_UP \
-	" GROUP BY " DAY ", r.owner_id, " TENANT
+	"     FILTER (WHERE r.graph_version IS NULL), interval '0') AS duration"
+#define HAS_BEGUN \
+	"(r.started_at IS NOT NULL OR r.status = ANY (ARRAY['failed', 'timed_out']))"
 #define ADDED_TO_WHAT_IS_THERE \
 	" ON CONFLICT (day, owner_id, group_key) DO UPDATE SET runs = c.runs + excluded.runs," \
 	"   failed = c.failed + excluded.failed, duration = c.duration + excluded.duration," \
 	"   owner = excluded.owner"
+
+/* what is not counted yet of rows that go; the aggregate sees all before one is written */
+#define ROWS_TO_USAGE \
+	INTO_USAGE " SELECT to_char(" DAY ", 'YYYY-MM-DD'), r.owner_id, " TENANT "," \
+	"   max(" OWNER ")," COUNTS " FROM "
+#define ADDED_UP \
+	" AS r JOIN taskcenter.tasks AS t ON t.task_id = r.task_id" \
+	" CROSS JOIN (SELECT " ZONE " AS zone) AS z" \
+	" WHERE r.finished_at >= (SELECT h.counted_until FROM taskcenter.usage_horizon AS h)" \
+	"   AND " HAS_BEGUN " GROUP BY " DAY ", r.owner_id, " TENANT ADDED_TO_WHAT_IS_THERE
 
 static Statement seed = {
 	.label = "begin to count usage",
@@ -60,20 +67,40 @@ static Statement find_horizon = {
 	.any_plan = true
 };
 
-static Statement count_ended = {
+/* of the horizon's day what is before $1; an hour at least: days can be odd */
+static Statement find_day = {
+	.label = "look which day's usage is to be counted",
+	.text =
+	"SELECT h.counted_until, least($1, greatest((a.day + interval '1 day') AT TIME ZONE z.zone,"
+	"   h.counted_until + interval '1 hour')), to_char(a.day, 'YYYY-MM-DD')"
+	" FROM taskcenter.usage_horizon AS h CROSS JOIN (SELECT " ZONE " AS zone) AS z"
+	" CROSS JOIN LATERAL (SELECT date_trunc('day', h.counted_until AT TIME ZONE z.zone) AS day) AS a"
+	" WHERE h.counted_until < $1",
+	.nargs = 1,
+	.types = {TIMESTAMPTZOID}
+};
+
+/* by task first: the planner knows how many of these there are; it sees the instants */
+static const Statement count_day = {
 	.label = "count usage",
 	.text =
-	INTO_USAGE "taskcenter.finished_runs" NOT_COUNTED " AND r.finished_at < $1"
-	ADDED_UP ADDED_TO_WHAT_IS_THERE,
-	.nargs = 1,
-	.types = {TIMESTAMPTZOID},
-	.any_plan = true
+	INTO_USAGE " SELECT $3, r.owner_id, " TENANT ", max(" OWNER "), sum(r.runs)::bigint,"
+	"   sum(r.failed)::bigint, sum(r.duration)"
+	" FROM (SELECT r.owner_id, r.task_id, r.group_key," COUNTS
+	"   FROM taskcenter.finished_runs AS r"
+	"   WHERE r.finished_at >= $1 AND r.finished_at < $2 AND " HAS_BEGUN
+	"   GROUP BY r.owner_id, r.task_id, r.group_key) AS r"
+	" JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
+	" GROUP BY r.owner_id, " TENANT ADDED_TO_WHAT_IS_THERE,
+	.nargs = 3,
+	.types = {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID},
+	.any_plan = true,
+	.transient = true
 };
 
 static Statement move_horizon = {
 	.label = "say how far usage is counted",
-	.text =
-	"UPDATE taskcenter.usage_horizon AS h SET counted_until = $1 WHERE h.counted_until < $1",
+	.text = "UPDATE taskcenter.usage_horizon AS h SET counted_until = $1",
 	.nargs = 1,
 	.types = {TIMESTAMPTZOID},
 	.any_plan = true
@@ -96,19 +123,13 @@ static Statement map_roles = {
 	.any_plan = true
 };
 
-static void
-run_at(Statement *statement, TimestampTz at)
-{
-	Bindings	arguments = {0};
-
-	tc_bind_timestamptz(&arguments, at);
-	tc_run_bound(statement, &arguments);
-}
-
 void
 tc_usage_seed(TimestampTz now)
 {
-	run_at(&seed, now);
+	Bindings	arguments = {0};
+
+	tc_bind_timestamptz(&arguments, now);
+	tc_run_bound(&seed, &arguments);
 }
 
 TimestampTz
@@ -117,20 +138,32 @@ tc_usage_counted_until(void)
 	return tc_run(&find_horizon, NULL, NULL) == 0 ? DT_NOEND : tc_get_timestamptz(0, 1);
 }
 
-void
-tc_usage_count_until(TimestampTz until)
+bool
+tc_usage_count_day(TimestampTz until)
 {
-	if (tc_usage_counted_until() >= until)
-		return;
-	run_at(&count_ended, until);
-	run_at(&move_horizon, until);
+	Statement	counting = count_day;
+	Bindings	search = {0};
+	Bindings	day = {0};
+	Bindings	horizon = {0};
+	TimestampTz ends;
+
+	tc_bind_timestamptz(&search, until);
+	if (tc_run_bound(&find_day, &search) == 0)
+		return false;
+	ends = tc_get_timestamptz(0, 2);
+	tc_bind_timestamptz(&day, tc_get_timestamptz(0, 1));
+	tc_bind_timestamptz(&day, ends);
+	tc_bind_text(&day, tc_get_text(0, 3));
+	tc_run_bound(&counting, &day);
+	tc_bind_timestamptz(&horizon, ends);
+	tc_run_bound(&move_horizon, &horizon);
+	return ends < until;
 }
 
 char *
 tc_usage_insert(const char *relation)
 {
-	return psprintf("%s%s%s", INTO_USAGE, relation,
-					NOT_COUNTED ADDED_UP ADDED_TO_WHAT_IS_THERE);
+	return psprintf("%s%s%s", ROWS_TO_USAGE, relation, ADDED_UP);
 }
 
 void

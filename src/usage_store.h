@@ -21,10 +21,10 @@ extern void tc_usage_seed(TimestampTz now);
 extern TimestampTz tc_usage_counted_until(void);
 
 /*
- * Count what ended since, up to an instant before which no transaction that
- * goes on can end a run.
+ * Count what ended since, of one day, up to an instant before which no
+ * transaction that goes on can end a run.  True: there is more until then.
  */
-extern void tc_usage_count_until(TimestampTz until);
+extern bool tc_usage_count_day(TimestampTz until);
 
 /*
  * Part of a statement: count what is not counted yet of a relation, or a WITH

@@ -52,7 +52,7 @@ BEGIN ATOMIC
         ('monitoring', 'Metrics, usage and alerts', 'metrics usage set_alert_rule drop_alert_rule alert_rules alerts open_alerts'),
         ('attention', 'Which alerts are told, when and how often', 'set_attention_rule remove_attention_rule acknowledge_alert preview_attention attention_rules'),
         ('contract', 'What applications rely on', 'api_contract check_contract create_alias_views drop_alias_views help list_help_topics'),
-        ('internals', 'Behind the views', 'enqueuing_since executor_activity fold_text granted_task_ids is_among last_beat last_runs list_access_levels list_databases list_run_transitions list_settings listed_run_ids made_run newest_runs next_event_id next_run_event_id refuse_null require_monitor sees_contents_of_all sees_states_of_all status_checks table_digests visible_owner_ids'))
+        ('internals', 'Behind the views', 'enqueuing_since executor_activity fold_text granted_task_ids is_among last_beat last_runs list_access_levels list_databases list_run_transitions list_settings listed_run_ids made_run newest_runs next_event_id next_run_event_id refuse_null require_monitor sees_contents_of_all sees_states_of_all status_checks table_digests usage_of_days visible_owner_ids'))
         AS t (topic, title, members);
 END;
 COMMENT ON FUNCTION taskcenter.list_help_topics() IS

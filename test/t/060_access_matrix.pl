@@ -260,6 +260,7 @@ my @relations = (
 	[ 'rate_buckets', ['super'], '42501', 'reader=empty' ],
 	[ 'counted_usage', ['super'], '42501', 'reader=empty' ],
 	[ 'usage', [ @own, 'monitor' ] ],
+	[ 'usage_of_days', ['super'], '42501', 'reader=empty' ],
 	[ 'usage_horizon', ['super'], '42501', 'reader=empty' ],
 	[ 'worker_runs', \@view ],
 	[ 'workers', [ @own, 'monitor' ] ],
