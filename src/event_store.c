@@ -45,6 +45,7 @@ static Statement note_dead_letter = {
 	"   d.owner_id, d.task_id, d.run_id, jsonb_strip_nulls(jsonb_build_object("
 	"     'dead_letter_id', d.dead_letter_id, 'code', d.code, 'sqlstate', d.sqlstate,"
 	"     'error', left(d.error, 2000), 'attempts', d.attempts, 'redrives', d.redrives,"
+	"     'redriven_by', CASE WHEN d.state = 'redriven' THEN d.redriven_by END,"
 	"     'closed_by', d.closed_by, 'note', d.note))"
 	" FROM taskcenter.dead_letters AS d WHERE d.dead_letter_id = $1",
 	.nargs = 2,

@@ -114,7 +114,8 @@ FROM (
             || CASE WHEN a.new_values IS NULL THEN '{}'
                 ELSE jsonb_build_object('new_values', a.new_values) END
     FROM taskcenter.task_audit_logs AS a
-    WHERE a.event_id IS NOT NULL
+    /* what is done to a dead letter is told when it changes */
+    WHERE a.event_id IS NOT NULL AND a.object_type <> 'dead letter'
     UNION ALL
     SELECT n.event_id,
         n.recorded_at,

@@ -120,6 +120,10 @@ SELECT min(dead_letter_id) AS one, min(dead_letter_id) + 1 AS two, min(dead_lett
 SELECT taskcenter.resolve_dead_letter(:one, 'done by hand');
 SELECT taskcenter.discard_dead_letter(:two, 'was a test');
 SELECT state, closed_by, note FROM taskcenter.dead_letters WHERE dead_letter_id IN (:one, :two) ORDER BY dead_letter_id;
+-- each of what happened is one event
+SELECT e.event_type, count(*), count(e.payload -> 'redriven_by') AS redriven_by, count(e.payload -> 'closed_by') AS closed_by
+FROM taskcenter.events AS e WHERE e.event_type ~ 'dead_letter' GROUP BY 1 ORDER BY 1;
+SELECT action, count(*) FROM taskcenter.task_audit_logs WHERE object_type = 'dead letter' GROUP BY 1 ORDER BY 1;
 \set VERBOSITY default
 SELECT taskcenter.resolve_dead_letter(987654321);
 \set VERBOSITY terse
