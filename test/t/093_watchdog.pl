@@ -64,7 +64,9 @@ $tc->is_run($tc->look($long), 'running', 'the long run goes on');
 $before = look();
 $tc->task('deaf for ever', $deaf);
 my $asked = $tc->enqueue('deaf for ever');
-$tc->wait_status($asked, 'running');
+# before it sleeps it is not deaf yet
+ok($tc->wait_until("SELECT EXISTS (SELECT FROM pg_stat_activity AS a JOIN taskcenter.running_runs AS r ON r.pid = a.pid
+	WHERE r.run_id = $asked AND a.wait_event = 'PgSleep')"), 'one without a limit');
 $tc->sql("SELECT taskcenter.cancel_run($asked)");
 $tc->is_run($tc->finish($asked), 'cancelled', 'a deaf run that is cancelled is ended, too');
 is(growth($before), 'checked=1 stuck=1 terminated=1', 'without a dead letter');
