@@ -135,6 +135,7 @@ plan_gate(LanePlan *plan, int64 task_id, bool fresh)
 	plan->flag_subject = task->flag_subject;
 	plan->rate.limit = task->rate_limit;
 	plan->rate.task_id = task_id;
+	plan->rate.key = task->rate_key;
 }
 
 static LanePlan

@@ -41,7 +41,7 @@ static Statement statements[] = {
 		"   EXISTS (SELECT FROM taskcenter.schedules AS s"
 		"     WHERE s.task_id = t.task_id AND s.schedule ILIKE 'after %'),"
 		"   t.on_crash, t.gated, t.kind = 'composite', t.requires_flag,"
-		"   coalesce(t.group_key, t.owner), t.rate_limit"
+		"   coalesce(t.group_key, t.owner), t.rate_limit, t.owner_id || ' ' || t.group_key"
 		" FROM taskcenter.tasks AS t WHERE t.task_id = $1",
 		.nargs = 1,
 		.types = {INT8OID}
@@ -156,6 +156,7 @@ read_task(void)
 	task->requires_flag = tc_get_text(0, 27);
 	task->flag_subject = tc_get_text(0, 28);
 	task->rate_limit = tc_get_text(0, 29);
+	task->rate_key = tc_get_text(0, 30);
 	task->runnable = strcmp(task->state, "active") == 0 ||
 		strcmp(task->state, "paused") == 0;
 	return task;

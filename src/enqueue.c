@@ -133,7 +133,7 @@ fill_run(NewRun *run, const TaskRow *task, const EnqueueRequest *request,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("option \"%s\" is only for external tasks", "group_key"),
 				 errdetail("Task \"%s\" is of kind \"%s\".", task->name, task->kind),
-				 errhint("Leave the key out: SQL runs take turns by the role that executes them.")));
+				 errhint("Leave the key out; the task may have one.")));
 }
 
 /* ---- keys ---- */

@@ -108,6 +108,7 @@ typedef struct TaskDefinition
 	char	   *requires_flag;	/* NULL: none */
 	char	   *flag_subject;	/* for whom that is decided */
 	char	   *rate_limit;		/* of its runs, by queue; NULL: none */
+	char	   *rate_key;		/* whom it shares that with; NULL: nobody */
 } TaskDefinition;
 
 /* tasks to which somebody has a right */

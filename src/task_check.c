@@ -141,18 +141,6 @@ check_external(const TaskRow *task)
 			   "Workers claim its runs; nothing of it is executed here.");
 }
 
-/* executors take turns by role */
-static void
-check_no_group(const TaskRow *task)
-{
-	if (!task->nulls[TASK_GROUP_KEY])
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("option \"%s\" is only for external tasks", "group_key"),
-				 errdetail("\"group_key\" is \"%s\".", tc_task_text(task, TASK_GROUP_KEY)),
-				 errhint("Leave the key out: SQL runs take turns by the role that executes them.  To hold a task back use \"max_running\" or \"rate_limit\".")));
-}
-
 static void
 check_no_workflow(const TaskRow *task)
 {
@@ -205,7 +193,6 @@ tc_task_check(TaskRow *task, const TaskRow *before)
 		check_external(task);
 		return;
 	}
-	check_no_group(task);
 	check_command(task, &surely_autonomous);
 
 	if (strcmp(tc_task_text(task, TASK_TRANSACTION_MODE), "auto") != 0)

@@ -18,7 +18,7 @@ typedef struct TaskRate
 	const char *limit;			/* as it was defined; NULL: none */
 	int64		queue_id;
 	int64		task_id;
-	const char *key;			/* of workers' claims; NULL: the task */
+	const char *key;			/* of its tenant; NULL: the task's own */
 } TaskRate;
 
 /*

@@ -80,9 +80,9 @@ COMMENT ON COLUMN taskcenter.tasks.events IS
 COMMENT ON COLUMN taskcenter.tasks.requires_flag IS
 'Feature flag that must be on for runs to start, for the subject group_key, else the owner''s name; runs that are due while it is off are skipped; null for none';
 COMMENT ON COLUMN taskcenter.tasks.group_key IS
-'Of kind external: the tenant of its runs, who take turns; null: the owner. SQL runs take turns by the role that executes them';
+'Of kinds sql and external: the tenant of its runs, for whom rate_limit and the view usage count; null: the owner. External runs take turns by it, SQL runs by the role that executes them';
 COMMENT ON COLUMN taskcenter.tasks.rate_limit IS
-'Of kinds sql and external: how many runs may begin in how long, for each queue, of kind external also for each group key; null: any number. A rate as "100 per minute" is a bucket of tokens; "1000 daily" and "150 monthly" are budgets of the calendar day and month in the zone of the setting default_timezone, counted from when they are set; one of each may stand with commas between them. Attempts after the first count, too';
+'Of kinds sql and external: how many runs may begin in how long, for each queue: of the task, or where there is a group key, of all such tasks of the owner with that key together; null: any number. A rate as "100 per minute" is a bucket of tokens; "1000 daily" and "150 monthly" are budgets of the calendar day and month in the zone of the setting default_timezone, counted from when they are set; one of each may stand with commas between them. Attempts after the first count, too';
 COMMENT ON COLUMN taskcenter.tasks.workflow IS
 'Status machine of a task that people move; null for none';
 COMMENT ON COLUMN taskcenter.tasks.retry_rules IS

@@ -141,7 +141,6 @@ SELECT taskcenter.create_task('x', 'SELECT 1', options => '{"retention": "0"}');
 SELECT taskcenter.create_task('x', 'SELECT 1', options => '{"failed_retention": "-1 day"}');
 SELECT taskcenter.create_task('x', 'SELECT 1', options => '{"events": "some"}');
 SELECT taskcenter.create_task('x', 'SELECT 1', options => '{"requires_flag": "f"}');
-SELECT taskcenter.create_task('x', 'SELECT 1', options => '{"group_key": "g"}');
 SELECT taskcenter.create_task('x', 'SELECT 1', options => '{"rate_limit": "5 times"}');
 SELECT taskcenter.create_task('x', 'SELECT 1', options => '{"workflow": "w"}');
 SELECT taskcenter.create_task('x', 'SELECT 1', options => '{"graph": {}}');

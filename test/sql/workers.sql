@@ -31,7 +31,6 @@ SELECT taskcenter.create_task('x', kind => 'external', options => '{"rate_limit"
 SELECT taskcenter.create_task('x', kind => 'external', options => '{"rate_limit": "0 per minute"}');
 SELECT taskcenter.create_task('x', kind => 'external', options => '{"rate_limit": "5 per fortnight"}');
 SELECT taskcenter.create_task('x', kind => 'external', options => '{"rate_limit": "5 daily, 6 daily"}');
-SELECT taskcenter.create_task('x', 'SELECT 1', options => '{"group_key": "a"}');
 SELECT taskcenter.create_task('x', 'SELECT 1', options => '{"rate_limit": "5/never"}');
 SELECT taskcenter.create_task('plain', 'SELECT 1') > 0 AS made;
 SELECT taskcenter.enqueue_task('plain', options => '{"group_key": "a"}');

@@ -91,12 +91,16 @@ is(began('kept', 1, 4), '0|0', 'in its time');
 
 # ---- budgets of a day and a month ----
 
+# a zone where it is about noon: no day ends here by itself
+my $zone = sprintf 'Etc/GMT%+d', (gmtime)[2] - 12;
+$tc->sql("SELECT taskcenter.set_setting('default_timezone', '$zone')");
+
 $tc->task('spare', $note, options => { rate_limit => '2 daily, 3 monthly' });
 $tc->enqueue_many('spare', 2);
 ok($tc->finish_all('spare', 20), 'what the budget of the day allows');
 my $key = q{rate_key = (SELECT 'task ' || task_id FROM taskcenter.tasks WHERE name = 'spare')};
-is($tc->sql(qq{SELECT day_begun, month_begun, day_ends_at = (date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day') AT TIME ZONE 'UTC',
-month_ends_at = (date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC' FROM taskcenter.rate_buckets WHERE $key}),
+is($tc->sql(qq{SELECT day_begun, month_begun, day_ends_at = (date_trunc('day', now() AT TIME ZONE '$zone') + interval '1 day') AT TIME ZONE '$zone',
+month_ends_at = (date_trunc('month', now() AT TIME ZONE '$zone') + interval '1 month') AT TIME ZONE '$zone' FROM taskcenter.rate_buckets WHERE $key}),
 	'2|2|t|t', 'is counted to the end of the day and of the month');
 # the day ends soon
 $tc->sql(qq{UPDATE taskcenter.rate_buckets SET day_ends_at = clock_timestamp() + interval '3 seconds' WHERE $key});
@@ -117,7 +121,35 @@ is($tc->sql("SELECT status FROM taskcenter.task_runs WHERE run_id = $spare"), 'q
 $tc->sql(q{SELECT taskcenter.alter_task('spare', options => '{"rate_limit": "2 daily, 4 monthly"}')});
 is($tc->finish($spare)->{status}, 'succeeded', 'until there is more of it');
 
-$tc->refused(q{SELECT taskcenter.create_task('x', 'SELECT 1', options => '{"group_key": "a"}')}, '0A000', 'a group key is for workers');
+# ---- a tenant's budget, whichever of his tasks spends it, on several executors ----
+
+$tc->sql('TRUNCATE effects');
+$tc->task($_, $note, options => { group_key => 'acme', rate_limit => '30 daily' }) for qw(asks tells shows);
+$tc->task('other', $note, options => { group_key => 'other', rate_limit => '30 daily' });
+$tc->enqueue_many($_, 20) for qw(asks tells shows other);
+ok($tc->finish_all('other', 20), 'another tenant has his own');
+my $waits = q{SELECT min(r.run_id), count(*) FROM taskcenter.live_runs AS r JOIN taskcenter.tasks AS t USING (task_id) WHERE t.group_key = 'acme' AND r.status = 'queued'};
+ok($tc->wait_until("SELECT count = 30 FROM ($waits) AS w"), 'a tenant spends his budget');
+is($tc->finish($tc->enqueue('long'))->{status}, 'succeeded', 'others go on');
+is($tc->sql(q{SELECT count(*) FILTER (WHERE task <> 'other' AND task <> 'long'), count(*) FILTER (WHERE task = 'other') FROM effects}), '30|20', 'and no more than that has begun');
+is($tc->sql(q{SELECT day_begun, month_begun FROM taskcenter.rate_buckets WHERE rate_key LIKE '% acme'}), '30|0', 'as is counted');
+my ($waiting) = split /\|/, $tc->sql($waits);
+is($tc->sql("SELECT count(*) FROM taskcenter.explain_run($waiting) WHERE detail LIKE '30 daily; the next run may begin at %'"), '1', 'and said of a run that waits');
+$tc->sql(q{SELECT taskcenter.alter_task('tells', options => '{"rate_limit": "35 daily"}')});
+ok($tc->wait_until("SELECT count = 25 FROM ($waits) AS w"), 'what one of his tasks may more it takes');
+is($tc->sql(q{SELECT count(*) FROM effects WHERE task IN ('asks', 'tells', 'shows')}), '35', 'and no more');
+
+# ---- another zone: what has begun ends as it would have, what begins ends there ----
+
+$tc->sql(q{SELECT taskcenter.set_setting('default_timezone', 'Pacific/Kiritimati')});
+$tc->task('far', $note, options => { rate_limit => '5 daily, 9 monthly' });
+is($tc->finish($tc->enqueue('far'))->{status}, 'succeeded', 'a run');
+is($tc->sql(q{SELECT b.day_begun, b.day_ends_at = (date_trunc('day', now() AT TIME ZONE 'Pacific/Kiritimati') + interval '1 day') AT TIME ZONE 'Pacific/Kiritimati',
+	b.month_ends_at = (date_trunc('month', now() AT TIME ZONE 'Pacific/Kiritimati') + interval '1 month') AT TIME ZONE 'Pacific/Kiritimati'
+	FROM taskcenter.rate_buckets AS b JOIN taskcenter.tasks AS t ON b.rate_key = 'task ' || t.task_id WHERE t.name = 'far'}), '1|t|t', 'the day of the new zone');
+is($tc->sql(qq{SELECT day_ends_at = (date_trunc('day', now() AT TIME ZONE '$zone') + interval '1 day') AT TIME ZONE '$zone' FROM taskcenter.rate_buckets WHERE rate_key LIKE '% acme'}),
+	't', 'and that of the old one');
+
 
 $tc->stop;
 done_testing();
