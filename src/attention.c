@@ -18,6 +18,7 @@
 #include "attention.h"
 #include "attention_store.h"
 #include "guarded.h"
+#include "shared_metrics.h"
 #include "statement.h"
 #include "worker_process.h"
 #include "zone.h"
@@ -117,11 +118,33 @@ tc_attention_expect(TimestampTz due_at)
 
 /* ---- doing ---- */
 
+/* Tasks whose last run did not fail, as far as they are counted. */
+static int
+healed_tasks(int64 **tasks)
+{
+	MetricsCopy copy;
+	int			count = 0;
+	int			i;
+
+	*tasks = NULL;
+	if (!tc_metrics_copy(&copy))
+		return 0;
+	*tasks = palloc(sizeof(int64) * Max(copy.count, 1));
+	for (i = 0; i < copy.count; i++)
+	{
+		if (copy.series[i].task_id != 0 && copy.series[i].failures.in_a_row == 0)
+			(*tasks)[count++] = copy.series[i].task_id;
+	}
+	return count;
+}
+
 static void
 do_due(void *argument)
 {
 	TimestampTz now = *(TimestampTz *) argument;
 	bool		told = true;
+	int64	   *healed;
+	int			count;
 	StoreFrame	frame;
 
 	tc_store_begin(&frame);
@@ -129,7 +152,8 @@ do_due(void *argument)
 	if (next_due <= now)
 	{
 		told = tc_alerts_release(now);
-		told = tc_alerts_escalate(now) || told;
+		count = healed_tasks(&healed);
+		told = tc_alerts_escalate(now, healed, count) || told;
 		next_due = tc_alerts_next_due();
 	}
 	tc_store_end(&frame);

@@ -136,8 +136,12 @@ static Statement escalate = {
 	"   SELECT a.alert_id, r.escalate_after, a.escalations + 1 AS escalations, s.labels,"
 	"     least(array_position(s.labels, a.severity) + a.escalations + 1,"
 	"       cardinality(s.labels)) AS level,"
-	/* of a rule that is as it was, and said nothing since */
-	"     r.escalate_after IS NOT NULL AND (a.kind <> 'rule'"
+
+	/*
+	 * of a task that still fails, a rule that is as it was and said nothing
+	 * since
+	 */
+	"     r.escalate_after IS NOT NULL AND (a.kind = 'failures' AND a.task_id <> ALL ($2)"
 	"       OR EXISTS (SELECT FROM taskcenter.alert_rules AS b"
 	"         WHERE b.alert_rule_id = a.alert_rule_id AND b.updated_at <= a.raised_at)"
 	"       AND NOT EXISTS (SELECT FROM taskcenter.alerts AS l"
@@ -163,8 +167,8 @@ static Statement escalate = {
 	" JOIN taskcenter.alerts AS a ON a.alert_id = j.alert_id"
 	" LEFT JOIN taskcenter.tasks AS k ON k.task_id = a.task_id AND a.kind = 'failures'"
 	" WHERE j.goes_on",
-	.nargs = 1,
-	.types = {TIMESTAMPTZOID}
+	.nargs = 2,
+	.types = {TIMESTAMPTZOID, INT8ARRAYOID}
 };
 
 /* with it, what was told, or not yet told, of the same task before */
@@ -318,11 +322,12 @@ tc_alerts_release(TimestampTz now)
 }
 
 bool
-tc_alerts_escalate(TimestampTz now)
+tc_alerts_escalate(TimestampTz now, const int64 *healed_tasks, int count)
 {
 	Bindings	bindings = {0};
 
 	tc_bind_timestamptz(&bindings, now);
+	tc_bind_ids(&bindings, healed_tasks, count);
 	return tc_run_bound(&escalate, &bindings) > 0;
 }
 

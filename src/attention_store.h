@@ -64,7 +64,7 @@ extern TimestampTz tc_alerts_next_due(void);
 
 /* a piece of what is due becomes events, but for what others have locked; false: nothing did */
 extern bool tc_alerts_release(TimestampTz now);
-extern bool tc_alerts_escalate(TimestampTz now);
+extern bool tc_alerts_escalate(TimestampTz now, const int64 *healed_tasks, int count);
 
 /* nothing more is told of it */
 extern void tc_alert_acknowledge(int64 alert_id, const AlertFacts *alert, TimestampTz now);

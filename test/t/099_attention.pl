@@ -48,25 +48,25 @@ sql($node, $db, q{SELECT taskcenter.set_setting('failure_notice_after', '1');
 		taskcenter.set_alert_rule('slow page', 'runs_failed', '>', '0', '1 second'),
 		taskcenter.set_alert_rule('slow page dropped', 'dead_letters_open', '>', '0', '1 second')});
 my %failing = (
-	alice => [ 'noise 1', 'note 1', 'plain', 'load 1', 'load 2', 'later 1', 'later 2', 'few 1', 'few 2', 'few 3', 'few 4', 'removed', 'replaced', 'page 1', 'page 2' ],
+	alice => [ 'noise 1', 'note 1', 'plain', 'load 1', 'load 2', 'later 1', 'later 2', 'few 1', 'few 2', 'few 3', 'few 4', 'removed', 'replaced', 'page 1', 'page 2', 'slow page 3' ],
 	bob => ['load 3']);
 for my $role (sort keys %failing)
 {
 	my $names = join(', ', map { "'$_'" } @{ $failing{$role} });
 	sql_as($node, $db, $role, qq{SELECT taskcenter.create_task(name, 'SELECT 1 / 0'), taskcenter.enqueue_task(name) FROM unnest(ARRAY[$names]) AS name});
 }
-wait_for($node, $db, q{SELECT count(*) FROM taskcenter.alerts WHERE kind = 'failures'}, '16');
+wait_for($node, $db, q{SELECT count(*) FROM taskcenter.alerts WHERE kind = 'failures'}, '17');
 is(sql_as($node, $db, 'alice', q{SELECT count(taskcenter.acknowledge_alert(alert_id, 'mine')) FROM taskcenter.alerts WHERE name = 'page 2'}), 1,
 	'the owner of a task acknowledges what it gave rise to');
 is(sql($node, $db, q{SELECT string_agg(name || ': ' || attention, ', ' ORDER BY name) FROM taskcenter.alerts WHERE kind = 'failures' AND name !~ 'few'}),
 	'later 1: defer, later 2: defer, load 1: batch, load 2: batch, load 3: batch, noise 1: drop, note 1: log, page 1: escalate, page 2: escalate, '
-	  . 'plain: notify, removed: defer, replaced: defer', 'what is decided');
+	  . 'plain: notify, removed: defer, replaced: defer, slow page 3: escalate', 'what is decided');
 is(sql($node, $db, q{SELECT string_agg(attention, ' ' ORDER BY alert_id) FROM taskcenter.alerts WHERE name ~ 'few'}), 'notify notify batch batch',
 	'two are told, the next are held back');
 is(sql($node, $db, q{SELECT count(DISTINCT due_at), bool_and(due_at = (SELECT min(raised_at) + '5 seconds' FROM taskcenter.alerts WHERE name ~ 'load'))
 	FROM taskcenter.alerts WHERE name ~ 'load'}), '1|t', 'a batch has one time, from its first on');
 is(sql($node, $db, q{SELECT string_agg(task, ' ' ORDER BY task) FROM taskcenter.events WHERE event_type = 'alert_notified' AND task !~ 'few'}),
-	'page 1 page 2 plain', 'who is told at once');
+	'page 1 page 2 plain slow page 3', 'who is told at once');
 is(sql($node, $db, q{SELECT a.explanation || r.name FROM taskcenter.alerts AS a JOIN taskcenter.attention_rules AS r USING (attention_rule_id)
 	WHERE a.name = 'noise 1'}), 'Attention rule "noise" drops it.noise', 'and why not');
 is(sql($node, $db, q{SELECT payload ->> 'attention' || ': ' || (payload ->> 'explanation') FROM taskcenter.events WHERE event_type = 'alert_notified' AND task = 'plain'}),
@@ -82,6 +82,7 @@ sql($node, $db, q{SELECT taskcenter.set_setting('failure_notice_after', '0'), ta
 	taskcenter.set_attention_rule('replaced', 'drop', pattern => 'replaced')});
 $node->stop('immediate');
 $node->start;
+sql_as($node, $db, 'alice', q{SELECT taskcenter.alter_task('slow page 3', 'SELECT 1'), taskcenter.enqueue_task('slow page 3')});
 # who acknowledges one in a transaction that stays open is not waited for
 my $session = $node->background_psql($db);
 $session->query_safe('BEGIN');
@@ -114,6 +115,7 @@ is(told('ne', 'page 1'), 'alert_notified warning, alert_escalated critical', 'cr
 is(told('ne', 'page 2'), 'alert_notified warning', 'or that somebody acknowledged it');
 is(told('be', 'page dead'), 'alert_breached info, alert_escalated warning, alert_escalated critical', 'level by level');
 is(told('e', 'slow page'), '', 'what recovered is not told again');
+is(told('ne', 'slow page 3'), 'alert_notified warning', 'nor of what succeeds again');
 is(told('be', 'slow page dropped'), 'alert_breached warning', 'nor what no rule looks at any more');
 is(sql($node, $db, q{SELECT string_agg(DISTINCT attention, ' ') FROM taskcenter.alerts WHERE name = 'slow page' AND state = 'recovered'}), 'notify', 'nor that it did');
 is(sql($node, $db, q{SELECT string_agg(name || ' ' || escalations, ', ' ORDER BY name) FROM taskcenter.alerts WHERE escalations > 0}), 'page 1 1, page dead 2', 'alerts say so');
