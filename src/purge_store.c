@@ -85,6 +85,10 @@ const PurgeRelation tc_purge_relations[] = {
 		.own = OWN_BY_OUTCOME,.walk = "signal_id",.run = "r.consumed_by_run_id"
 	},
 	{
+		.name = "counted_usage",.time = "counted_at",.key = TC_SETTING_USAGE_RETENTION,
+		.own = OWN_NOT_EVEN_HELD
+	},
+	{
 		.name = "kept_keys",.time = "expires_at",.own = OWN_NOT_EVEN_HELD
 	}
 };

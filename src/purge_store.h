@@ -21,7 +21,8 @@ typedef enum OwnRetention
 	OWN_NONE,					/* not; but what is held stays */
 	OWN_BY_OUTCOME,				/* rows are runs: failed ones have another */
 	OWN_LONGER,					/* rows of runs: the longer of both counts */
-	OWN_NOT_EVEN_HELD			/* no record, of use until it expires */
+	OWN_NOT_EVEN_HELD			/* no record of a task's: as the setting says,
+								 * or of use until it expires */
 } OwnRetention;
 
 typedef struct PurgeRelation

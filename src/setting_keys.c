@@ -52,6 +52,8 @@ const SettingKey tc_setting_keys[] = {
 	"Function of a text that returns the secret of that name"},
 	{TC_SETTING_STATUS_HISTORY_RETENTION, SETTING_RETENTION, "365 days",
 	"How long task_status_history is kept"},
+	{TC_SETTING_USAGE_RETENTION, SETTING_RETENTION, "keep",
+	"How long counted_usage is kept after runs were added last"},
 	{NULL, SETTING_BOOLEAN, NULL, NULL}
 };
 

@@ -45,6 +45,7 @@ typedef struct SettingKey
 #define TC_SETTING_REDRIVE_MOST "redrive_most"
 #define TC_SETTING_REQUIRE_ACTOR "require_actor"
 #define TC_SETTING_SECRET_FUNCTION "secret_function"
+#define TC_SETTING_USAGE_RETENTION "usage_retention"
 #define TC_SETTING_SCHEDULED_RUNS_MAY_SCHEDULE "scheduled_runs_may_schedule"
 #define TC_SETTING_RUNS_RETENTION "runs_retention"
 #define TC_SETTING_FAILED_RUNS_RETENTION "failed_runs_retention"

@@ -40,7 +40,7 @@
 #define ADDED_TO_WHAT_IS_THERE \
 	" ON CONFLICT (day, owner_id, group_key) DO UPDATE SET runs = c.runs + excluded.runs," \
 	"   failed = c.failed + excluded.failed, duration = c.duration + excluded.duration," \
-	"   owner = excluded.owner"
+	"   owner = excluded.owner, counted_at = excluded.counted_at"
 
 /* what is not counted yet of rows that go; the aggregate sees all before one is written */
 #define ROWS_TO_USAGE \
@@ -114,9 +114,9 @@ static Statement map_roles = {
 	"   AND c.owner_id IS DISTINCT FROM (SELECT o.oid::bigint FROM pg_roles AS o"
 	"     WHERE o.rolname = c.owner) RETURNING c.*)"
 	" INSERT INTO taskcenter.counted_usage AS c"
-	"   (day, owner_id, group_key, owner, runs, failed, duration)"
+	"   (day, owner_id, group_key, owner, runs, failed, duration, counted_at)"
 	" SELECT g.day, coalesce(o.oid::bigint, -min(g.owner_id)), g.group_key, g.owner,"
-	"   sum(g.runs)::bigint, sum(g.failed)::bigint, sum(g.duration)"
+	"   sum(g.runs)::bigint, sum(g.failed)::bigint, sum(g.duration), max(g.counted_at)"
 	" FROM gone AS g LEFT JOIN pg_roles AS o ON o.rolname = g.owner"
 	" GROUP BY g.day, o.oid, g.group_key, g.owner"
 	ADDED_TO_WHAT_IS_THERE,

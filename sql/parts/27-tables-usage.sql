@@ -13,8 +13,10 @@ CREATE TABLE taskcenter.counted_usage (
     runs            bigint NOT NULL,
     failed          bigint NOT NULL,
     duration        interval NOT NULL,
+    counted_at      timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT counted_usage_pkey PRIMARY KEY (day, owner_id, group_key)
 );
+CREATE INDEX counted_usage_counted_idx ON taskcenter.counted_usage (counted_at);
 
 /* one row, from the activation on */
 CREATE TABLE taskcenter.usage_horizon (
@@ -25,7 +27,7 @@ CREATE TABLE taskcenter.usage_horizon (
 );
 
 COMMENT ON TABLE taskcenter.counted_usage IS
-'What the view usage shows of runs that ended before usage_horizon.counted_until, whether or not they are purged; written by purges, never removed';
+'What the view usage shows of runs that ended before usage_horizon.counted_until, whether or not they are purged; written by purges, and removed by them when the setting usage_retention says so';
 COMMENT ON COLUMN taskcenter.counted_usage.day IS
 'Day of the end, as 2026-12-31, in the zone that the setting default_timezone had when it was counted';
 COMMENT ON COLUMN taskcenter.counted_usage.owner_id IS
@@ -38,6 +40,7 @@ COMMENT ON COLUMN taskcenter.counted_usage.runs IS
 COMMENT ON COLUMN taskcenter.counted_usage.failed IS 'Of these, how many failed or timed out';
 COMMENT ON COLUMN taskcenter.counted_usage.duration IS
 'How long their last attempts took, and those of steps; composite tasks themselves take no time';
+COMMENT ON COLUMN taskcenter.counted_usage.counted_at IS 'When runs were added last';
 COMMENT ON TABLE taskcenter.usage_horizon IS 'How far usage is counted: one row';
 COMMENT ON COLUMN taskcenter.usage_horizon.only_row IS 'Always true';
 COMMENT ON COLUMN taskcenter.usage_horizon.counted_until IS

@@ -81,7 +81,7 @@ COMMENT ON COLUMN taskcenter.usage_of_days.runs IS 'Runs that ended';
 COMMENT ON COLUMN taskcenter.usage_of_days.failed IS 'Of these, how many failed or timed out';
 COMMENT ON COLUMN taskcenter.usage_of_days.duration IS 'How long attempts took';
 COMMENT ON VIEW taskcenter.usage IS
-'Runs that ended, for each owner and group key, by day and by month, as far as they are the reader''s; pg_monitor sees all. Purges take nothing from it. A run that is retried after it was counted counts again when it ends again';
+'Runs that ended, for each owner and group key, by day and by month, as far as they are the reader''s; pg_monitor sees all. Purges take nothing from it but what usage_retention says. A run that is retried after it was counted counts again when it ends again';
 COMMENT ON COLUMN taskcenter.usage.period IS 'day or month: what the row adds up';
 COMMENT ON COLUMN taskcenter.usage.starts_on IS
 'The day, or the first day of the month, as 2026-12-31, in the zone of the setting default_timezone when it was counted';

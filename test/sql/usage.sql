@@ -93,6 +93,14 @@ SELECT starts_on, runs, failed FROM used WHERE period = 'day' AND owner = group_
 SELECT taskcenter.alter_task_owner('plain', 'regress_usage_other') > 0;
 SELECT owner, group_key, runs, failed FROM taskcenter.usage WHERE starts_on > '2021-01-01' AND period = 'day';
 
+-- Days go when the setting says so.
+UPDATE taskcenter.counted_usage SET counted_at = '2020-03-01' WHERE day < '2020-02-01';
+SELECT taskcenter.set_setting('usage_retention', '1000 days');
+SELECT relation, rows FROM taskcenter.preview_purge() WHERE relation = 'counted_usage';
+UPDATE taskcenter.usage_horizon SET counted_until = now();
+CALL taskcenter.purge() \gset
+SELECT day, runs FROM taskcenter.counted_usage WHERE day < '2021-01-01' ORDER BY 1, 2;
+
 TRUNCATE taskcenter.counted_usage;
 TRUNCATE taskcenter.usage_horizon;
 \connect - regress_usage_other
