@@ -23,6 +23,13 @@
 #define tc_noreturn pg_attribute_noreturn()
 #endif
 
+/* Tells the transactions of a session apart, with or without an xid: storage/proc.h. */
+#if PG_VERSION_NUM >= 170000
+#define tc_local_transaction() (MyProc->vxid.lxid)
+#else
+#define tc_local_transaction() (MyProc->lxid)
+#endif
+
 /* Ownership: utils/acl.h, catalog/pg_class.h, catalog/pg_database.h, catalog/pg_extension.h. */
 #if PG_VERSION_NUM >= 160000
 #define tc_owns_database(database, role) \

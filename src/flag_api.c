@@ -8,13 +8,17 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "nodes/pg_list.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "access.h"
 #include "activation.h"
 #include "arguments.h"
 #include "audit_context.h"
+#include "compat.h"
 #include "flag_check.h"
 #include "flag_store.h"
 #include "statement.h"
@@ -25,6 +29,7 @@ PG_FUNCTION_INFO_V1(taskcenter_flag_enabled);
 
 #define MAX_COHORTS 100
 #define MAX_REQUIRED 20
+#define MAX_WARNINGS 20			/* of a transaction */
 
 /* ---- set_flag(flag, enabled, percent, cohorts, requires, reason) ---- */
 
@@ -147,7 +152,9 @@ taskcenter_set_flag(PG_FUNCTION_ARGS)
 	(void) tc_activate_if_fresh(now);
 	tc_audit_call_reason(tc_arg_reason(fcinfo, 5));
 	tc_store_begin(&frame);
-	tc_flags_lock();
+	if (change.requires != NULL)
+		tc_flags_lock_requires();
+	tc_flag_lock(change.flag);
 	check_required(&change);
 	merge(fcinfo, &change, &row);
 	tc_flag_store(&row, tc_audit_actor(tc_statement_caller()), now);
@@ -186,6 +193,32 @@ taskcenter_override_flag(PG_FUNCTION_ARGS)
 
 /* ---- flag_enabled(flag, subject, cohorts) ---- */
 
+/* Once in a transaction, and of some flags only: it can be asked for each row of a query. */
+static void
+warn_missing(const char *flag)
+{
+	static LocalTransactionId told_in = InvalidLocalTransactionId;
+	static List *told = NIL;
+	MemoryContext old;
+	ListCell   *cell;
+
+	if (told_in != tc_local_transaction())
+		told = NIL;
+	told_in = tc_local_transaction();
+	foreach(cell, told)
+		if (strcmp(lfirst(cell), flag) == 0)
+		return;
+	if (list_length(told) >= MAX_WARNINGS)
+		return;
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	told = lappend(told, pstrdup(flag));
+	MemoryContextSwitchTo(old);
+	ereport(WARNING,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("flag \"%s\" does not exist, and is off", tc_shorten(flag)),
+			 errhint("Make it with taskcenter.set_flag().")));
+}
+
 Datum
 taskcenter_flag_enabled(PG_FUNCTION_ARGS)
 {
@@ -198,9 +231,6 @@ taskcenter_flag_enabled(PG_FUNCTION_ARGS)
 
 	on = tc_flag_allows_one(flag, subject, cohorts, cohort_count, NULL, &known);
 	if (!known)
-		ereport(WARNING,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("flag \"%s\" does not exist, and is off", tc_shorten(flag)),
-				 errhint("Make it with taskcenter.set_flag().")));
+		warn_missing(flag);
 	PG_RETURN_BOOL(on);
 }

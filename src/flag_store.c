@@ -21,10 +21,25 @@ static Statement find_flag = {
 	.types = {TEXTOID}
 };
 
-static Statement lock_flags = {
-	.label = "lock the flags",
+static Statement lock_flag = {
+	.label = "lock a flag",
 	.text =
-	"SELECT f.flag FROM taskcenter.feature_flags AS f ORDER BY f.flag FOR NO KEY UPDATE"
+	"SELECT FROM taskcenter.feature_flags AS f WHERE f.flag = $1 FOR NO KEY UPDATE",
+	.nargs = 1,
+	.types = {TEXTOID}
+};
+
+/* whoever changes what flags require, one at a time */
+static Statement lock_table = {
+	.label = "lock what flags require",
+	.text = "LOCK TABLE taskcenter.feature_flags IN SHARE UPDATE EXCLUSIVE MODE"
+};
+
+/* under an older snapshot this finds out that one has changed; it waits for nobody */
+static Statement see_flags = {
+	.label = "see what flags require",
+	.text =
+	"SELECT FROM taskcenter.feature_flags AS f ORDER BY f.flag FOR KEY SHARE"
 };
 
 static Statement store_flag = {
@@ -150,9 +165,19 @@ tc_flag_find(const char *flag, FlagRow *row)
 }
 
 void
-tc_flags_lock(void)
+tc_flag_lock(const char *flag)
 {
-	tc_run(&lock_flags, NULL, NULL);
+	Bindings	arguments = {0};
+
+	tc_bind_text(&arguments, flag);
+	tc_run_bound(&lock_flag, &arguments);
+}
+
+void
+tc_flags_lock_requires(void)
+{
+	tc_run(&lock_table, NULL, NULL);
+	tc_run(&see_flags, NULL, NULL);
 }
 
 void

@@ -27,8 +27,14 @@ typedef struct FlagRow
 /* false: there is none */
 extern bool tc_flag_find(const char *flag, FlagRow *row);
 
-/* nobody else changes flags, or what they require, until the transaction ends */
-extern void tc_flags_lock(void);
+/* nobody else changes the flag, if there is one, until the transaction ends */
+extern void tc_flag_lock(const char *flag);
+
+/*
+ * Nobody else changes what any flag requires until the transaction ends; what
+ * else there is of flags can be changed.
+ */
+extern void tc_flags_lock_requires(void);
 
 /* make it, or change it */
 extern void tc_flag_store(const FlagRow *row, const char *actor, TimestampTz now);

@@ -19,7 +19,7 @@ RETURNS boolean
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 1000
 AS 'MODULE_PATHNAME', 'taskcenter_flag_enabled';
 COMMENT ON FUNCTION taskcenter.flag_enabled(text, text, text[]) IS
-'Is the flag on for this subject, which belongs to these cohorts? In this order: not enabled is off; a required flag that is off is off; then what override_flag() said of the subject; then a common cohort is on; then the subject''s place below percent. Without a subject a percent between 0 and 100 is off. An unknown flag is off, with a warning';
+'Is the flag on for this subject, which belongs to these cohorts? In this order: not enabled is off; a required flag that is off is off; then what override_flag() said of the subject; then a common cohort is on; then the subject''s place below percent. Without a subject a percent between 0 and 100 is off. An unknown flag is off, with a warning (one of each in a transaction)';
 
 GRANT EXECUTE ON FUNCTION
     taskcenter.set_flag(text, boolean, int, text[], text[], text),

@@ -7,7 +7,13 @@ CREATE ROLE regress_flags_owner LOGIN;
 CREATE ROLE regress_flags_other LOGIN;
 GRANT regress_flags_owner TO CURRENT_USER;
 
--- An unknown flag is off, and says so.
+-- An unknown flag is off, and says so: once in a transaction.
+SELECT count(*) FILTER (WHERE taskcenter.flag_enabled('none', n::text)) AS on FROM generate_series(1, 2000) AS n;
+BEGIN;
+SELECT taskcenter.flag_enabled('none'), taskcenter.flag_enabled('another');
+SELECT taskcenter.flag_enabled('another'), taskcenter.flag_enabled('none');
+COMMIT;
+SELECT count(*) FILTER (WHERE taskcenter.flag_enabled('none ' || n)) AS on FROM generate_series(1, 200) AS n \g /dev/null
 SELECT taskcenter.flag_enabled('none');
 SELECT taskcenter.flag_enabled('none', 'anybody', '{all}');
 

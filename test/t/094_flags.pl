@@ -118,6 +118,30 @@ ok(defined wait_for($node, 'work', q{SELECT count(*) > 0 FROM pg_stat_activity W
 $one->query('COMMIT');
 $other->finish;
 like($err, qr/flag "right" would require itself/, 'and is refused');
+
+# ---- a switch waits for no other flag ----
+
+for my $open (q{'left', true, 50}, q{'left', requires => '{rollout}'})
+{
+	$one->query("BEGIN; SELECT taskcenter.set_flag($open)");
+	is(sql($node, 'work', q{SET statement_timeout = '5s'; SELECT taskcenter.set_flag('right', false)}), 'off', "with set_flag($open) open another one is switched off");
+	is(sql($node, 'work', q{SET statement_timeout = '5s'; SELECT taskcenter.set_flag('right', true, 100)}), 'on', 'and on');
+	$one->query('ROLLBACK');
+}
+# what is given is put over what there is, not over what there was
+$one->query(q{BEGIN; SELECT taskcenter.set_flag('left', percent => 7)});
+$other = IPC::Run::start([ $node->installed_command('psql'), '-XAt', '-d', $node->connstr('work'), '-c', q{SELECT taskcenter.set_flag('left', false)} ], '>', \$out, '2>', \$err);
+ok(defined wait_for($node, 'work', q{SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%set_flag%'}), 'who changes the same flag waits');
+$one->query('COMMIT');
+$other->finish;
+is(sql($node, 'work', q{SELECT enabled, percent FROM taskcenter.feature_flags WHERE flag = 'left'}), 'f|7', 'and both changes last');
+# under a snapshot that is older than what flags require
+$one->query(q{BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM taskcenter.feature_flags});
+flag(q{'left', requires => '{}'});
+flag(q{'right', requires => '{left}'});
+$one->query(q{SELECT taskcenter.set_flag('left', requires => '{right}')});
+$one->query('ROLLBACK');
+is(sql($node, 'work', q{SELECT requires FROM taskcenter.feature_flags WHERE flag = 'left'}), '{}', 'no circle arises');
 $one->quit;
 
 # ---- a restart ----
