@@ -8,8 +8,10 @@
 #include "postgres.h"
 
 #include "catalog/pg_type_d.h"
+#include "common/hashfn.h"
 
 #include "bindings.h"
+#include "private_lock.h"
 #include "rate_store.h"
 
 /*
@@ -33,13 +35,11 @@ static Statement find_bucket = {
 	.types = {INT8OID, TEXTOID, TIMESTAMPTZOID}
 };
 
-/* whoever comes second does not wait for the first one's commit: there is no row for him yet */
 static Statement make_bucket = {
 	.label = "begin a rate limit",
 	.text =
 	"INSERT INTO taskcenter.rate_buckets (queue_id, rate_key, full_at)"
-	" SELECT $1, $2, $3"
-	" WHERE pg_try_advisory_xact_lock(hashtextextended('taskcenter rate ' || $2, $1))"
+	" VALUES ($1, $2, $3)"
 	" ON CONFLICT (queue_id, rate_key) DO NOTHING",
 	.nargs = 3,
 	.types = {INT8OID, TEXTOID, TIMESTAMPTZOID}
@@ -94,11 +94,23 @@ read_bucket(TimestampTz now, RateUse *use)
 	}
 }
 
+/* whoever comes second does not wait for the first one's commit: there is no row for him yet */
+static void
+begin_bucket(int64 queue_id, const char *key, TimestampTz now)
+{
+	Bindings	bindings = {0};
+	uint64		number = hash_bytes_extended((const unsigned char *) key, strlen(key), queue_id);
+
+	if (!tc_private_lock_try(PRIVATE_LOCK_RATE, number))
+		return;
+	bind_bucket(&bindings, queue_id, key, now);
+	tc_run_bound(&make_bucket, &bindings);
+}
+
 bool
 tc_rate_bucket(int64 queue_id, const char *key, bool lock, TimestampTz now, RateUse *use)
 {
 	Bindings	bindings = {0};
-	Bindings	making = {0};
 	bool		found;
 
 	MemSet(use, 0, sizeof(RateUse));
@@ -110,10 +122,7 @@ tc_rate_bucket(int64 queue_id, const char *key, bool lock, TimestampTz now, Rate
 	if (!lock)
 		return true;
 	if (!found)
-	{
-		bind_bucket(&making, queue_id, key, now);
-		tc_run_bound(&make_bucket, &making);
-	}
+		begin_bucket(queue_id, key, now);
 	if (tc_run_bound(&lock_bucket, &bindings) == 0)
 		return false;
 	read_bucket(now, use);

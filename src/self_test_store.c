@@ -10,14 +10,9 @@
 #include "catalog/pg_type_d.h"
 
 #include "bindings.h"
+#include "private_lock.h"
 #include "self_test_store.h"
 #include "statement.h"
-
-static Statement lock = {
-	.label = "be the only self test",
-	.text = "SELECT pg_try_advisory_lock(hashtextextended('taskcenter.self_test()', 0))",
-	.any_plan = true
-};
 
 static Statement make_queue = {
 	.label = "make the queue of the self test",
@@ -269,8 +264,7 @@ run_with_id(Statement *statement, int64 id)
 bool
 tc_self_test_lock(void)
 {
-	tc_run(&lock, NULL, NULL);
-	return tc_get_bool(0, 1);
+	return tc_private_lock_try_session(PRIVATE_LOCK_SELF_TEST, 0);
 }
 
 void

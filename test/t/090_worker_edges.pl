@@ -253,6 +253,8 @@ subtest 'rate limits' => sub {
 	my $w = worker('first', 'first');
 	$tc->enqueue_many('first', 2);
 	$tc->sql("BEGIN; SELECT count(*) FROM taskcenter.claim_runs($w)", 'slow');
+	$tc->is_sql("SELECT count(*) > 0, count(*) FILTER (WHERE objsubid <= 2) FROM pg_locks WHERE locktype = 'advisory'", 't|0',
+		'what a claim locks nobody else can lock with SQL');
 	$sql->("SET statement_timeout = '5s'");
 	$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($w)", '0', 'a claim waits for no other one');
 	$sql->('RESET statement_timeout');

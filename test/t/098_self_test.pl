@@ -97,6 +97,8 @@ $first->{run}->pump_nb;
 wait_until(sub { pids($node, 'self test') > 0 }, 10);
 wait_for($node, $db, q{SELECT count(*) > 0 FROM taskcenter.tasks WHERE name LIKE 'self_test%' AND state = 'active'});
 is(results(sql($node, $db, 'SELECT * FROM taskcenter.self_test()')), 'not alone', 'a second one is refused');
+is(sql($node, $db, q{SELECT count(*) > 0, count(*) FILTER (WHERE objsubid <= 2) FROM pg_locks WHERE locktype = 'advisory'}), 't|0',
+	'by a lock that nobody takes with SQL');
 sql($node, $db, q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%self_test()%' AND state = 'active'
 	AND pid <> pg_backend_pid() AND backend_type = 'client backend'});
 ok(defined wait_until(sub { scalar(pids($node, 'self test')) == 0 }, 60), 'one that was cancelled comes to its end');
