@@ -3,9 +3,10 @@
  * secrets.c
  *		Params that name a secret get it when their run starts.
  *
- * Whoever may set the function, the owner of the database, must not gain a
- * superuser's rights by it: a superuser's runs call only functions of
- * superusers, and those that change to the rights of their owner.
+ * Whoever may set the function, the owner of the database, must not gain the
+ * rights of the role whose run it is: either the function acts with the rights
+ * of its own owner, or that owner has the role's rights anyway.  And it leaves
+ * nothing behind in the session: no settings, no role, no temporary objects.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,6 +21,8 @@
 #include "parser/parse_func.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/snapmgr.h"
@@ -130,36 +133,56 @@ check_trust(Oid function, const char *name)
 
 	if (!tc_may_execute(function, GetUserId()))
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, name);
-	if (!superuser())
-		return;
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for function %u", function);
 	trusted = ((Form_pg_proc) GETSTRUCT(tuple))->prosecdef ||
-		superuser_arg(((Form_pg_proc) GETSTRUCT(tuple))->proowner);
+		has_privs_of_role(((Form_pg_proc) GETSTRUCT(tuple))->proowner, GetUserId());
 	ReleaseSysCache(tuple);
 	if (!trusted)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("a superuser does not call the function \"%s\" for secrets", name),
-				 errdetail("Its owner is no superuser, and it would act with a superuser's rights."),
-				 errhint("Make it SECURITY DEFINER, or let the run have another role.")));
+				 errmsg("role \"%s\" does not call the function \"%s\" for secrets",
+						GetUserNameFromId(GetUserId(), false), name),
+				 errdetail("Its owner lacks the privileges of the role, and it would act with them."),
+				 errhint("Make it SECURITY DEFINER, or give it an owner who has them.")));
 }
 
 static Datum
 call_function(Oid function, const char *secret, bool *isnull)
 {
 	LOCAL_FCINFO(fcinfo, 1);
+	int			nest_level = NewGUCNestLevel();
 	FmgrInfo	flinfo;
+	Oid			user;
+	int			context;
 	Datum		result;
 
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(user, context | SECURITY_RESTRICTED_OPERATION);
 	fmgr_info(function, &flinfo);
 	InitFunctionCallInfoData(*fcinfo, &flinfo, 1, DEFAULT_COLLATION_OID, NULL, NULL);
 	fcinfo->args[0].value = CStringGetTextDatum(secret);
 	fcinfo->args[0].isnull = false;
 	result = FunctionCallInvoke(fcinfo);
 	*isnull = fcinfo->isnull;
+	AtEOXact_GUC(false, nest_level);
+	SetUserIdAndSecContext(user, context);
 	return result;
+}
+
+/* As it is, and as it stands within JSON. */
+static void
+remember(const char *secret)
+{
+	StringInfoData quoted;
+
+	tc_redact_remember(secret);
+	initStringInfo(&quoted);
+	escape_json(&quoted, secret);
+	quoted.data[quoted.len - 1] = '\0';
+	if (strcmp(quoted.data + 1, secret) != 0)
+		tc_redact_remember(quoted.data + 1);
 }
 
 /* The secret as a JSON value. */
@@ -188,7 +211,7 @@ fetch(const char *name, const char *function, JsonbValue *value)
 		value->type = jbvString;
 		value->val.string.val = TextDatumGetCString(secret);
 		value->val.string.len = strlen(value->val.string.val);
-		tc_redact_remember(value->val.string.val);
+		remember(value->val.string.val);
 		return;
 	}
 	json = DatumGetJsonbPCopy(secret);
@@ -201,7 +224,7 @@ fetch(const char *name, const char *function, JsonbValue *value)
 		value->val.binary.len = VARSIZE(json) - VARHDRSZ;
 	}
 	if (value->type == jbvString)
-		tc_redact_remember(pnstrdup(value->val.string.val, value->val.string.len));
+		remember(pnstrdup(value->val.string.val, value->val.string.len));
 }
 
 /* ---- the copy ---- */

@@ -6,7 +6,8 @@
  * Layer 2.5.  {"$secret": "name"}, wherever it stands, becomes what the
  * function of the setting secret_function returns for the name.  The function
  * is called with the current user's rights and search path, in the current
- * transaction; the result is never stored.  Until tc_secrets_forget() texts
+ * transaction, as a security-restricted operation whose settings do not stay;
+ * the result is never stored.  Until tc_secrets_forget() texts
  * that are redacted lose the secrets as well.
  *
  *-------------------------------------------------------------------------

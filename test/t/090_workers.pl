@@ -379,6 +379,28 @@ subtest 'secrets' => sub {
 	$tc->enqueue('bare');
 	$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($w)", '0', 'a superuser calls no function of another');
 	$tc->is_sql("SELECT sqlstate FROM taskcenter.task_runs WHERE task = 'bare' ORDER BY run_id DESC LIMIT 1", '42501', 'and is told so');
+	my $last = "SELECT status, sqlstate FROM taskcenter.task_runs WHERE task = 'bare' ORDER BY run_id DESC LIMIT 1";
+	# one that acts with its owner's rights leaves nothing behind
+	for my $does (q{PERFORM set_config('search_path', 'sly, pg_catalog', false)}, q{CREATE TEMP TABLE tasks (x int)})
+	{
+		$tc->sql("CREATE OR REPLACE FUNCTION public.sly(name text) RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS \$\$BEGIN $does; RETURN 'sly secret'; END\$\$", 'keeper');
+		$tc->sql("SELECT taskcenter.set_setting('secret_function', 'public.sly')", 'keeper');
+		$tc->enqueue('bare');
+		my $path = $sql->('SHOW search_path');
+		$sql->("SELECT taskcenter.complete_run(run_id, token) FROM taskcenter.claim_runs($w)");
+		$tc->is_sql('SHOW search_path', $path, "a function that says $does leaves the settings alone");
+		$tc->is_sql("SELECT to_regclass('pg_temp.tasks') IS NULL", 't', 'and makes nothing');
+	}
+	$tc->is_sql($last, 'failed|42501', 'it is refused');
+	# nor does it act with the rights of somebody else's run
+	$sql->('CREATE ROLE heir LOGIN IN ROLE postgres');
+	$tc->session('heir', 'heir');
+	$tc->sql("SELECT taskcenter.set_setting('secret_function', 'public.evil')", 'keeper');
+	$tc->sql("SELECT taskcenter.create_task('inherited', kind => 'external', params => '{\"key\": {\"\$secret\": \"x\"}}')", 'heir');
+	$tc->sql("SELECT taskcenter.enqueue_task('inherited')", 'heir');
+	my $h = $tc->sql("SELECT taskcenter.register_worker('heir', '{default}', '{inherited}')", 'heir');
+	$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($h)", '0', 'a member of the superuser does not call it either', 'heir');
+	$tc->is_sql("SELECT sqlstate FROM taskcenter.task_runs WHERE task = 'inherited'", '42501', 'and is told so');
 };
 
 subtest 'steps of graphs' => sub {
