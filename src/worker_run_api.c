@@ -284,11 +284,14 @@ log_failure(const LeaseRow *lease, const char *error, Jsonb *detail, TimestampTz
 	tc_lease_log(lease, &log);
 }
 
+/* hidden before it is cut: half a secret is not known any more */
 static char *
-clipped(char *text, int limit)
+shown(const char *text, int limit)
 {
-	text[		pg_mbcliplen(text, strlen(text), limit)] = '\0';
-	return text;
+	char	   *copy = pstrdup(tc_redact_text(text));
+
+	copy[pg_mbcliplen(copy, strlen(copy), limit)] = '\0';
+	return copy;
 }
 
 static void
@@ -359,7 +362,7 @@ taskcenter_fail_run(PG_FUNCTION_ARGS)
 	char	   *ended_as;
 	const char *status;
 
-	failure.error = clipped(tc_arg_required_text(fcinfo, 2, "error"), MAX_ERROR_LENGTH);
+	failure.error = tc_arg_required_text(fcinfo, 2, "error");
 	failure.code = normal_code(tc_arg_text(fcinfo, 3));
 	failure.retry_after = delay_argument(fcinfo, 5, "retry_after");
 	check_metadata("detail", detail);
@@ -368,6 +371,7 @@ taskcenter_fail_run(PG_FUNCTION_ARGS)
 		failure.error = WITHHELD;
 		detail = NULL;
 	}
+	failure.error = shown(failure.error, MAX_ERROR_LENGTH);
 	tc_store_begin(&frame);
 	failure.actor = actor_of_worker();
 	if (!tc_token_hold(&argument, same, now, &lease, &ended_as))
@@ -438,7 +442,7 @@ taskcenter_log_run(PG_FUNCTION_ARGS)
 	bool		written;
 
 	tc_check_choice("level", level, log_levels);
-	log.message = clipped(tc_arg_required_text(fcinfo, 3, "message"), TC_MESSAGE_MAX_BYTES);
+	log.message = tc_arg_required_text(fcinfo, 3, "message");
 	log.metadata = tc_arg_object(fcinfo, 4, "metadata");
 	check_metadata("metadata", log.metadata);
 	if (!tc_token_know_secrets(&argument))
@@ -446,6 +450,7 @@ taskcenter_log_run(PG_FUNCTION_ARGS)
 		log.message = WITHHELD;
 		log.metadata = NULL;
 	}
+	log.message = shown(log.message, TC_MESSAGE_MAX_BYTES);
 	tc_store_begin(&frame);
 	tc_token_look(&argument, &lease, &wanted);
 	/* as in a run: "info" is never left out */
@@ -515,8 +520,8 @@ taskcenter_report_run_progress(PG_FUNCTION_ARGS)
 	if (phase != NULL)
 	{
 		if (!tc_token_know_secrets(&argument))
-			phase = pstrdup(WITHHELD);
-		phase = clipped(pstrdup(tc_redact_text(phase)), TC_PHASE_LENGTH - 1);
+			phase = WITHHELD;
+		phase = shown(phase, TC_PHASE_LENGTH - 1);
 		tc_secrets_forget();
 	}
 	tc_store_begin(&frame);

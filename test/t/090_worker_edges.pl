@@ -149,21 +149,26 @@ subtest 'what it looks like' => sub {
 # what a worker says of its run is kept without the secrets that it got
 subtest 'secrets' => sub {
 	my $planted = 'pl4nted-s3cret-value';
-	$sql->("CREATE FUNCTION public.get_secret(name text) RETURNS text LANGUAGE sql AS \$\$SELECT reverse('" . reverse($planted) . "')\$\$");
+	$sql->("CREATE FUNCTION public.get_secret(name text) RETURNS text LANGUAGE sql AS
+		\$\$SELECT CASE name WHEN 'quoted' THEN 'a' || chr(34) || 'b' || chr(92) || 'c d3' ELSE reverse('" . reverse($planted) . "') END\$\$");
 	$sql->("SELECT taskcenter.set_setting('secret_function', 'public.get_secret')");
-	external('talks', max_attempts => 2, backoff => 'none', params => { deep => [ { '$secret' => 'stripe' } ] });
+	external('talks', max_attempts => 2, backoff => 'none', params => { deep => [ { '$secret' => 'stripe' }, { '$secret' => 'quoted' } ] });
 	my $w = worker('talks', 'talks');
 	my $run = $tc->enqueue('talks');
 	my ($first) = claim($w);
 	$sql->("SELECT taskcenter.log_run($run, $first->[1], 'info', 'got $planted', '{\"key\": \"$planted\"}')");
 	$sql->("SELECT taskcenter.report_run_progress($run, $first->[1], 1, phase => '$planted')");
+	$sql->(qq{SELECT taskcenter.log_run($run, $first->[1], 'info', 'sent {"q": "a\\"b\\\\c d3"}')});
+	$tc->is_sql("SELECT message FROM taskcenter.task_run_logs WHERE run_id = $run AND message ~ 'sent'", 'sent {"q": "[REDACTED]"}', 'nor in a JSON text');
+	$sql->("SELECT taskcenter.log_run($run, $first->[1], 'info', repeat('x', 8186) || '$planted')");
+	$tc->is_sql("SELECT count(*) FROM taskcenter.task_run_logs WHERE run_id = $run AND message ~ 'xpl4'", '0', 'nor where a text is cut');
 	$tc->is_sql("SELECT phase FROM taskcenter.worker_runs WHERE run_id = $run", '[REDACTED]', 'progress does not tell it');
-	$sql->("SELECT taskcenter.fail_run($run, $first->[1], 'no $planted', detail => '{\"key\": \"$planted\"}')");
+	$sql->("SELECT taskcenter.fail_run($run, $first->[1], repeat('e', 8186) || '$planted', detail => '{\"key\": \"$planted\"}')");
 	my ($second) = claim($w);
 	$sql->("SELECT taskcenter.fail_run($run, $second->[1], 'again $planted', retryable => false)");
 	$tc->is_sql("SELECT error FROM taskcenter.dead_letters WHERE run_id = $run", 'again [REDACTED]', 'nor does a dead letter');
 	my $found = $sql->("SELECT string_agg(DISTINCT c.relname, ' ') FROM pg_class AS c,
-		LATERAL query_to_xml(format('SELECT 1 FROM %s AS x WHERE x::text ~ %L LIMIT 1', c.oid::regclass, '$planted'), false, true, '') AS found
+		LATERAL query_to_xml(format('SELECT 1 FROM %s AS x WHERE x::text ~ %L LIMIT 1', c.oid::regclass, 'pl4n'), false, true, '') AS found
 		WHERE c.relnamespace = 'taskcenter'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND found::text <> ''");
 	is($found, '', 'it stands nowhere');
 	$run = $tc->enqueue('talks');
@@ -297,6 +302,30 @@ subtest 'a crowd of tenants' => sub {
 		FROM taskcenter.live_runs WHERE worker_id IN ($w, $rare)))");
 	$tc->is_sql("SELECT count(*) FROM taskcenter.live_runs WHERE worker_id IN ($w, $rare)", '0', 'and done');
 	$sql->("SELECT taskcenter.unregister_worker($_)") for $w, $rare;
+};
+
+subtest 'switched off, and gone' => sub {
+	external('switched');
+	my $w = worker('switched', 'switched');
+	$tc->enqueue('switched');
+	my $switch = sub {
+		my ($to) = @_;
+		$sql->("ALTER SYSTEM SET taskcenter.enabled = $to");
+		$sql->('SELECT pg_reload_conf()');
+		$tc->wait_until("SELECT current_setting('taskcenter.enabled') = '$to'");
+	};
+	$switch->('off');
+	$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($w)", '0', 'workers get nothing while taskcenter is switched off');
+	$switch->('on');
+	$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($w)", '1', 'and go on then');
+	$tc->session('waits', 'postgres');
+	$tc->sql("SET application_name = 'waits'", 'waits');
+	$tc->send_only("CALL taskcenter.await_runs($w, '10 minutes')", 'waits');
+	my $asleep = "EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'waits' AND wait_event_type = 'Extension')";
+	$tc->until($asleep, 'whoever waits');
+	$sql->("SELECT taskcenter.unregister_worker($w)");
+	$tc->until("NOT $asleep", 'hears that the worker has gone');
+	$sql->("SELECT taskcenter.archive_task('switched')");
 };
 
 # a copy does nothing, and says so
