@@ -534,6 +534,9 @@ extern void tc_shared_touch_work(int64 queue_id, LaneTouch touch);
 /* grows when there can be lanes of workers that were not there; 0: not known */
 extern uint64 tc_shared_work_version(void);
 
+/* all who wait look at commit: a worker may have gone */
+extern void tc_shared_touch_workers(void);
+
 /* a lease begins: the scheduler looks at its end */
 extern void tc_shared_touch_lease(TimestampTz lease_until);
 

@@ -77,6 +77,13 @@ tc_shared_touch_work(int64 queue_id, LaneTouch touch)
 }
 
 void
+tc_shared_touch_workers(void)
+{
+	tc_wake_note_work();
+	pending.all_queues = true;
+}
+
+void
 tc_shared_touch_lease(TimestampTz lease_until)
 {
 	tc_wake_note_work();
@@ -90,7 +97,7 @@ tc_shared_touch_lease(TimestampTz lease_until)
 bool
 tc_work_is_pending(void)
 {
-	return pending.queue_count > 0;
+	return pending.queue_count > 0 || pending.all_queues;
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 
 #include "access.h"
+#include "settings.h"
 #include "shared_state.h"
 #include "statement.h"
 #include "work_lanes.h"
@@ -113,7 +114,7 @@ tc_work_lanes(LaneLook *look, TimestampTz now, WorkerLane **lanes)
 	look->next = DT_NOEND;
 	look->refused = false;
 	*lanes = NULL;
-	if (tc_shared_barred(MyDatabaseId) != NULL)
+	if (!tc_enabled || tc_shared_barred(MyDatabaseId) != NULL)
 		return 0;
 	found = find_lanes(look, lanes);
 	if (!owns_all(tc_statement_caller(), *lanes, found))

@@ -34,6 +34,7 @@
 #include "run_secrets.h"
 #include "secrets.h"
 #include "shared_metrics.h"
+#include "shared_state.h"
 #include "statement.h"
 #include "work.h"
 
@@ -215,6 +216,7 @@ taskcenter_unregister_worker(PG_FUNCTION_ARGS)
 	tc_worker_end(worker_id, now);
 	tc_lease_leave(worker_id, actor, now);
 	released = tc_worker_release(worker_id, "its worker left", actor);
+	tc_shared_touch_workers();
 	tc_store_end(&frame);
 	PG_RETURN_INT64(released);
 }

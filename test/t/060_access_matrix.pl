@@ -301,7 +301,7 @@ my @contents = (
 	[ q{UPDATE taskcenter.tasks SET owner_id = owner_id WHERE name = 't'}, ['super'], '42501' ],
 	[ q{UPDATE taskcenter.schedules SET next_run_at = next_run_at}, ['super'], '42501' ]);
 
-my $node = new_server('main', 'taskcenter.enabled' => 'off', 'autovacuum' => 'off');
+my $node = new_server('main', 'taskcenter.databases' => q{'none'}, 'autovacuum' => 'off');
 my %name = map { $_ => $_ eq 'super' ? 'postgres' : "r_$_" } @roles;
 
 $node->safe_psql('postgres', join(';', map { "CREATE ROLE $name{$_} LOGIN" } grep { $_ ne 'super' } @roles));
