@@ -21,6 +21,7 @@
 #include "dead_letter_store.h"
 #include "engine_state.h"
 #include "explain_store.h"
+#include "flag_check.h"
 #include "graph_cache.h"
 #include "role_check.h"
 #include "run_control_store.h"
@@ -56,6 +57,30 @@ static const char *
 time_text(TimestampTz time)
 {
 	return timestamptz_to_str(time);
+}
+
+/* ---- who holds it up ---- */
+
+static int
+holder_of(const char *held_by)
+{
+	StoreFrame	frame;
+	int			pid;
+
+	tc_store_begin(&frame);
+	pid = tc_row_holder(held_by);
+	tc_store_end(&frame);
+	return pid;
+}
+
+static void
+explain_holder(const Explanation *to, const RunCircumstances *run)
+{
+	int			pid = holder_of(run->held_by);
+
+	if (pid != 0)
+		say(to, psprintf("an open transaction of process %d holds it", pid),
+			"What it does to the run counts when it ends; see pg_stat_activity.");
 }
 
 /* ---- what ended ---- */
@@ -139,6 +164,7 @@ explain_running(const Explanation *to, int64 run_id, const RunCircumstances *run
 	if (run->run_as_id == TC_ROLE_WORKERS)
 	{
 		say(to, "a worker holds it", "The view taskcenter.worker_runs shows which, and until when.");
+		explain_holder(to, run);
 		return;
 	}
 	if (tc_shared_available())
@@ -211,6 +237,59 @@ explain_due_time(const Explanation *to, const RunCircumstances *run)
 		say(to, "whoever executed it was lost", psprintf("%d times.", run->lost));
 }
 
+/* Claims pass by a limit that somebody holds, and look again later. */
+static void
+explain_held_limit(const Explanation *to, const RunCircumstances *run, const char *what,
+				   const char *held_by)
+{
+	int			pid = run->run_at > to->now ? 0 : holder_of(held_by);
+
+	if (pid != 0)
+		say(to, psprintf("an open transaction of process %d holds %s", pid, what),
+			"If it claims, or changes it, nobody else claims before it ends; see pg_stat_activity.");
+}
+
+static void
+explain_limits(const Explanation *to, const RunCircumstances *run)
+{
+	char	   *limit;
+
+	if (run->queue_limit >= 0)
+	{
+		limit = psprintf("the limit of queue \"%s\"", run->queue);
+		if (run->queue_running >= run->queue_limit)
+			say(to, psprintf("%s is reached", limit),
+				psprintf("%lld of %d are running.", (long long) run->queue_running,
+						 run->queue_limit));
+		explain_held_limit(to, run, limit, run->queue_held_by);
+	}
+	if (run->task_limit >= 0)
+	{
+		if (run->task_running >= run->task_limit)
+			say(to, "the limit of its task is reached",
+				psprintf("%lld of %d are running.", (long long) run->task_running,
+						 run->task_limit));
+		explain_held_limit(to, run, "the limit of its task", run->task_held_by);
+	}
+}
+
+/* returns whether it may start, as far as flags go */
+static bool
+explain_flag(const Explanation *to, const RunCircumstances *run)
+{
+	const char *end = strcmp(run->status, "retrying") == 0 ? "cancelled" : "skipped";
+	char	   *why;
+
+	if (run->requires_flag == NULL ||
+		tc_flag_allows(run->requires_flag, run->flag_subject, &why))
+		return true;
+	say(to, "its task requires a flag that is off",
+		psprintf(run->run_as_id == TC_ROLE_WORKERS
+				 ? "Now %s; unless that changes it ends %s when a worker claims."
+				 : "Now %s; unless that changes it ends %s when it is due.", why, end));
+	return false;
+}
+
 static void
 explain_definitions(const Explanation *to, const RunCircumstances *run)
 {
@@ -227,13 +306,7 @@ explain_definitions(const Explanation *to, const RunCircumstances *run)
 		say(to, "its queue is missing", "The row of the queue was not restored.");
 	else if (strcmp(run->queue_state, "paused") == 0)
 		say(to, psprintf("queue \"%s\" is paused", run->queue), run->queue_reason);
-	if (run->queue_limit >= 0 && run->queue_running >= run->queue_limit)
-		say(to, psprintf("the limit of queue \"%s\" is reached", run->queue),
-			psprintf("%lld of %d are running.", (long long) run->queue_running,
-					 run->queue_limit));
-	if (run->task_limit >= 0 && run->task_running >= run->task_limit)
-		say(to, "the limit of its task is reached",
-			psprintf("%lld of %d are running.", (long long) run->task_running, run->task_limit));
+	explain_limits(to, run);
 }
 
 static void
@@ -293,10 +366,15 @@ explain_turn(const Explanation *to, const EngineState *engine, const RunCircumst
 static void
 explain_waiting(const Explanation *to, const EngineState *engine, const RunCircumstances *run)
 {
+	bool		allowed;
+
 	explain_due_time(to, run);
 	explain_definitions(to, run);
 	explain_rate(to, run);
-	if (explain_engine(to, engine, run))
+	if (run->run_at <= to->now)
+		explain_holder(to, run);
+	allowed = explain_flag(to, run);
+	if (explain_engine(to, engine, run) && allowed)
 		explain_turn(to, engine, run);
 	if (tuplestore_tuple_count(to->result->setResult) == 0)
 		say(to, "it is about to start", "It is due, and nothing is in its way.");

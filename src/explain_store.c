@@ -16,7 +16,8 @@
 enum
 {
 	STATEMENT_LIVE,
-	STATEMENT_FINISHED
+	STATEMENT_FINISHED,
+	STATEMENT_HOLDER
 };
 
 static Statement statements[] = {
@@ -43,7 +44,10 @@ static Statement statements[] = {
 		"   (SELECT count(*) FROM taskcenter.decisions AS d"
 		"     WHERE d.run_id = r.run_id AND d.decision = 'approve'),"
 		"   CASE WHEN t.kind = ANY (ARRAY['sql', 'external']) THEN t.rate_limit END,"
-		"   r.queue_id, r.task_id, t.owner_id || ' ' || coalesce(r.group_key, t.group_key)"
+		"   r.queue_id, r.task_id, t.owner_id || ' ' || coalesce(r.group_key, t.group_key),"
+		"   t.requires_flag, coalesce(CASE WHEN r.run_as_id = 0 THEN r.group_key END,"
+		"     t.group_key, t.owner),"
+		"   r.xmax::text, t.xmax::text, q.xmax::text"
 		" FROM taskcenter.live_runs AS r"
 		" LEFT JOIN taskcenter.graph_progress AS p ON p.run_id = r.run_id"
 		" LEFT JOIN taskcenter.tasks AS t ON t.task_id = r.task_id"
@@ -71,6 +75,14 @@ static Statement statements[] = {
 		" WHERE r.run_id = $1 AND $2 IS NOT NULL",
 		.nargs = 2,
 		.types = {INT8OID, TIMESTAMPTZOID}
+	},
+	[STATEMENT_HOLDER] = {
+		.label = "look who holds a row",
+		.text =
+		"SELECT l.pid FROM pg_locks AS l WHERE l.locktype = 'transactionid' AND l.granted"
+		"   AND l.mode = 'ExclusiveLock' AND l.transactionid::text = $1 AND l.pid IS NOT NULL",
+		.nargs = 1,
+		.types = {TEXTOID}
 	}
 };
 
@@ -129,5 +141,21 @@ tc_run_circumstances(int64 run_id, bool finished, TimestampTz now, RunCircumstan
 	run->queue_id = tc_get_int64(0, 34);
 	run->task_id = tc_get_int64(0, 35);
 	run->rate_key = tc_get_text(0, 36);
+	run->requires_flag = tc_get_text(0, 37);
+	run->flag_subject = tc_get_text(0, 38);
+	run->held_by = tc_get_text(0, 39);
+	run->task_held_by = tc_get_text(0, 40);
+	run->queue_held_by = tc_get_text(0, 41);
 	return true;
+}
+
+int
+tc_row_holder(const char *held_by)
+{
+	Bindings	bindings = {0};
+
+	if (held_by == NULL || strcmp(held_by, "0") == 0)
+		return 0;
+	tc_bind_text(&bindings, held_by);
+	return tc_run_bound(&statements[STATEMENT_HOLDER], &bindings) == 0 ? 0 : tc_get_int32(0, 1);
 }

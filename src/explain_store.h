@@ -55,6 +55,12 @@ typedef struct RunCircumstances
 	int64		queue_id;
 	int64		task_id;
 	const char *rate_key;		/* NULL: that of the task */
+	const char *requires_flag;	/* NULL: none */
+	const char *flag_subject;
+	const char *held_by;		/* transactions that locked or changed the
+								 * rows of the run, task and queue last */
+	const char *task_held_by;
+	const char *queue_held_by;
 } RunCircumstances;
 
 #define TC_MAX_AHEAD 10000
@@ -62,5 +68,8 @@ typedef struct RunCircumstances
 /* false: there is no such run */
 extern bool tc_run_circumstances(int64 run_id, bool finished, TimestampTz now,
 								 RunCircumstances *run);
+
+/* the process whose open transaction holds the row; 0: none */
+extern int	tc_row_holder(const char *held_by);
 
 #endif							/* TC_EXPLAIN_STORE_H */

@@ -40,7 +40,7 @@ check_lost(CheckList *list, const WorkFacts *work)
 				  work->stuck == 0 ? "All that is running has somebody alive."
 				  : psprintf("Running without anybody alive: %s; one is %lld.",
 							 counted(work->stuck), (long long) work->a_stuck_run),
-				  "Runbook \"Stuck runs\" in doc/operations.md; explain_run() says more. The scheduler settles them when it works.");
+				  "Runbook \"Stuck runs\" in doc/operations.md; explain_run() says more, and whose open transaction holds one. The scheduler settles the others when it works.");
 	tc_check_that(list, "lost_runs", work->lost == 0, CHECK_WARN,
 				  work->lost == 0 ? "No unfinished run has lost its executor."
 				  : psprintf("Unfinished runs that lost their executor: %s; one is %lld.",

@@ -250,6 +250,9 @@ subtest 'rate limits' => sub {
 		$tc->sql("SELECT taskcenter.enqueue_task('rated $who')", $who);
 		my $w = $tc->sql("SELECT taskcenter.register_worker('rated', '{default}', '{rated $who}')", $who);
 		$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($w)", '1', "$who has tokens", $who);
+		$tc->sql("SELECT taskcenter.enqueue_task('rated $who')", $who);
+		$tc->is_sql("SELECT count(*) FROM taskcenter.task_runs AS r, taskcenter.explain_run(r.run_id) AS e WHERE r.task = 'rated $who' AND r.status = 'queued'
+			AND e.reason = 'the rate limit of its task is reached' AND e.detail LIKE '1 per hour; the next run may begin at %'", '1', 'and no more, as is said', $who);
 		$tc->sql("SELECT taskcenter.unregister_worker($w)", $who);
 	}
 
@@ -265,6 +268,33 @@ subtest 'rate limits' => sub {
 	$sql->('RESET statement_timeout');
 	$tc->sql('COMMIT', 'slow');
 	$tc->is_sql("SELECT count(*) FROM taskcenter.claim_runs($w)", '1', 'and finds its tokens later');
+};
+
+# what explain_run() says when a transaction is left open
+subtest 'who holds it up' => sub {
+	$sql->("SELECT taskcenter.create_queue('narrow', 9)");
+	external('narrow', queue => 'narrow');
+	external('single', options => { max_running => 5 });
+	my %w = (narrow => $sql->("SELECT taskcenter.register_worker('narrow', '{narrow}')"), single => worker('single', 'single'));
+	my $pid = $tc->sql('SELECT pg_backend_pid()', 'slow');
+	my $reasons = sub { $sql->("SELECT string_agg(reason, ', ' ORDER BY reason) FROM taskcenter.explain_run($_[0])") };
+	my %held;
+	for (['narrow', 'queue "narrow"'], ['single', 'its task'])
+	{
+		my ($task, $what) = @$_;
+		$held{$task} = $tc->enqueue($task);
+		my $due = $tc->enqueue($task);
+		$tc->sql("BEGIN; SELECT count(*) FROM taskcenter.claim_runs($w{$task})", 'slow');
+		is($reasons->($due), "an open transaction of process $pid holds the limit of $what, it waits for a worker", "a claim that does not commit: $task");
+		is($reasons->($held{$task}), "an open transaction of process $pid holds it, an open transaction of process $pid holds the limit of $what, it waits for a worker", 'the run that it claims');
+		$tc->sql('COMMIT', 'slow');
+		is($reasons->($due), 'it waits for a worker', 'and then');
+	}
+	is($reasons->($held{single}), 'a worker holds it', 'a run that is held');
+	$tc->sql("BEGIN; SELECT taskcenter.complete_run(run_id, token) FROM taskcenter.live_runs WHERE run_id = $held{single}", 'slow');
+	is($reasons->($held{single}), "a worker holds it, an open transaction of process $pid holds it", 'whose end does not commit');
+	$tc->sql('COMMIT', 'slow');
+	$sql->("SELECT count(*) FROM taskcenter.cancel_runs('$_')") for qw(narrow single);
 };
 
 # of so many a look sees some hundreds, by chance

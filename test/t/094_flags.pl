@@ -79,7 +79,12 @@ is(unaccounted_fires($node, 'work', 'fires'), 0, 'every instant has its run');
 flag("'outside', false");
 sql_as($node, 'work', 'owner1', q{SELECT taskcenter.create_task('external', kind => 'external', options => '{"requires_flag": "outside"}')});
 my $worker = sql_as($node, 'work', 'owner1', q{SELECT taskcenter.register_worker('w', '{default}')});
-enqueue($node, 'work', 'owner1', 'external');
+my $stays = enqueue($node, 'work', 'owner1', 'external');
+is(sql_as($node, 'work', 'owner1', "SELECT reason, detail FROM taskcenter.explain_run($stays)"),
+	'its task requires a flag that is off|Now flag "outside" is not enabled; unless that changes it ends skipped when a worker claims.', 'what waits is told why');
+flag("'outside', true");
+is(sql_as($node, 'work', 'owner1', "SELECT reason FROM taskcenter.explain_run($stays)"), 'it waits for a worker', 'and waits while the flag is on');
+flag("'outside', false");
 is(sql_as($node, 'work', 'owner1', "SELECT count(*) FROM taskcenter.claim_runs($worker, 5)"), 0, 'workers get none while the flag is off');
 is(statuses('external'), 'skipped 1', 'what was due is skipped');
 flag("'outside', true");
