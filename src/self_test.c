@@ -25,6 +25,7 @@
 #include "utils/wait_event.h"
 
 #include "compat.h"
+#include "engine_state.h"
 #include "guarded.h"
 #include "self_test_report.h"
 #include "self_test_steps.h"
@@ -246,6 +247,18 @@ has_ended(Check *check, const char *status, const char *sqlstate)
 	return false;
 }
 
+static void
+look_at_engine(void *argument)
+{
+	Check	   *check = argument;
+	EngineState engine;
+	EngineProblem problem;
+
+	tc_engine_look(&engine);
+	check->text = tc_engine_problem(&engine, &problem)
+		? psprintf("%s: %s %s", problem.reason, problem.detail, problem.hint) : NULL;
+}
+
 /* Is there anybody who would run anything?  It may just be starting. */
 static void
 check_scheduler(Check *check)
@@ -264,8 +277,11 @@ check_scheduler(Check *check)
 			break;
 		tc_worker_wait(GetCurrentTimestamp() + LOOK_US, wait_event);
 	}
-	tc_test_say(check, running, running ? "it is running" : !tc_enabled ? "taskcenter.enabled is off"
-				: "it is not running: the view taskcenter.status and the server log say more");
+	if (!running)
+		tc_test_say(check, false, !tc_enabled ? "taskcenter.enabled is off"
+					: "it is not running: the view taskcenter.status and the server log say more");
+	else if (tc_test_step(check, "look at the engine", look_at_engine))
+		tc_test_say(check, check->text == NULL, check->text !=NULL ? check->text : "it is running");
 }
 
 static void
@@ -425,7 +441,7 @@ check_remove(Check *check)
 	if (!removed)
 		return;
 	if (poll(check, "look for what is left", look_for_rest, is_empty))
-		tc_test_say(check, true, "its tasks are archived, no run is left; their history goes after a day");
+		tc_test_say(check, true, "its tasks are archived, no run is left");
 	else if (check->detail == NULL)
 		tc_test_say(check, false, psprintf(INT64_FORMAT " runs are not finished", check->number));
 }
