@@ -15,15 +15,39 @@
 #include "metric_store.h"
 #include "statement.h"
 
+/*
+ * Tasks that are gone take no place in shared memory: what was counted of them
+ * goes to what has none, so that sums do not fall.
+ */
+static Statement fold_archived = {
+	.label = "keep what was counted of archived tasks",
+	.text =
+	"WITH gone AS ("
+	" DELETE FROM taskcenter.saved_metrics AS m WHERE m.layout = $1 AND m.kind = 'task'"
+	"   AND NOT EXISTS (SELECT FROM taskcenter.tasks AS t"
+	"     WHERE t.task_id = m.task_id AND t.state <> 'archived')"
+	"   AND EXISTS (SELECT FROM taskcenter.saved_metrics AS o"
+	"     WHERE o.layout = $1 AND o.kind = 'others')"
+	" RETURNING m.counts),"
+	" sums AS ("
+	" SELECT c.place, sum(c.value)::bigint AS value"
+	" FROM gone AS g, unnest(g.counts) WITH ORDINALITY AS c (value, place) GROUP BY c.place)"
+	" UPDATE taskcenter.saved_metrics AS o SET counts = ARRAY("
+	"   SELECT c.value + coalesce(s.value, 0)"
+	"   FROM unnest(o.counts) WITH ORDINALITY AS c (value, place)"
+	"   LEFT JOIN sums AS s ON s.place = c.place ORDER BY c.place)"
+	" WHERE o.layout = $1 AND o.kind = 'others' AND EXISTS (SELECT FROM sums)",
+	.nargs = 1,
+	.types = {INT4OID},
+	.any_plan = true
+};
+
 static Statement read_saved = {
 	.label = "read saved metrics",
 	.text =
 	"SELECT m.kind, m.queue_id, m.task_id, m.saved_at, m.complete, m.counts"
 	" FROM taskcenter.saved_metrics AS m"
-	" WHERE m.layout = $1 AND (m.kind <> 'task' OR EXISTS ("
-	"   SELECT FROM taskcenter.tasks AS t"
-	"   WHERE t.task_id = m.task_id AND t.state <> 'archived'))"
-	" ORDER BY m.kind, m.queue_id, m.task_id",
+	" WHERE m.layout = $1 ORDER BY m.kind, m.queue_id, m.task_id",
 	.nargs = 1,
 	.types = {INT4OID},
 	.any_plan = true
@@ -155,6 +179,7 @@ tc_saved_metrics_read(SavedMetrics **rows)
 	int			i;
 
 	tc_bind_int32(&bindings, TC_METRIC_LAYOUT);
+	tc_run_bound(&fold_archived, &bindings);
 	count = (int) tc_run_bound(&read_saved, &bindings);
 	*rows = palloc(sizeof(SavedMetrics) * Max(count, 1));
 	for (i = 0; i < count; i++)

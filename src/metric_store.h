@@ -31,7 +31,7 @@ typedef struct SavedMetrics
 	int64	   *values;
 } SavedMetrics;
 
-/* rows of this layout; those of archived tasks are left out */
+/* rows of this layout; those of archived tasks become part of the others, for good */
 extern int	tc_saved_metrics_read(SavedMetrics **rows);
 extern void tc_saved_metrics_store(const SavedMetrics *row);
 

@@ -212,6 +212,27 @@ is(sql($node, $db, q{SELECT retention_class FROM taskcenter.finished_runs WHERE 
 is(join("\n", map { "$_: " . all_finished($_) } @tasks), join("\n", map { "$_: $counted{$_}" } @tasks),
 	'counts stay when runs are purged, or moved out of the way');
 
+# tasks that are archived: their series go at the next start, their counts do not
+sub total
+{
+	my $m = metrics();
+	my $sum = 0;
+	$sum += $_ for values %{ $m->{taskcenter_runs_finished_total} }, values %{ $m->{taskcenter_run_duration_seconds_count} };
+	return $sum;
+}
+my $total = total();
+sql_as($node, $db, 'alice', "SELECT taskcenter.archive_task('$_')") for qw(batched ill);
+for my $stop (qw(fast immediate fast))
+{
+	$node->stop($stop);
+	$node->start;
+	wait_for($node, $db, q{SELECT taskcenter.metrics() LIKE '%scheduler_up{database="postgres"} 1%'});
+	wait_for($node, $db, q{SELECT count(*) FROM taskcenter.saved_metrics WHERE complete}, '0');
+	is(total(), $total, "no sum falls when tasks are archived: $stop");
+}
+is(all_finished('batched'), '- - - - -', 'they take no place');
+is(sql($node, $db, q{SELECT count(*) FROM taskcenter.saved_metrics AS s JOIN taskcenter.tasks AS t USING (task_id) WHERE t.state = 'archived'}), 0, 'nor are they kept by themselves');
+
 # ---- idle ----
 
 sql($node, $db, 'CHECKPOINT');
