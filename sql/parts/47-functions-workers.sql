@@ -87,13 +87,13 @@ CREATE FUNCTION taskcenter.fail_run(run_id bigint, token bigint, error text, cod
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskcenter_fail_run';
 COMMENT ON FUNCTION taskcenter.fail_run(bigint, bigint, text, text, boolean, interval, jsonb) IS
-'The attempt with this token failed; returns retrying when it is tried again (retryable, and attempts are left), else failed; cancelled if that was asked for. code: of failure_codes, or any other, as capital letters, digits and underscores. retryable NULL: what the code says, yes for one that is not there. retry_after: when, instead of the task''s backoff. The error and detail are kept in task_run_logs, without secrets. The same call again gives the same answer. Raises as complete_run()';
+'The attempt with this token failed; returns retrying when it is tried again (retryable, and attempts are left), else failed; cancelled if that was asked for. code: of failure_codes, or any other, as capital letters, digits and underscores. retryable NULL: what the code says, yes for one that is not there. retry_after: when, instead of the task''s backoff. The error and detail are kept in task_run_logs, without secrets. The same call again gives the same answer, after retrying until the run is claimed anew. Raises as complete_run()';
 
 CREATE FUNCTION taskcenter.snooze_run(run_id bigint, token bigint, delay interval) RETURNS text
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'taskcenter_snooze_run';
 COMMENT ON FUNCTION taskcenter.snooze_run(bigint, bigint, interval) IS
-'Put a run off: it is queued again, due after the delay, and no attempt is spent. Returns queued, also when it is called again. Raises as complete_run()';
+'Put a run off: it is queued again, due after the delay, and no attempt is spent. Returns queued, also when it is called again before the run is claimed anew. Raises as complete_run()';
 
 CREATE FUNCTION taskcenter.log_run(run_id bigint, token bigint, level text, message text,
     metadata jsonb = NULL) RETURNS boolean
