@@ -224,23 +224,6 @@ tc_attention_rules_for(const char *severity, const char *kind, AttentionRuleRow 
 	return count;
 }
 
-static void
-bind_texts(Bindings *bindings, char *const *texts, int count)
-{
-	Datum	   *values = palloc(sizeof(Datum) * Max(count, 1));
-	int			i;
-
-	if (texts == NULL)
-	{
-		tc_bind_null(bindings);
-		return;
-	}
-	for (i = 0; i < count; i++)
-		values[i] = CStringGetTextDatum(texts[i]);
-	tc_bind_datum(bindings, PointerGetDatum(construct_array(values, count, TEXTOID, -1, false,
-															TYPALIGN_INT)), false);
-}
-
 int64
 tc_attention_rule_store(const AttentionRuleRow *row, TimestampTz now)
 {
@@ -249,7 +232,7 @@ tc_attention_rule_store(const AttentionRuleRow *row, TimestampTz now)
 	tc_bind_text(&bindings, row->name);
 	tc_bind_int32(&bindings, row->place);
 	tc_bind_text(&bindings, row->action);
-	bind_texts(&bindings, row->severities, row->severity_count);
+	tc_bind_texts(&bindings, row->severities, row->severity_count);
 	tc_bind_text(&bindings, row->kind);
 	tc_bind_text(&bindings, row->pattern);
 	tc_bind_interval(&bindings, row->hold);

@@ -123,6 +123,21 @@ tc_bind_ids(Bindings *bindings, const int64 *ids, int count)
 															TYPALIGN_DOUBLE)), false);
 }
 
+/* SQL NULL of NULL */
+static inline void
+tc_bind_texts(Bindings *bindings, char *const *texts, int count)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(count, 1));
+	int			i;
+
+	for (i = 0; texts != NULL && i < count; i++)
+		values[i] = CStringGetTextDatum(texts[i]);
+	tc_bind_datum(bindings,
+				  texts == NULL ? (Datum) 0 :
+				  PointerGetDatum(construct_array(values, count, TEXTOID, -1, false,
+												  TYPALIGN_INT)), texts == NULL);
+}
+
 static inline uint64
 tc_run_bound(Statement *statement, const Bindings *bindings)
 {

@@ -61,3 +61,11 @@ tc_guarded(GuardedCall call, void *argument, char **error)
 	*error = data->message != NULL ? data->message : pstrdup("error without a message");
 	return false;
 }
+
+bool
+tc_heals_by_waiting(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
+		sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE;
+}

@@ -22,4 +22,7 @@ extern ErrorData *tc_guarded_error(GuardedCall call, void *argument);
  */
 extern bool tc_guarded(GuardedCall call, void *argument, char **error);
 
+/* is it somebody else who was in the way, and the same call may do later? */
+extern bool tc_heals_by_waiting(int sqlerrcode);
+
 #endif							/* TC_GUARDED_H */

@@ -118,14 +118,6 @@ note_piece(Purge *purge, PurgePolicy policy, const PurgeCount *count, const char
 	purge->totals->partitions += count->partitions;
 }
 
-static bool
-heals_by_waiting(int sqlerrcode)
-{
-	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-		sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
-		sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE;
-}
-
 /* a transaction for a piece; false: others' locks forbade it */
 static bool
 run_piece(Purge *purge, GuardedCall piece)
@@ -137,7 +129,7 @@ run_piece(Purge *purge, GuardedCall piece)
 	MemoryContextReset(purge->piece_context);
 	MemoryContextSwitchTo(purge->piece_context);
 	error = tc_guarded_error(piece, purge);
-	locked = error != NULL && heals_by_waiting(error->sqlerrcode);
+	locked = error != NULL && tc_heals_by_waiting(error->sqlerrcode);
 	if (error != NULL)
 	{
 		*purge->totals = before;

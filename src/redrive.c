@@ -119,14 +119,6 @@ pass_over(void *argument)
 	tc_store_end(&frame);
 }
 
-static bool
-heals_by_waiting(int sqlerrcode)
-{
-	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-		sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
-		sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE;
-}
-
 /* false: look at it again */
 static bool
 settle(int64 dead_letter_id, TimestampTz now)
@@ -136,7 +128,7 @@ settle(int64 dead_letter_id, TimestampTz now)
 
 	if (error == NULL)
 		return true;
-	if (heals_by_waiting(error->sqlerrcode))
+	if (tc_heals_by_waiting(error->sqlerrcode))
 		return false;
 	call.problem = error->message;
 	return tc_guarded_error(pass_over, &call) == NULL;

@@ -220,23 +220,6 @@ static Statement release = {
 	.types = {INT8OID, TEXTOID, TEXTOID}
 };
 
-static void
-bind_texts(Bindings *bindings, char *const *values, int count)
-{
-	Datum	   *elements = palloc(sizeof(Datum) * Max(count, 1));
-	int			i;
-
-	if (values == NULL)
-	{
-		tc_bind_null(bindings);
-		return;
-	}
-	for (i = 0; i < count; i++)
-		elements[i] = CStringGetTextDatum(values[i]);
-	tc_bind_datum(bindings, PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false,
-															TYPALIGN_INT)), false);
-}
-
 static char **
 read_texts(uint64 row, int column, int *count)
 {
@@ -267,8 +250,8 @@ tc_worker_insert(WorkerRow *worker, TimestampTz now)
 	tc_bind_text(&bindings, worker->name);
 	tc_bind_text(&bindings, worker->role);
 	tc_bind_int64(&bindings, worker->role_id);
-	bind_texts(&bindings, worker->queues, worker->queue_count);
-	bind_texts(&bindings, worker->tasks, worker->task_count);
+	tc_bind_texts(&bindings, worker->queues, worker->queue_count);
+	tc_bind_texts(&bindings, worker->tasks, worker->task_count);
 	tc_bind_redacted_jsonb(&bindings, worker->metadata);
 	tc_bind_timestamptz(&bindings, now);
 	tc_run_bound(&insert_worker, &bindings);
@@ -409,8 +392,8 @@ tc_worker_lanes(const WorkerRow *worker, char *const *queues, int queue_count, i
 	int			count = 0;
 	int			i;
 
-	bind_texts(&bindings, queues, queue_count);
-	bind_texts(&bindings, worker->tasks, worker->task_count);
+	tc_bind_texts(&bindings, queues, queue_count);
+	tc_bind_texts(&bindings, worker->tasks, worker->task_count);
 	tc_bind_text(&bindings, psprintf(UINT64_FORMAT, GetSystemIdentifier()));
 	tc_bind_int64(&bindings, MyDatabaseId);
 	tc_bind_int64(&bindings, most == 0 ? PG_INT64_MIN : any_gate());
