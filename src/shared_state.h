@@ -262,6 +262,7 @@ typedef struct WaiterSlot
 	bool		for_work;		/* a worker: for runs to claim instead */
 	bool		for_room;		/* and for a finish, since a limit is reached */
 	bool		woken;			/* and has not looked since */
+	TimestampTz woken_at;
 	bool		looking;		/* and does not know yet when to look again */
 	TimestampTz look_at;		/* when it is to look unless it is woken */
 	int			queue_count;	/* of a worker; more than queues[]: any */

@@ -9,7 +9,7 @@
  * A run that can be claimed wakes one worker, not all that wait: a hundred who
  * look, claim and find nothing keep the one who works from working.  What a
  * waiter was woken for, and when it meant to look again, goes to another when
- * it leaves.
+ * it leaves, or does not look since its process is stopped.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,9 +17,12 @@
 
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "utils/timestamp.h"
 
 #include "shared_internal.h"
 #include "shared_waiters.h"
+
+#define DEAF_US (2 * USECS_PER_SEC) /* who does not look for so long is deaf */
 
 static int	my_waiter = -1;
 
@@ -61,6 +64,8 @@ waits_for_work(const WaiterSlot *waiter, Oid database, int64 queue_id)
 static void
 wake(WaiterSlot *waiter)
 {
+	if (!waiter->woken)
+		waiter->woken_at = GetCurrentTimestamp();
 	waiter->woken = true;
 	SetLatch(waiter->latch);
 }
@@ -114,6 +119,36 @@ wake_others(const WaiterSlot *waiter, int from)
 {
 	for (int i = 0; i < Min(waiter->queue_count, TC_WAITER_QUEUES); i++)
 		wake_some(waiter->database, queue_of(waiter, i), from, 1);
+}
+
+static bool
+waits_like(const WaiterSlot *waiter, const WaiterSlot *other)
+{
+	for (int i = 0; i < Min(other->queue_count, TC_WAITER_QUEUES); i++)
+	{
+		if (waits_for_work(waiter, other->database, queue_of(other, i)))
+			return true;
+	}
+	return false;
+}
+
+/* Is somebody woken for its queues who does not look?  The next one asks again later. */
+static bool
+take_over(const WaiterSlot *mine, TimestampTz now)
+{
+	for (int i = 0; i < TC_MAX_WAITERS; i++)
+	{
+		WaiterSlot *waiter = &tc_shared->waiters[i];
+
+		if (waiter == mine || !waiter->woken || !waits_like(waiter, mine))
+			continue;
+		/* the clock may have been set back */
+		if (now - waiter->woken_at < DEAF_US && now >= waiter->woken_at)
+			continue;
+		waiter->woken_at = now;
+		return true;
+	}
+	return false;
 }
 
 /* For each of its queues another one looks then. */
@@ -183,14 +218,16 @@ tc_shared_wait_pass_on(int waiter)
 bool
 tc_shared_wait_must_look(int waiter, TimestampTz *look_at)
 {
+	WaiterSlot *slot;
 	bool		woken;
 
 	*look_at = DT_NOEND;
 	if (tc_shared == NULL || waiter < 0)
 		return false;
-	LWLockAcquire(tc_shared->lock, LW_SHARED);
-	woken = tc_shared->waiters[waiter].woken;
-	*look_at = tc_shared->waiters[waiter].look_at;
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	slot = &tc_shared->waiters[waiter];
+	woken = slot->woken || take_over(slot, GetCurrentTimestamp());
+	*look_at = slot->look_at;
 	LWLockRelease(tc_shared->lock);
 	return woken;
 }

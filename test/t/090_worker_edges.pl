@@ -334,6 +334,29 @@ subtest 'a crowd of tenants' => sub {
 	$sql->("SELECT taskcenter.unregister_worker($_)") for $w, $rare;
 };
 
+# who is stopped cannot look, and is the first to be woken
+subtest 'a waiter that hears nothing' => sub {
+	external('heard');
+	my $w = worker('hears', 'heard');
+	my $pid;
+	for my $name ('deaf', 'well')
+	{
+		$tc->session($name, 'postgres');
+		$tc->sql("SET application_name = '$name'", $name);
+		$tc->send_only("CALL taskcenter.await_runs($w, '10 minutes')", $name);
+		$tc->until("EXISTS (SELECT FROM pg_stat_activity WHERE application_name = '$name' AND wait_event_type = 'Extension')", "$name waits");
+	}
+	$pid = $sql->("SELECT pid FROM pg_stat_activity WHERE application_name = 'deaf'");
+	kill 'STOP', $pid;
+	$tc->enqueue('heard');
+	$tc->until("EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'well' AND state = 'idle')", 'another one looks for it');
+	kill 'CONT', $pid;
+	$tc->is_sql("SELECT count(taskcenter.complete_run(run_id, token)) FROM taskcenter.claim_runs($w)", '1', 'and may claim');
+	$sql->("SELECT taskcenter.unregister_worker($w)");
+	$tc->sql('SELECT 1', 'well');
+	$tc->try('SELECT 1', 'deaf');
+};
+
 subtest 'switched off, and gone' => sub {
 	external('switched');
 	my $w = worker('switched', 'switched');
