@@ -315,7 +315,8 @@ redrive_all(FunctionCallInfo fcinfo, const TaskSet *tasks, const DeadLetter *let
 		Redrive		redrive;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!find_task(letters[i].task_id, &task))
+		if (!find_task(letters[i].task_id, &task) ||
+			(!dry_run && !tc_dead_letter_take_run(&letters[i])))
 			continue;
 		redrive = tc_dead_letter_redrive(&letters[i], &task, run_at, dry_run, change);
 		put_redriven(fcinfo, &letters[i], &redrive, run_at);
@@ -363,7 +364,7 @@ taskcenter_redrive_dead_letters(PG_FUNCTION_ARGS)
 	tc_store_begin(&frame);
 	chosen = filter_of(filter, filter_keys, TASK_RIGHT_OPERATE);
 	chosen.state = "open";
-	count = tc_dead_letters_match(&chosen, max_runs, &letters);
+	count = tc_dead_letters_match(&chosen, max_runs, !dry_run, &letters);
 	count = redrive_all(fcinfo, &chosen.tasks, letters, count, apart, dry_run, &change);
 	if (!dry_run)
 		audit_many(tc_option_text(filter, "task"), count, filter, &change);

@@ -60,6 +60,8 @@ enum
 	STATEMENT_FIND_LOCKED,
 	STATEMENT_OF_RUN,
 	STATEMENT_MATCH,
+	STATEMENT_TAKE,
+	STATEMENT_TAKE_RUN,
 	STATEMENT_EXPORT,
 	STATEMENT_CLOSE,
 	STATEMENT_GIVE_RUN,
@@ -100,6 +102,24 @@ static Statement statements[] = {
 		.nargs = MATCH_ARGUMENTS,
 		.types = MATCH_TYPES,
 		.any_plan = true
+	},
+	[STATEMENT_TAKE] = {
+		.label = "redrive dead letters",
+		.text =
+		"SELECT " ROW_COLUMNS ROW_RELATIONS MATCHES " FOR NO KEY UPDATE OF d SKIP LOCKED",
+		.nargs = MATCH_ARGUMENTS,
+		.types = MATCH_TYPES,
+		.any_plan = true
+	},
+	[STATEMENT_TAKE_RUN] = {
+		/* who retries it has its row before he comes to its letter */
+		.label = "lock the run of a dead letter",
+		.text =
+		"SELECT NOT EXISTS (SELECT FROM taskcenter.finished_runs AS f WHERE f.run_id = $1)"
+		"   OR EXISTS (SELECT FROM (SELECT f.run_id FROM taskcenter.finished_runs AS f"
+		"     WHERE f.run_id = $1 FOR UPDATE SKIP LOCKED) AS x)",
+		.nargs = 1,
+		.types = {INT8OID}
 	},
 	[STATEMENT_EXPORT] = {
 		.label = "export dead letters",
@@ -324,18 +344,28 @@ bind_filter(Bindings *arguments, const LetterFilter *filter, int max_rows)
 }
 
 int
-tc_dead_letters_match(const LetterFilter *filter, int max_rows, DeadLetter **letters)
+tc_dead_letters_match(const LetterFilter *filter, int max_rows, bool take, DeadLetter **letters)
 {
 	Bindings	arguments = {0};
 	int			count;
 	int			i;
 
 	bind_filter(&arguments, filter, max_rows);
-	count = (int) tc_run_bound(&statements[STATEMENT_MATCH], &arguments);
+	count = (int) tc_run_bound(&statements[take ? STATEMENT_TAKE : STATEMENT_MATCH], &arguments);
 	*letters = palloc(sizeof(DeadLetter) * Max(count, 1));
 	for (i = 0; i < count; i++)
 		read_letter(i, &(*letters)[i]);
 	return count;
+}
+
+bool
+tc_dead_letter_take_run(const DeadLetter *letter)
+{
+	Bindings	arguments = {0};
+
+	tc_bind_int64(&arguments, letter->root_run_id != 0 ? letter->root_run_id : letter->run_id);
+	tc_run_bound(&statements[STATEMENT_TAKE_RUN], &arguments);
+	return tc_get_bool(0, 1);
 }
 
 Jsonb *

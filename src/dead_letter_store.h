@@ -61,9 +61,15 @@ typedef struct LetterFilter
 	int			id_count;
 } LetterFilter;
 
-/* in the order of their ids; allocated; returns the count */
-extern int	tc_dead_letters_match(const LetterFilter *filter, int max_rows,
+/*
+ * In the order of their ids; allocated; returns the count.  To take them is to
+ * lock them, without what somebody else holds.
+ */
+extern int	tc_dead_letters_match(const LetterFilter *filter, int max_rows, bool take,
 								  DeadLetter **letters);
+
+/* lock the finished run, of a step its composite's, that goes again; false: somebody else holds it */
+extern bool tc_dead_letter_take_run(const DeadLetter *letter);
 extern Jsonb *tc_dead_letters_export(const LetterFilter *filter, int max_rows);
 
 /* who did something with a letter, and why */

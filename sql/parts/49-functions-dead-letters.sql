@@ -60,7 +60,7 @@ RETURNS SETOF taskcenter.redriven_letter
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 100
 AS 'MODULE_PATHNAME', 'taskcenter_redrive_dead_letters';
 COMMENT ON FUNCTION taskcenter.redrive_dead_letters(jsonb, int, int, boolean, text) IS
-'Let the runs of many open dead letters go again, the oldest first: at most max_runs (1 to 100000) of those that match and are the caller''s to operate. Keys of filter: task, application, queue, code, sqlstate, status (failed or timed_out), retryable (boolean, by the table of failure codes), since and before (instants of the last failure), dead_letter_ids (array). per_hour (1 to 3600000) spreads them: each is due later than the one before, and after all of the caller''s tasks that wait from earlier calls. dry_run says what would be done and does nothing. A row for each letter; a problem of one does not keep the others';
+'Let the runs of many open dead letters go again, the oldest first: at most max_runs (1 to 100000) of those that match and are the caller''s to operate. Keys of filter: task, application, queue, code, sqlstate, status (failed or timed_out), retryable (boolean, by the table of failure codes), since and before (instants of the last failure), dead_letter_ids (array). per_hour (1 to 3600000) spreads them: each is due later than the one before, and after all of the caller''s tasks that wait from earlier calls. What somebody else is about to redrive, close or retry is left to him, and others go instead. dry_run says what would be done and does nothing. A row for each letter; a problem of one does not keep the others';
 
 CREATE FUNCTION taskcenter.resolve_dead_letter(dead_letter_id bigint, note text = NULL)
 RETURNS text

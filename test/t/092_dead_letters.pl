@@ -150,6 +150,23 @@ ok($tc->wait_until("SELECT state = 'open' AND redrives = 3 AND first_run_id = $r
 	FROM taskcenter.dead_letters WHERE dead_letter_id = $letter"), 'and its new run fails into the same letter');
 $tc->is_sql("SELECT count(*) FROM taskcenter.dead_letters JOIN taskcenter.tasks USING (task_id) WHERE name = 'fails'", '1', 'the only one');
 
+# two calls for many share them, and neither waits
+$tc->task('shared', 'SELECT 1 / level FROM gauge');
+$tc->sql('UPDATE gauge SET level = 0');
+$tc->enqueue_many('shared', 10);
+ok($tc->finish_all('shared'), 'ten letters');
+$tc->sql('UPDATE gauge SET level = 1');
+my $many = q{SELECT count(*) FILTER (WHERE problem IS NULL), count(problem) FROM taskcenter.redrive_dead_letters('{"task": "shared"}', 6)};
+$tc->sql("SET statement_timeout = '10s'", 'second');
+$tc->sql('BEGIN', 'first');
+$tc->is_sql($many, '6|0', 'one call takes what it may', 'first');
+$tc->is_sql($many, '4|0', 'another one the rest, at once', 'second');
+$tc->sql('COMMIT', 'first');
+$tc->sql('RESET statement_timeout', 'second');
+ok($tc->finish_all('shared'), 'all go again');
+$tc->is_sql(q{SELECT string_agg(DISTINCT d.state || ' ' || d.redrives, ', ') FROM taskcenter.dead_letters AS d JOIN taskcenter.tasks USING (task_id) WHERE name = 'shared'},
+	'resolved 1', 'each once');
+
 # a storm: many letters, many hands, one at a time and in bulk
 $tc->task('storm', 'INSERT INTO storm_runs SELECT run_id FROM taskcenter.current_run(); SELECT 1 / level FROM gauge', transaction_mode => 'autonomous', on_crash => 'retry');
 $tc->sql('CREATE TABLE storm_runs (run_id bigint); GRANT ALL ON storm_runs TO app; UPDATE gauge SET level = 0');
