@@ -198,7 +198,8 @@ static Statement statements[] = {
 		.label = "leave a dead letter to people",
 		.text =
 		"UPDATE taskcenter.dead_letters AS d SET passed_over_at = $2,"
-		"   note = concat_ws('; ', d.note, 'not redriven automatically: ' || $3)"
+		"   note = CASE WHEN strpos(d.note, 'not redriven automatically: ' || $3) > 0 THEN d.note"
+		"     ELSE concat_ws('; ', d.note, 'not redriven automatically: ' || $3) END"
 		" WHERE d.dead_letter_id = $1 AND d.state = 'open'",
 		.nargs = 3,
 		.types = {INT8OID, TIMESTAMPTZOID, TEXTOID}

@@ -223,6 +223,18 @@ SELECT taskcenter.redrive_dead_letter(:letter) = :again AS same_run;
 SELECT status FROM taskcenter.perform_run(:again);
 SELECT state, closed_by FROM taskcenter.dead_letters WHERE dead_letter_id = :letter;
 
+-- A run that is cancelled again and again is said to be once.
+SELECT taskcenter.create_task('spare', 'SELECT 1 / 0') > 0 AS made;
+SELECT taskcenter.enqueue_task('spare') AS spare \gset
+SELECT status FROM taskcenter.perform_run(:spare);
+SELECT dead_letter_id AS letter FROM taskcenter.dead_letters WHERE run_id = :spare \gset
+SELECT taskcenter.redrive_dead_letter(:letter, 'again') = :spare AS goes;
+SELECT taskcenter.cancel_run(:spare);
+SELECT taskcenter.redrive_dead_letter(:letter) = :spare AS goes;
+SELECT taskcenter.cancel_run(:spare);
+SELECT state, redrives, note FROM taskcenter.dead_letters WHERE dead_letter_id = :letter;
+SELECT taskcenter.discard_dead_letter(:letter);
+
 -- Numbers and export.
 SELECT taskcenter.dlq_stats() - 'oldest_open_at' AS stats;
 SELECT (taskcenter.dlq_stats() ->> 'oldest_open_at')::timestamptz = min(failed_at) AS oldest FROM taskcenter.dead_letters WHERE state = 'open';
