@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/hsearch.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
@@ -298,11 +299,53 @@ find_task(int64 task_id, TaskRow *task)
 	return task->task_id == task_id || tc_task_find_id(task_id, false, task);
 }
 
+/* a composite that goes on, and when */
+typedef struct Resumed
+{
+	int64		run_id;
+	TimestampTz run_at;
+} Resumed;
+
+static HTAB *
+make_resumed(void)
+{
+	HASHCTL		control = {.keysize = sizeof(int64),.entrysize = sizeof(Resumed)};
+
+	control.hcxt = CurrentMemoryContext;
+	return hash_create("composites that go on", 64, &control,
+					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* Letters of its steps go with the first one of them: is this one of the others? */
+static bool
+goes_along(FunctionCallInfo fcinfo, HTAB *resumed, const DeadLetter *letter)
+{
+	Resumed    *root = hash_search(resumed, &letter->root_run_id, HASH_FIND, NULL);
+	Redrive		redrive = {.run_id = letter->root_run_id};
+
+	if (root == NULL)
+		return false;
+	put_redriven(fcinfo, letter, &redrive, root->run_at);
+	return true;
+}
+
+static void
+note_resumed(HTAB *resumed, const DeadLetter *letter, TimestampTz run_at)
+{
+	Resumed    *root;
+
+	if (letter->root_run_id == 0)
+		return;
+	root = hash_search(resumed, &letter->root_run_id, HASH_ENTER, NULL);
+	root->run_at = run_at;
+}
+
 static int
 redrive_all(FunctionCallInfo fcinfo, const TaskSet *tasks, const DeadLetter *letters, int count,
 			int64 apart, bool dry_run, const RunChange *change)
 {
 	TimestampTz run_at = change->now;
+	HTAB	   *resumed = make_resumed();
 	TaskRow		task = {0};
 	int			done = 0;
 	int			i;
@@ -315,6 +358,11 @@ redrive_all(FunctionCallInfo fcinfo, const TaskSet *tasks, const DeadLetter *let
 		Redrive		redrive;
 
 		CHECK_FOR_INTERRUPTS();
+		if (goes_along(fcinfo, resumed, &letters[i]))
+		{
+			done++;
+			continue;
+		}
 		if (!find_task(letters[i].task_id, &task) ||
 			(!dry_run && !tc_dead_letter_take_run(&letters[i])))
 			continue;
@@ -322,6 +370,7 @@ redrive_all(FunctionCallInfo fcinfo, const TaskSet *tasks, const DeadLetter *let
 		put_redriven(fcinfo, &letters[i], &redrive, run_at);
 		if (redrive.problem != NULL)
 			continue;
+		note_resumed(resumed, &letters[i], run_at);
 		run_at += apart;
 		done++;
 	}

@@ -240,6 +240,18 @@ $run = $tc->run('boxes');
 $tc->is_run($run, 'failed', 'a composite with an item that fails');
 is(letters_of($run->{run_id}), 'all open 0', 'has the letter of the item');
 
+# letters of one composite go together, as a dry run says
+graph('crates', { all => { for_each => 'SELECT i FROM generate_series(1, 3) AS i', command => 'SELECT pg_sleep(1), 1 / level FROM gauge' } });
+$tc->sql('UPDATE gauge SET level = 0');
+$run = $tc->run('crates');
+is(letters_of($run->{run_id}), join(', ', ('all open 0') x 3), 'a composite with three letters');
+my $crates = "SELECT count(*), count(problem), count(DISTINCT run_id), count(DISTINCT run_at) FROM taskcenter.redrive_dead_letters(
+	(SELECT jsonb_build_object('dead_letter_ids', jsonb_agg(dead_letter_id)) FROM taskcenter.dead_letters WHERE root_run_id = $run->{run_id}), per_hour => 60, dry_run => %s)";
+$tc->is_sql(sprintf($crates, 'true'), '3|0|1|1', 'a dry run has no problem with them');
+$tc->sql('UPDATE gauge SET level = 1');
+$tc->is_sql(sprintf($crates, 'false'), '3|0|1|1', 'nor has the call');
+is(letters_of($run->{run_id}), join(', ', ('all redriven 1') x 3), 'each goes once');
+
 graph('nested', { inner => { task => 'boxes' } });
 $run = $tc->run('nested');
 is(letters_of($run->{run_id}), 'all open 0', 'in a composite of a composite it is the same');
