@@ -81,7 +81,7 @@ tc_token_count_late(const TokenArgument *argument)
 
 	if (task_id != 0 && tc_task_find_id(task_id, false, &task) &&
 		tc_access_may(tc_statement_caller(), &task, TASK_RIGHT_WORK))
-		tc_shared_watchdog_count(WATCHDOG_LATE, 1);
+		tc_shared_watchdog_count_late(argument->token);
 }
 
 void

@@ -40,6 +40,8 @@ typedef enum DatabasePhase
 								 * restart_at */
 } DatabasePhase;
 
+#define TC_LATE_TOKENS 64
+
 typedef struct DatabaseSlot
 {
 	Oid			database;		/* InvalidOid: slot is free */
@@ -92,6 +94,8 @@ typedef struct DatabaseSlot
 	int			refusals;		/* of refusals[] */
 	int64		refusals_lost;	/* that found no place, or could not be
 								 * written */
+	int64		late_tokens[TC_LATE_TOKENS];	/* those counted last */
+	uint32		late_count;		/* how many were */
 	DatabaseMetrics metrics;	/* everybody, at commit */
 	char		waiting_reason[TC_REASON_LENGTH];	/* why no run is started,
 													 * empty: none */
@@ -568,6 +572,9 @@ extern bool tc_shared_purger_exists(bool *again);
 
 /* of the process's database; without shared memory nothing is counted */
 extern void tc_shared_watchdog_count(WatchdogCounter counter, int64 number);
+
+/* a finish that came too late: once for a token, as long as it is among the last ones */
+extern void tc_shared_watchdog_count_late(int64 token);
 extern void tc_shared_watchdog_read(int64 counters[WATCHDOG_COUNTER_COUNT]);
 
 /* does the executor exist, in the process's database? */

@@ -30,6 +30,30 @@ tc_shared_watchdog_count(WatchdogCounter counter, int64 number)
 }
 
 void
+tc_shared_watchdog_count_late(int64 token)
+{
+	DatabaseSlot *slot;
+	int			i;
+
+	if (!tc_shared_available())
+		return;
+	LWLockAcquire(tc_shared->lock, LW_EXCLUSIVE);
+	slot = tc_shared_database(MyDatabaseId);
+	for (i = 0; slot != NULL && i < TC_LATE_TOKENS; i++)
+	{
+		if (slot->late_tokens[i] == token)
+			slot = NULL;
+	}
+	if (slot != NULL)
+	{
+		slot->late_tokens[slot->late_count++ % TC_LATE_TOKENS] = token;
+		slot->metrics.counters[DATABASE_COUNTER_WATCHDOG + WATCHDOG_LATE]++;
+		slot->metrics.changed = true;
+	}
+	LWLockRelease(tc_shared->lock);
+}
+
+void
 tc_shared_watchdog_read(int64 counters[WATCHDOG_COUNTER_COUNT])
 {
 	DatabaseSlot *slot;

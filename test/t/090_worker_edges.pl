@@ -121,6 +121,9 @@ subtest 'false alarms are those of the watchdog' => sub {
 	my ($again) = claim($w);
 	$tc->refused("SELECT taskcenter.complete_run($lost->[0], $lost->[1])", '55000', 'its worker, when another one has it');
 	is(false_positives(), $before + 1, 'is one');
+	$tc->refused("SELECT taskcenter.fail_run($lost->[0], $lost->[1], 'x')", '55000', 'again');
+	$tc->is_sql("SELECT problem FROM taskcenter.complete_runs('[{\"run_id\": $lost->[0], \"token\": $lost->[1]}]')", 'lease lost', 'and again');
+	is(false_positives(), $before + 1, 'is no other one');
 	my $stuck = 'SELECT stuck FROM taskcenter.watchdog_metrics()';
 	my $seen = $sql->($stuck);
 	external('limited', timeout => '1 second');
