@@ -188,6 +188,29 @@ check_count(const SettingKey *setting, const char *value)
 	return psprintf("%ld", count);
 }
 
+static void
+explain_function(void *argument)
+{
+	/* what else is wrong with it says so itself */
+	if (geterrcode() != ERRCODE_INVALID_NAME)
+		return;
+	errdetail("\"value\" is \"%s\".", tc_shorten(argument));
+	errhint("Write schema.function, of a function of one text.");
+}
+
+static void
+check_function(char *value)
+{
+	ErrorContextCallback callback;
+
+	callback.callback = explain_function;
+	callback.arg = value;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	tc_secrets_check_function(value);
+	error_context_stack = callback.previous;
+}
+
 /* the value in its normal form */
 static char *
 check_value(const SettingKey *setting, char *value)
@@ -227,7 +250,7 @@ check_value(const SettingKey *setting, char *value)
 								  USECS_PER_SEC, TC_INTERVAL_MAX);
 			break;
 		case SETTING_FUNCTION:
-			tc_secrets_check_function(value);
+			check_function(value);
 			break;
 	}
 	return value;

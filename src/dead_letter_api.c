@@ -21,6 +21,7 @@
 #include "utils/timestamp.h"
 
 #include "access.h"
+#include "argument_values.h"
 #include "arguments.h"
 #include "audit.h"
 #include "audit_context.h"
@@ -167,24 +168,17 @@ taskcenter_discard_dead_letter(PG_FUNCTION_ARGS)
 
 /* ---- many: which ---- */
 
-static TimestampTz
-instant_of(const Jsonb *filter, const char *key)
+static void
+check_keys(const Jsonb *filter, const char *const *known)
 {
-	char	   *text = tc_option_text(filter, key);
-	TimestampTz value;
+	char	   *key = tc_unknown_key(filter, known);
 
-	if (text == NULL)
-		return DT_NOBEGIN;
-	value = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
-													ObjectIdGetDatum(InvalidOid),
-													Int32GetDatum(-1)));
-	if (TIMESTAMP_NOT_FINITE(value))
+	if (key != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("key \"%s\" of the filter must be a finite time", key),
-				 errdetail("\"%s\" is \"%s\".", key, tc_shorten(text)),
-				 errhint("Give a date and time, or leave \"%s\" out.", key)));
-	return value;
+				 errmsg("key \"%s\" of the filter is not known", tc_shorten(key)),
+				 errdetail("\"filter\" has that key."),
+				 errhint("Known keys: %s.", tc_join(known))));
 }
 
 static void
@@ -235,7 +229,7 @@ filter_of(const Jsonb *filter, const char *const *known, TaskRight right)
 	LetterFilter result = {0};
 	char	   *task = tc_option_text(filter, "task");
 
-	tc_options_check(filter, known);
+	check_keys(filter, known);
 	tc_access_tasks(tc_statement_caller(), right, &result.tasks);
 	if (task != NULL)
 	{
@@ -251,8 +245,8 @@ filter_of(const Jsonb *filter, const char *const *known, TaskRight right)
 	result.run_status = tc_option_text(filter, "status");
 	tc_check_choice("status", result.run_status, run_statuses);
 	result.by_retryable = tc_option_bool(filter, "retryable", &result.retryable);
-	result.since = instant_of(filter, "since");
-	result.before = instant_of(filter, "before");
+	result.since = tc_parse_instant("since", tc_option_text(filter, "since"));
+	result.before = tc_parse_instant("before", tc_option_text(filter, "before"));
 	read_ids(filter, &result);
 	return result;
 }

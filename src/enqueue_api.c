@@ -21,6 +21,7 @@
 #include "utils/timestamp.h"
 
 #include "access.h"
+#include "argument_values.h"
 #include "arguments.h"
 #include "audit_context.h"
 #include "enqueue.h"
@@ -210,26 +211,6 @@ check_element_keys(const Jsonb *element)
 	}
 }
 
-static TimestampTz
-time_of_element(const Jsonb *element)
-{
-	char	   *text = tc_option_text(element, "run_at");
-	TimestampTz value;
-
-	if (text == NULL)
-		return DT_NOBEGIN;
-	value = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
-													ObjectIdGetDatum(InvalidOid),
-													Int32GetDatum(-1)));
-	if (TIMESTAMP_NOT_FINITE(value))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"%s\" must be a finite time", "run_at"),
-				 errdetail("\"run_at\" is \"%s\".", text),
-				 errhint("Give a date and time, or leave \"run_at\" out.")));
-	return value;
-}
-
 static EnqueueRequest
 request_of_element(const Jsonb *element)
 {
@@ -237,7 +218,7 @@ request_of_element(const Jsonb *element)
 
 	check_element_keys(element);
 	request.params = tc_option_object(element, "params");
-	request.run_at = time_of_element(element);
+	request.run_at = tc_parse_instant("run_at", tc_option_text(element, "run_at"));
 	request.has_priority = tc_option_int32(element, "priority", &request.priority);
 	tc_check_int("priority", request.priority, -TC_MAX_PRIORITY, TC_MAX_PRIORITY);
 	set_key(&request, tc_option_text(element, "unique_key"),

@@ -21,6 +21,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "argument_values.h"
 #include "arguments.h"
 #include "audit_context.h"
 #include "delay.h"
@@ -126,7 +127,6 @@ number_of(const Jsonb *element, const char *key, int place)
 {
 	JsonbValue *value = getKeyJsonValueFromContainer(unconstify(JsonbContainer *, &element->root),
 													 key, strlen(key), NULL);
-	Datum		number;
 
 	if (value == NULL || value->type != jbvNumeric)
 		ereport(ERROR,
@@ -134,12 +134,7 @@ number_of(const Jsonb *element, const char *key, int place)
 				 errmsg("key \"%s\" of an element of \"results\" must be a number", key),
 				 errdetail("Element %d has none.", place + 1),
 				 errhint("Give the \"run_id\" and the \"token\" that claim_runs() returned.")));
-	number = DirectFunctionCall1(numeric_int8, NumericGetDatum(value->val.numeric));
-	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(value->val.numeric),
-										  NumericGetDatum(int64_to_numeric(DatumGetInt64(number))))))
-		tc_check_id(key, 0);
-	tc_check_id(key, DatumGetInt64(number));
-	return DatumGetInt64(number);
+	return tc_parse_id(key, value->val.numeric);
 }
 
 static void

@@ -168,11 +168,13 @@ SELECT count(*) AS performed FROM taskcenter.perform_due_runs('broken');
 SELECT count(*) FROM taskcenter.redrive_dead_letters('{"since": "2999-01-01"}');
 SELECT count(*) FROM taskcenter.redrive_dead_letters('{"dead_letter_ids": []}');
 SELECT count(*) FROM taskcenter.redrive_dead_letters('{"retryable": true}');
+\set VERBOSITY default
 SELECT * FROM taskcenter.redrive_dead_letters('{"unknown": 1}');
 SELECT * FROM taskcenter.redrive_dead_letters('{"state": "open"}');
 SELECT * FROM taskcenter.redrive_dead_letters('{"status": "cancelled"}');
 SELECT * FROM taskcenter.redrive_dead_letters('{"since": "infinity"}');
 SELECT * FROM taskcenter.redrive_dead_letters('{"since": "soon"}');
+\set VERBOSITY terse
 SELECT * FROM taskcenter.redrive_dead_letters('{"dead_letter_ids": ["1"]}');
 SELECT * FROM taskcenter.redrive_dead_letters('{"dead_letter_ids": [1.5]}');
 SELECT * FROM taskcenter.redrive_dead_letters('{"dead_letter_ids": [-1]}');

@@ -78,7 +78,8 @@ SELECT r.* FROM (VALUES
     (22, '[{"task": "t", "unique_until": "x"}]'), (23, '[{"task": "t", "on_conflict": "x"}]'),
     (24, '[{"task": "t", "options": {"x": 1}}]'), (25, '[{"task": "t", "options": {"queue": "nowhere"}}]'),
     (26, '[{"task": "t", "unique_key": "a", "params": {"n": 1}}, {"task": "t", "unique_key": "a", "params": {"n": 2}}]'),
-    (27, '[{"task": "t", "unique_key": "a"}, {"task": "t", "unique_key": "a", "on_conflict": "error"}]')
+    (27, '[{"task": "t", "unique_key": "a"}, {"task": "t", "unique_key": "a", "on_conflict": "error"}]'),
+    (28, '[{"task": "t", "run_at": "soon"}]')
 ) AS v (place, runs),
 LATERAL pg_temp.refused(format('SELECT * FROM taskcenter.enqueue_tasks(%L)', v.runs)) AS r ORDER BY v.place;
 -- the place of the culprit is said

@@ -158,6 +158,10 @@ SELECT taskcenter.complete_runs('[1]');
 SELECT taskcenter.complete_runs('[{"run_id": 1}]');
 SELECT taskcenter.complete_runs('[{"run_id": "1", "token": 1}]');
 SELECT taskcenter.complete_runs('[{"run_id": 1, "token": 1, "status": "failed"}]');
+SELECT taskcenter.complete_runs('[{"run_id": 1, "token": 1e30}]');
+SELECT taskcenter.complete_runs('[{"run_id": 1, "token": 320.4}]');
+SELECT taskcenter.complete_runs('[{"run_id": -1, "token": 1}]');
+SELECT problem FROM taskcenter.complete_runs('[{"run_id": 1.0, "token": 1.0}]');
 SELECT count(*) FROM taskcenter.complete_runs('[]');
 SELECT format('[{"run_id": %s, "token": %s, "output": 1}, {"run_id": %s, "token": %s}, {"run_id": %s, "token": %s}]',
     :r3, :t3, :r4, :t4, :r1, :t1) AS results \gset
@@ -233,6 +237,7 @@ SELECT reason, detail FROM taskcenter.explain_task('paced') WHERE reason = 'runs
 -- settings
 SELECT taskcenter.set_setting('priority_aging', '0 seconds');
 SELECT taskcenter.set_setting('priority_aging', 'never');
+SELECT taskcenter.set_setting('secret_function', '"; drop');
 SELECT taskcenter.set_setting('secret_function', 'upper');
 SELECT taskcenter.set_setting('secret_function', 'public.none');
 SELECT taskcenter.set_setting('secret_function', 'pg_catalog.length');
