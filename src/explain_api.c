@@ -59,6 +59,18 @@ time_text(TimestampTz time)
 	return timestamptz_to_str(time);
 }
 
+static const char *
+times(int32 number)
+{
+	return number == 1 ? "Once." : psprintf("%d times.", number);
+}
+
+static bool
+is_of_worker(const RunCircumstances *run)
+{
+	return run->run_as_id == TC_ROLE_WORKERS;
+}
+
 /* ---- who holds it up ---- */
 
 static int
@@ -115,7 +127,8 @@ explain_end(const Explanation *to, const RunCircumstances *run)
 						 run->max_attempts));
 	}
 	if (run->lost > 0)
-		say(to, "its executor was lost", psprintf("%d times.", run->lost));
+		say(to, is_of_worker(run) ? "its worker was lost" : "its executor was lost",
+			times(run->lost));
 }
 
 /* A run that failed for good waits for somebody. */
@@ -234,7 +247,7 @@ explain_due_time(const Explanation *to, const RunCircumstances *run)
 	else if (run->run_at > to->now && !TIMESTAMP_NOT_FINITE(run->run_at))
 		say(to, "it is not due yet", psprintf("Its time is %s.", time_text(run->run_at)));
 	if (run->lost > 0)
-		say(to, "whoever executed it was lost", psprintf("%d times.", run->lost));
+		say(to, "whoever executed it was lost", times(run->lost));
 }
 
 /* Claims pass by a limit that somebody holds, and look again later. */
@@ -293,8 +306,7 @@ explain_flag(const Explanation *to, const RunCircumstances *run)
 static void
 explain_definitions(const Explanation *to, const RunCircumstances *run)
 {
-	const char *problem = run->run_as_id == TC_ROLE_WORKERS ? NULL
-	: tc_role_problem(run->run_as_id);
+	const char *problem = is_of_worker(run) ? NULL : tc_role_problem(run->run_as_id);
 
 	if (run->task_state == NULL)
 		say(to, "its task is missing", "The row of the task was not restored.");

@@ -97,6 +97,7 @@ subtest 'many in one call' => sub {
 	is($sql->("SELECT coalesce(status, problem) FROM taskcenter.complete_runs('[$results]')"),
 		join("\n", 'lease lost', 'lease lost', ('succeeded') x 3, 'lease lost'), 'a good token counts, whatever else is in the call');
 	$tc->is_sql("SELECT count(*) FROM taskcenter.finished_runs JOIN taskcenter.tasks USING (task_id) WHERE name = 'batch'", '2', 'each run ends once');
+	$tc->is_sql("SELECT reason, detail FROM taskcenter.explain_run($lost->[0]) WHERE reason LIKE '%lost'", 'its worker was lost|Once.', 'and says what was lost');
 };
 
 subtest 'false alarms are those of the watchdog' => sub {
