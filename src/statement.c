@@ -249,6 +249,37 @@ check_may_write(const char *label, SPIPlanPtr plan)
 	}
 }
 
+static void
+end_statement(const PlannerChoice *saved)
+{
+	restore_planner(saved);
+	if (own_statements > 0)
+		own_statements--;
+}
+
+/* The server says in CONTEXT what it executed; of ours the label tells enough. */
+static void
+throw_without_text(const char *text)
+{
+	ErrorData  *error = CopyErrorData();
+	char	   *found = error->context != NULL ? strstr(error->context, text) : NULL;
+
+	FlushErrorState();
+	if (found != NULL)
+	{
+		char	   *line = found;
+		char	   *rest = strchr(found, '\n');
+
+		while (line > error->context && line[-1] != '\n')
+			line--;
+		if (rest != NULL)
+			memmove(line, rest + 1, strlen(rest + 1) + 1);
+		else
+			*line = '\0';
+	}
+	ReThrowError(error);
+}
+
 uint64
 tc_run(Statement *statement, const Datum *values, const bool *nulls)
 {
@@ -279,13 +310,14 @@ tc_run(Statement *statement, const Datum *values, const bool *nulls)
 		code = SPI_execute_plan(plan_of(statement), unconstify(Datum *, values),
 								null_flags, false, 0);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
-		restore_planner(&saved);
-		if (own_statements > 0)
-			own_statements--;
+		end_statement(&saved);
+		MemoryContextSwitchTo(outside);
+		throw_without_text(statement->text);
 	}
 	PG_END_TRY();
+	end_statement(&saved);
 	error_context_stack = context.previous;
 	MemoryContextSwitchTo(outside);
 
