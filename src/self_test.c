@@ -24,6 +24,7 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "activation.h"
 #include "compat.h"
 #include "engine_state.h"
 #include "guarded.h"
@@ -254,6 +255,8 @@ look_at_engine(void *argument)
 	EngineState engine;
 	EngineProblem problem;
 
+	/* as the first queue would: where nothing was created yet, all is well */
+	(void) tc_activate_if_fresh(GetCurrentTimestamp());
 	tc_engine_look(&engine);
 	check->text = tc_engine_problem(&engine, &problem)
 		? psprintf("%s: %s %s", problem.reason, problem.detail, problem.hint) : NULL;

@@ -89,6 +89,11 @@ like($rows, qr/scheduler\|f\|the database is a copy: .*adopt_database/, 'with wh
 within(5, $took, 'at once');
 sql($node, 'template1', 'DROP DATABASE copied WITH (FORCE)');
 
+sql($node, 'template1', 'CREATE DATABASE fresh');
+sql($node, 'fresh', 'CREATE EXTENSION taskcenter');
+is(results($rows = sql($node, 'fresh', 'SELECT * FROM taskcenter.self_test()')), $all, 'after an installation all is well') or diag($rows);
+sql($node, 'template1', 'DROP DATABASE fresh WITH (FORCE)');
+
 configure($node, 'taskcenter.enabled' => 'off');
 $node->reload;
 wait_until(sub { schedulers($node) == 0 }, 10);
