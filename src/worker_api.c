@@ -262,6 +262,7 @@ choose_queues(ClaimRequestOfWorker *request, const WorkerRow *worker)
 		request->queue_count = worker->queue_count;
 		return;
 	}
+	tc_check_int("queues", request->queue_count, 1, MAX_QUEUES);
 	for (i = 0; i < request->queue_count; i++)
 	{
 		for (j = 0; j < worker->queue_count; j++)

@@ -57,6 +57,7 @@ SELECT taskcenter.claim_runs(:w, 1001);
 SELECT taskcenter.claim_runs(:w, 1, '0 seconds');
 SELECT taskcenter.claim_runs(:w, 1, '25 hours');
 SELECT taskcenter.claim_runs(:w, options => '{"queues": ["control"]}');
+SELECT taskcenter.claim_runs(:w, options => '{"queues": []}');
 SELECT taskcenter.claim_runs(:w, options => '{"tasks": ["mail"]}');
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT taskcenter.claim_runs(:w);
