@@ -19,6 +19,7 @@
 #include "enqueue.h"
 #include "graph_cache.h"
 #include "shared_state.h"
+#include "shared_workers.h"
 
 /* the queues that a call has met, by name */
 typedef struct QueueMemo

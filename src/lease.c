@@ -26,6 +26,7 @@
 #include "message_capture.h"
 #include "recover_store.h"
 #include "shared_state.h"
+#include "shared_watchdog.h"
 #include "statement.h"
 #include "worker_process.h"
 

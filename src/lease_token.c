@@ -17,6 +17,7 @@
 #include "run_secrets.h"
 #include "secrets.h"
 #include "shared_state.h"
+#include "shared_watchdog.h"
 #include "statement.h"
 #include "task_store.h"
 

@@ -16,6 +16,7 @@
 #include "outcome.h"
 #include "run_store.h"
 #include "shared_state.h"
+#include "shared_watchdog.h"
 #include "worker_process.h"
 
 /* A fixed-delay schedule counts from the end of its run. */

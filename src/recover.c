@@ -28,6 +28,7 @@
 #include "settings.h"
 #include "shared_metrics.h"
 #include "shared_state.h"
+#include "shared_watchdog.h"
 #include "statement.h"
 #include "worker_process.h"
 

@@ -33,6 +33,7 @@
 #include "run_status.h"
 #include "shared_metrics.h"
 #include "shared_state.h"
+#include "shared_workers.h"
 #include "statement.h"
 #include "trigger_call.h"
 #include "work_notice.h"

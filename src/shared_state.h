@@ -528,27 +528,6 @@ extern void tc_shared_touch_session_defaults(Oid database);
 extern void tc_shared_cancel_at_commit(int64 run_id, int32 attempt,
 									   const char *reason, const char *actor);
 
-/* ---- shared_workers.c: what concerns external workers ---- */
-
-/*
- * A worker's run became claimable, or (locked) was passed by while we held
- * it: those who wait are woken at commit, and where it was locked at abort.
- */
-extern void tc_shared_touch_work(int64 queue_id, LaneTouch touch);
-
-/* grows when there can be lanes of workers that were not there; 0: not known */
-extern uint64 tc_shared_work_version(void);
-
-/* all who wait look at commit: a worker may have gone */
-extern void tc_shared_touch_workers(void);
-
-/* a lease begins: the scheduler looks at its end */
-extern void tc_shared_touch_lease(TimestampTz lease_until);
-
-/* whose turn it was last, as a number; and now it is this one's */
-extern uint64 tc_shared_tenant_served(void);
-extern void tc_shared_tenant_serve(uint64 tenant);
-
 /* ---- shared_letters.c: dead letters that are redriven by themselves ---- */
 
 extern void tc_shared_redrive_after(int64 after);	/* scheduler; see above */
@@ -567,18 +546,6 @@ extern void tc_shared_purger_again(void);
 
 /* scheduler: is one there?  *again: the last one asks for another */
 extern bool tc_shared_purger_exists(bool *again);
-
-/* ---- shared_watchdog.c ---- */
-
-/* of the process's database; without shared memory nothing is counted */
-extern void tc_shared_watchdog_count(WatchdogCounter counter, int64 number);
-
-/* a finish that came too late: once for a token, as long as it is among the last ones */
-extern void tc_shared_watchdog_count_late(int64 token);
-extern void tc_shared_watchdog_read(int64 counters[WATCHDOG_COUNTER_COUNT]);
-
-/* does the executor exist, in the process's database? */
-extern bool tc_shared_executor_lives(int64 executor_id);
 
 /* ---- shared_hold.c: a command that needs our workers out of a database ---- */
 

@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 
 #include "shared_internal.h"
+#include "shared_watchdog.h"
 
 void
 tc_shared_watchdog_count(WatchdogCounter counter, int64 number)

@@ -17,6 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "shared_internal.h"
+#include "shared_workers.h"
 
 #define MAX_PENDING_QUEUES 16
 

@@ -14,6 +14,7 @@
 
 #include "engine_state.h"
 #include "shared_state.h"
+#include "shared_watchdog.h"
 #include "statement.h"
 #include "status_store.h"
 

@@ -27,6 +27,7 @@
 #include "run_store.h"
 #include "setting_keys.h"
 #include "shared_state.h"
+#include "shared_workers.h"
 #include "statement.h"
 #include "work.h"
 #include "work_lanes.h"

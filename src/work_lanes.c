@@ -14,6 +14,7 @@
 #include "access.h"
 #include "settings.h"
 #include "shared_state.h"
+#include "shared_workers.h"
 #include "statement.h"
 #include "work_lanes.h"
 

@@ -35,6 +35,7 @@
 #include "secrets.h"
 #include "shared_metrics.h"
 #include "shared_state.h"
+#include "shared_workers.h"
 #include "statement.h"
 #include "work.h"
 
