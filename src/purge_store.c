@@ -198,6 +198,13 @@ tc_purge_leaf_tasks(const Leaf *leaf, int64 **tasks)
 	return count;
 }
 
+/* does it have rows that usage does not count yet? */
+static bool
+counts_usage(const PurgeRelation *relation, const Leaf *leaf)
+{
+	return relation->usage && tc_usage_counted_until() < leaf->until;
+}
+
 static char *
 leaf_rows_text(const PurgeRelation *relation, const Leaf *leaf, bool take)
 {
@@ -206,6 +213,7 @@ leaf_rows_text(const PurgeRelation *relation, const Leaf *leaf, bool take)
 	const char *time = psprintf("r.%s", quote_identifier(relation->time));
 	const char *columns = psprintf("%s AS at, pg_column_size(r.*)::bigint AS size,"
 								   " %s AS failed", time, failed);
+	bool		usage = take && counts_usage(relation, leaf);
 	StringInfoData found;
 
 	initStringInfo(&found);
@@ -223,8 +231,8 @@ leaf_rows_text(const PurgeRelation *relation, const Leaf *leaf, bool take)
 					" SELECT g.failed, count(*), sum(g.size)::bigint, max(g.at)"
 					" FROM gone AS g GROUP BY 1",
 					found.data, time, table, columns,
-					relation->usage ? ", " TC_USAGE_COLUMNS : "",
-					relation->usage ? psprintf(", used AS (%s)", tc_usage_insert("gone")) : "");
+					usage ? ", " TC_USAGE_COLUMNS : "",
+					usage ? psprintf(", used AS (%s)", tc_usage_insert("gone")) : "");
 }
 
 static int64
@@ -444,7 +452,7 @@ tc_purge_move_staying(const PurgeRelation *relation, const Leaf *leaf,
 void
 tc_purge_count_usage(const PurgeRelation *relation, const Leaf *leaf)
 {
-	if (relation->usage && tc_usage_counted_until() < leaf->until)
+	if (counts_usage(relation, leaf))
 		tc_usage_count_table(leaf_table(leaf));
 }
 
