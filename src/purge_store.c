@@ -198,13 +198,6 @@ tc_purge_leaf_tasks(const Leaf *leaf, int64 **tasks)
 	return count;
 }
 
-/* does it have rows that usage does not count yet? */
-static bool
-counts_usage(const PurgeRelation *relation, const Leaf *leaf)
-{
-	return relation->usage && tc_usage_counted_until() < leaf->until;
-}
-
 static char *
 leaf_rows_text(const PurgeRelation *relation, const Leaf *leaf, bool take)
 {
@@ -213,15 +206,14 @@ leaf_rows_text(const PurgeRelation *relation, const Leaf *leaf, bool take)
 	const char *time = psprintf("r.%s", quote_identifier(relation->time));
 	const char *columns = psprintf("%s AS at, pg_column_size(r.*)::bigint AS size,"
 								   " %s AS failed", time, failed);
-	bool		usage = take && counts_usage(relation, leaf);
+	bool		usage = take && relation->usage && tc_usage_misses(leaf->until);
 	StringInfoData found;
 
 	initStringInfo(&found);
 	appendStringInfo(&found, " FROM %s AS r WHERE r.task_id = $1"
 					 " AND %s >= $4 AND %s < greatest($2, $3)"
-					 " AND %s < CASE WHEN %s THEN $3 ELSE $2 END",
-					 table, time, time, time, failed);
-	appendStringInfoString(&found, of_unfinished(relation));
+					 " AND %s < CASE WHEN %s THEN $3 ELSE $2 END%s",
+					 table, time, time, time, failed, of_unfinished(relation));
 	if (!take)
 		return psprintf("SELECT g.failed, count(*), sum(g.size)::bigint, max(g.at)"
 						" FROM (SELECT %s%s LIMIT $5) AS g GROUP BY 1", columns, found.data);
@@ -452,7 +444,7 @@ tc_purge_move_staying(const PurgeRelation *relation, const Leaf *leaf,
 void
 tc_purge_count_usage(const PurgeRelation *relation, const Leaf *leaf)
 {
-	if (counts_usage(relation, leaf))
+	if (relation->usage && tc_usage_misses(leaf->until))
 		tc_usage_count_table(leaf_table(leaf));
 }
 

@@ -132,10 +132,10 @@ tc_usage_seed(TimestampTz now)
 	tc_run_bound(&seed, &arguments);
 }
 
-TimestampTz
-tc_usage_counted_until(void)
+bool
+tc_usage_misses(TimestampTz until)
 {
-	return tc_run(&find_horizon, NULL, NULL) == 0 ? DT_NOEND : tc_get_timestamptz(0, 1);
+	return tc_run(&find_horizon, NULL, NULL) > 0 && tc_get_timestamptz(0, 1) < until;
 }
 
 bool

@@ -17,8 +17,8 @@
 /* runs that end from now on are counted */
 extern void tc_usage_seed(TimestampTz now);
 
-/* those that ended before are counted; DT_NOEND: nothing is counted here */
-extern TimestampTz tc_usage_counted_until(void);
+/* can something that ended before then be not counted yet? */
+extern bool tc_usage_misses(TimestampTz until);
 
 /*
  * Count what ended since, of one day, up to an instant before which no
