@@ -76,7 +76,7 @@ SELECT past();
 RESET track_activities;
 CALL taskcenter.purge() \gset
 SELECT :rows, count(*) FROM taskcenter.finished_runs WHERE finished_at < '2021-01-01';
-SELECT counted_until BETWEEN now() - interval '1 hour' AND now() - interval '10 minutes' FROM taskcenter.usage_horizon;
+SELECT counted_until BETWEEN now() - interval '25 hours' AND now() - interval '10 minutes' FROM taskcenter.usage_horizon;
 SELECT * FROM used ORDER BY 1, 2, 4;
 -- what ended since is counted where it lies
 SELECT runs, failed FROM taskcenter.usage WHERE starts_on > '2021-01-01' AND period = 'day';

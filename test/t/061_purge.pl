@@ -225,6 +225,10 @@ sub crash
 subtest 'ended at any point' => sub {
 	new_past('ended', 20000, 75, 20);
 	note_policy('ended');
+	# its runs are counted for usage as they go: nobody knows how long a session that is not tracked has been at it
+	sql($node, 'ended', "UPDATE taskcenter.usage_horizon SET counted_until = now() - interval '80 days'");
+	my $used = q{SELECT sum(runs) = (SELECT count FROM before WHERE relation = 'finished_runs') FROM taskcenter.usage WHERE period = 'month'};
+	is(sql($node, 'ended', $used), 't', 'usage knows them all');
 	my @ways = (
 		[ 'cancelled', sub { kill 'INT', $_[0] } ],
 		[ 'terminated', sub { kill 'TERM', $_[0] } ],
@@ -239,12 +243,15 @@ subtest 'ended at any point' => sub {
 		# one session that looks all the time: a new one each time would come too late
 		my $watch = $node->background_psql('ended', on_error_stop => 0);
 		my $watcher = $watch->query('SELECT pg_backend_pid()');
-		my $call = IPC::Run::start([ 'psql', '-X', '-A', '-t', '-d', $node->connstr('ended'), '-c', 'CALL taskcenter.purge()' ], '>', \$out, '2>', \$error);
+		my $call = do {
+			local @ENV{qw(PGOPTIONS PGAPPNAME)} = ('-c track_activities=off', 'purges');
+			IPC::Run::start([ 'psql', '-X', '-A', '-t', '-d', $node->connstr('ended'), '-c', 'CALL taskcenter.purge()' ], '>', \$out, '2>', \$error);
+		};
 		my $pid;
 		my $until = time + 20;
 		while (time < $until)
 		{
-			($pid, my $pieces) = split /\|/, $watch->query("SELECT (SELECT pid FROM pg_stat_activity WHERE query ~ '^CALL taskcenter.purge'), (SELECT count(*) FROM taskcenter.purges)");
+			($pid, my $pieces) = split /\|/, $watch->query("SELECT (SELECT pid FROM pg_stat_activity WHERE application_name = 'purges'), (SELECT count(*) FROM taskcenter.purges)");
 			last if $pid && $pieces >= $before + 2;
 		}
 		$end->($pid, $watcher) if $pid;
@@ -254,12 +261,15 @@ subtest 'ended at any point' => sub {
 		isnt($error, '', "$name: the call fails");
 		accounted('ended', $name);
 		in_policy('ended', $name);
+		is(sql($node, 'ended', $used), 't', "$name: usage counts each once");
 	}
+	cmp_ok(sql($node, 'ended', 'SELECT sum(runs) FROM taskcenter.counted_usage'), '>', 0, 'some have been counted');
 	my ($rows, $warning) = purge('ended');
 	is($warning, '', 'the next one');
 	cmp_ok($rows, '>', 0, 'goes on');
 	is((purge('ended'))[0], '0', 'until nothing is left');
 	accounted('ended', 'in the end');
+	is(sql($node, 'ended', $used), 't', 'and usage knows all of them');
 };
 
 subtest 'the extension goes' => sub {
